@@ -1,0 +1,1 @@
+"""Load, measurements, verdicts: everything that puts a control plane on the dynamometer."""

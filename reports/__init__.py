@@ -1,0 +1,1 @@
+"""Reports: draws what the results directory holds; knows nothing but its format."""

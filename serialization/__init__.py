@@ -1,0 +1,1 @@
+"""Kubernetes objects as protobuf messages, and their encodings in JSON and protobuf."""

@@ -1,0 +1,1 @@
+"""Codecs: one contract (``interface``), one registry (``registry``), a file per codec."""

@@ -1,0 +1,9 @@
+"""The codecs by name. A new codec is one file here beside and one line below."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from serialization.codecs.interface import Codec
+
+CODECS: Final[dict[str, Codec]] = {}

@@ -1,0 +1,1 @@
+"""The .proto sources of every message, and the program that compiles them."""

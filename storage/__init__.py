@@ -1,0 +1,1 @@
+"""Stores: bytes under keys at revisions, durable and watchable, behind one contract."""

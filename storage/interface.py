@@ -1,0 +1,155 @@
+"""The store contract: bytes under keys, one revision counter for the whole store.
+
+**Group commit.** A write is judged *at the call* (not when it is awaited), against the newest
+*pending* state: what is committed plus what is queued. Its answer, success as well as conflict or
+not-found, is released when the last batch that it was judged against is durable. When a batch is
+durable, one step of the loop does, in this order: key index, watchers (``Watcher.deliver``, so the
+watch cache), the callers' futures. An acknowledged write is therefore in the watch cache.
+If a commit fails, every queued write judged on top of it fails too (``ReadOnlyError``), the pending
+state is dropped, its revisions were never seen and are used again, and the store stays read-only,
+with an alarm, until a probe write succeeds.
+
+Reads (``get``, ``list``, ``count``) and ``current_revision`` speak of the last *applied* revision,
+never of one that is assigned but not yet durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import NamedTuple, Protocol, Self
+
+from storage.errors import StoreError
+from storage.records import Batch, KeyValue, Listing, StoreStatus
+
+
+class Capabilities(NamedTuple):
+    """What a store can do beyond the common core; the conformance suite asserts both ways."""
+
+    durable: bool
+    """Acknowledged writes survive the process."""
+    old_revisions: bool
+    """Reads at any revision that has not been compacted, and so continue tokens."""
+    history_events: int | None
+    """How many past changes a watch can resume over; None: all since the last compaction."""
+    binary_values: bool
+    leases: bool
+    """``ttl_s`` is honoured."""
+    shared_revisions: bool
+    """Several writes may share a revision, so a watch resumes at least once, not exactly once."""
+
+
+class Watcher(Protocol):
+    """Where a watch delivers. Called on the loop; must neither block nor raise."""
+
+    def deliver(self, batch: Batch) -> None:
+        """Take the next changes (or a progress mark); revisions never go back or repeat."""
+        ...
+
+    def closed(self, error: StoreError) -> None:
+        """The watch has ended (compacted, closed); nothing is delivered after this."""
+        ...
+
+
+class Watch(Protocol):
+    """A running watch."""
+
+    def cancel(self) -> None:
+        """End it: nothing is delivered after this returns. Idempotent."""
+        ...
+
+
+class Readable(Protocol):
+    """Reads; none of them sees a write that is not durable."""
+
+    def current_revision(self) -> int:
+        """Return the last applied revision; a new store is at revision 1."""
+        ...
+
+    async def get(self, key: bytes, *, revision: int = 0) -> KeyValue | None:
+        """Return the key's state as of ``revision`` (0: newest), or None.
+
+        Raises CompactedError, FutureRevisionError, UnsupportedError.
+        """
+        ...
+
+    async def list(
+        self, prefix: bytes, *, limit: int = 0, after: bytes = b"", revision: int = 0
+    ) -> Listing:
+        """Return live keys under ``prefix`` in key order as of ``revision`` (0: newest).
+
+        ``after`` skips keys up to and including it; ``limit`` 0 means all.
+        Raises CompactedError, FutureRevisionError, UnsupportedError.
+        """
+        ...
+
+    async def count(self, prefix: bytes) -> int:
+        """Return how many live keys stand under ``prefix``."""
+        ...
+
+    async def status(self) -> StoreStatus:
+        """Return sizes, counters and the alarm."""
+        ...
+
+
+class Writable(Protocol):
+    """Writes; each is judged at the call and answers its revision once durable.
+
+    Every error, too, is raised when the returned awaitable is awaited, never by the call.
+    """
+
+    def create(self, key: bytes, value: bytes, *, ttl_s: int = 0) -> Awaitable[int]:
+        """Make a key that must not exist. Raises KeyExistsError."""
+        ...
+
+    def update(self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0) -> Awaitable[int]:
+        """Replace a value whose key is at revision ``expected``.
+
+        An update that changes no byte writes nothing and answers the key's present revision.
+        Raises KeyNotFoundError, ConflictError.
+        """
+        ...
+
+    def delete(self, key: bytes, *, expected: int | None = None) -> Awaitable[int]:
+        """Remove a key, at revision ``expected`` if given.
+
+        Raises KeyNotFoundError, ConflictError.
+        """
+        ...
+
+    def compact(self, revision: int) -> Awaitable[None]:
+        """Forget what was superseded at or before ``revision``; the state at it stays readable.
+
+        Raises CompactedError (already done), FutureRevisionError.
+        """
+        ...
+
+
+class Watchable(Protocol):
+    """Change streams."""
+
+    def watch(self, prefix: bytes, watcher: Watcher, *, after: int) -> Watch:
+        """Deliver every change under ``prefix`` with a revision above ``after``, in order.
+
+        ``after`` may lie in the past (kept history is replayed first, on later turns of the loop)
+        or be the current revision. All changes of one revision arrive in one batch. A revision
+        below the oldest kept ends the watch through ``closed`` with CompactedError; one in the
+        future delivers nothing until it has passed.
+        """
+        ...
+
+
+class Store(Readable, Writable, Watchable, Protocol):
+    """The whole contract. A store belongs to one event loop, inside ``async with``."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this store declares."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Open: recover what is durable, start the committer."""
+        ...
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Finish queued writes, then close; later calls raise StoreClosedError."""
+        ...
