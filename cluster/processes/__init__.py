@@ -1,0 +1,1 @@
+"""Composition roots: the processes of a cluster, each run as ``python -m cluster.processes.X``."""
