@@ -1,0 +1,303 @@
+"""``results.json``: the shape of one run's results, written by ``bench``, read by ``reports``.
+
+A results directory holds:
+
+- ``results.json``: this file's ``Results``. Absent numbers are null, never 0 or NaN.
+- ``samples/pods.csv``: a row a pod; columns ``POD_COLUMNS``. Empty where it did not come to that.
+- ``samples/processes.csv``: a row a second and process; columns ``PROCESS_COLUMNS``.
+- ``samples/requests.csv``: a row a request of the measuring process; columns ``REQUEST_COLUMNS``.
+- ``samples/histograms.json``: {name: base64 of an HDR histogram in microseconds}; histograms of the
+  same name can be added up over rounds, percentiles cannot.
+- ``recording/*.jsonl`` and ``audit/*.json``: what was seen on the watch, what the auditor said.
+- ``logs/<process>.log`` and ``stats/<process>.json``; with ``--profile`` also ``profiles/``.
+- ``report.html`` and ``figures/``, drawn by ``reports``.
+
+Times in the samples are milliseconds since the run's origin: the first intended create.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+SCHEMA_VERSION: Final = 1
+"""1: the first. Raise it when a key changes its meaning or goes; not when one is added."""
+
+RESULTS_FILE: Final = "results.json"
+SAMPLES: Final = "samples"
+POD_COLUMNS: Final = (
+    "source",  # "rc": made by a replication controller; "probe": made by the measuring process
+    "namespace",
+    "name",
+    "uid",
+    "node",
+    "intended_ms",  # when its create was due (probes only)
+    "added_ms",  # its first event was received on the watch
+    "bound_ms",  # the first event with spec.nodeName was received
+    "running_ms",  # the first event with status.phase Running was received
+    "deleted_ms",  # its DELETED event was received
+    "resource_version",  # the last one seen
+)
+PROCESS_COLUMNS: Final = ("t_ms", "process", "cpu_s", "anon_mib", "file_mib")
+"""``cpu_s`` is cumulative, user and system; memory is RssAnon and RssFile."""
+REQUEST_COLUMNS: Final = ("t_ms", "verb", "resource", "scope", "code", "latency_ms", "late_ms")
+"""``t_ms``: when it was due; latency counts from there; ``late_ms``: how late it was sent."""
+
+T = TypeVar("T")
+
+
+class UnreadableResultsError(Exception):
+    """A results file that is missing, torn, or of another schema version."""
+
+
+class Status(StrEnum):
+    """What a run is worth."""
+
+    VALID = "valid"
+    DEGRADED = "degraded"
+    """Its numbers stand, with the reservations that the reasons name."""
+    VOID = "void"
+    """Its numbers say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The status of a run and the sentences that led to it (none when valid)."""
+
+    status: Status = Status.VALID
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The machine and the software that the numbers come from."""
+
+    cpu: str
+    cores: int
+    memory_mib: int
+    kernel: str
+    python: str
+    versions: dict[str, str]
+    """Of the libraries that matter: protobuf, orjson, msgspec, lmdb, uvicorn, ..."""
+    git_revision: str
+    """Empty outside a checkout; ends in ``-dirty`` where files were changed."""
+    load_average: float
+    """Over one minute, when the run began: other work on the machine shows here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What was asked for: a cell of a matrix, and the load on it."""
+
+    scenario: str = "density"
+    nodes: int = 100
+    pods: int = 1000
+    codec: str = "protobuf"
+    storage_codec: str = ""
+    """Never empty in results: the codec's own name where nothing else was asked."""
+    store: str = "etcd3"
+    data_dir: str = ""
+    """Empty: a fresh directory below the results, removed after the run."""
+    watch_write: str = "transport"
+    rate: float = 0.0
+    """Replication controllers a second, open loop; 0: all at once."""
+    probes: int = 25
+    """Pods that the measuring process creates one by one in the steady phase."""
+    probe_interval_ms: float = 200.0
+    heartbeat_s: float = 10.0
+    seed: int = 0
+    profile: bool = False
+
+    @property
+    def cell(self) -> str:
+        """Return the name of its cell: ``protobuf-etcd3``, and every departure from the usual."""
+        parts = [self.codec, self.store.replace("://", "-").replace(":", "-")]
+        if self.storage_codec not in ("", self.codec):
+            parts.append(f"stored-{self.storage_codec}")
+        if self.watch_write != "transport":
+            parts.append(f"watch-{self.watch_write}")
+        if self.heartbeat_s != 10.0:
+            parts.append(f"heartbeat-{self.heartbeat_s:g}s")
+        return "-".join(parts).replace("/", "_").replace(",", "+")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLevel:
+    """A service level: what was asked, what was measured, whether it is met."""
+
+    target: float
+    measured: float | None
+    met: bool
+    unit: str = "ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """A distribution of latencies; null where ``count`` is 0. A p99 of few samples is a maximum."""
+
+    count: int = 0
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodStartup:
+    """Start-up of pods, as seen on the watch of the measuring process.
+
+    The three transitions are of all pods, from receipt to receipt (``create_to_schedule`` begins
+    with the pod's first event, since its create is another process's). ``pod_startup`` is of the
+    probes alone: from the *intended* create by the measuring process to the receipt of Running.
+    """
+
+    create_to_schedule: Latency
+    schedule_to_run: Latency
+    run_to_watch: Latency
+    """From the kubelet's ``status.startTime`` of the running container; null: it has whole
+    seconds, so this run had no finer stamp."""
+    pod_startup: Latency
+    watched_startup: Latency
+    """All pods: from the first event to Running, received."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLatency:
+    """Latencies of one sort of call, from when it was due to when its answer was read."""
+
+    verb: str
+    """create, get, list, update, delete."""
+    resource: str
+    subresource: str
+    scope: str
+    """resource, namespace or cluster."""
+    source: str
+    """``client``: exact, at the measuring process; ``apiserver``: from its /metrics, all clients,
+    interpolated within its buckets (max is null)."""
+    count: int
+    p50_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Rates. The fill begins with the first intended create and ends with the last Running."""
+
+    pods_per_s: float | None
+    """Pods whose Running was received on the watch, over (last receipt - first intended create)."""
+    writes_per_s: float | None
+    """Revisions that the store gave out in the fill, over the fill."""
+    watch_events_per_s: float | None
+    """Watch events that the API server sent to all its watchers in the fill, over the fill."""
+    deletes_per_s: float | None
+    """Pods whose DELETED was received, over the delete phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUse:
+    """What a process used over the whole run; peaks are of samples a second apart."""
+
+    cpu_s: float
+    anon_max_mib: float
+    file_max_mib: float
+    cpu_fill_s: float
+    """The part of ``cpu_s`` between the first intended create and the last Running."""
+    gc_max_ms: float | None = None
+    """Longest pause of the collector, and the loop's lag, as the process itself reports."""
+    lag_p99_ms: float | None = None
+    lag_max_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes on the wire and at rest; whatever could be counted."""
+
+    wire: dict[str, int] = field(default_factory=dict)
+    """By source: ``measuring.sent``, ``measuring.received``, ``nodes.received``, ..."""
+    per_object: dict[str, float] = field(default_factory=dict)
+    """``pod.json``, ``pod.protobuf``: a running pod encoded; ``store.logical``, ``store.disk``:
+    of the store's file after the fill, over its objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the run; times in seconds since the origin."""
+
+    name: str
+    """``fill``, ``steady``, ``delete``."""
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Everything that was measured."""
+
+    pod_startup: PodStartup
+    api_latency: list[ApiLatency]
+    throughput: Throughput
+    processes: dict[str, ProcessUse]
+    """``apiserver``, ``control``, ``nodes``, ``measuring``."""
+    bytes: Bytes
+    layers: dict[str, float] = field(default_factory=dict)
+    """CPU seconds by layer; empty until layers are attributed."""
+    lateness: Latency = field(default_factory=Latency)
+    """How late the measuring process sent what was due (the generator's honesty)."""
+    counters: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By process: the counters of its ``--stats`` at the end."""
+    hot: dict[str, list[str]] = field(default_factory=dict)
+    """By process, with ``--profile``: its five most expensive functions, with their share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One run."""
+
+    schema_version: int
+    run_id: str
+    started: str
+    """ISO 8601, UTC."""
+    duration_s: float
+    environment: Environment
+    config: Config
+    verdict: Verdict
+    slo: dict[str, ServiceLevel]
+    """``pod_startup_p99``, ``mutating_p99``, ``resource_read_p99``, ``cluster_list_p99``."""
+    phases: list[Phase]
+    measurements: Measurements
+
+    def write(self, directory: Path) -> Path:
+        """Write ``results.json``, whole or not at all; return its path."""
+        return write_json(directory / RESULTS_FILE, self)
+
+    @classmethod
+    def read(cls, directory: Path) -> Results:
+        """Read a results directory. Raises UnreadableResultsError."""
+        results = read_json(directory / RESULTS_FILE, cls)
+        if results.schema_version != SCHEMA_VERSION:
+            raise UnreadableResultsError(
+                f"{directory}: schema version {results.schema_version}, not {SCHEMA_VERSION}"
+            )
+        return results
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write a value of dataclasses as indented JSON, whole or not at all; return the path."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+    part.replace(path)
+    return path
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Read what ``write_json`` wrote. Raises UnreadableResultsError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UnreadableResultsError(f"{path}: {error}") from error
