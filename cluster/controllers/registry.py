@@ -1,0 +1,13 @@
+"""The controllers by name. A new controller is one file here beside and one line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from cluster.controllers.replication import ReplicationController
+from cluster.controllers.runner import Controller, Surroundings
+
+CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
+    "replicationcontroller": ReplicationController,
+}
