@@ -230,8 +230,10 @@ class InformerSource(Protocol):
 
 
 class WorkQueue(Protocol, Generic[K]):
-    """Keys to be synced. A key is never worked on twice at once, and is kept once however often
-    it is added; what is added while being worked on comes again after ``done``.
+    """Keys to be synced, each once.
+
+    A key is never worked on twice at once, and is kept once however often it is added; what is
+    added while being worked on comes again after ``done``.
     """
 
     def add(self, key: K) -> None:
