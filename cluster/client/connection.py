@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._delimited = False
         self._head_complete = False
         self._complete = False
+        self._keep_alive = False
         self._misbehaved = ""
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -179,7 +180,7 @@ class Connection(asyncio.Protocol):
         if self._stream is not None and self._answer is None and self._body:
             self._stream.feed(self._take_piece())
         if self._complete:
-            self._finish(keep=not self._misbehaved and self._parser.should_keep_alive())
+            self._finish(keep=self._keep_alive and not self._misbehaved)
         elif self._misbehaved:
             self.abort(TransportError(self._misbehaved))
 
@@ -230,8 +231,10 @@ class Connection(asyncio.Protocol):
             self._misbehaved = "the body of the answer is too long"
 
     def on_message_complete(self) -> None:
-        if self._head_complete:
+        if self._head_complete and not self._complete:
             self._complete = True
+            # Asked here, for afterwards the parser speaks of the next message.
+            self._keep_alive = self._parser.should_keep_alive()
 
     def _response(self) -> Response:
         retry_after = self._retry_after
