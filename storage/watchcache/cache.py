@@ -1,0 +1,112 @@
+"""The watch cache over a store: a ResourceCache for every resource, waiting for revisions."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Self
+
+from serialization.codecs.interface import Codec
+from serialization.scheme import Resource
+from storage.errors import FutureRevisionError
+from storage.interface import Store
+from storage.watchcache.config import CacheConfig
+from storage.watchcache.counters import CacheCounters
+from storage.watchcache.encoder import Encoder
+from storage.watchcache.errors import NotCachedError
+from storage.watchcache.resource import ResourceCache, Shared
+
+
+class WatchCache:
+    """Reads of everything that the API serves; complete from ``async with`` on.
+
+    Usage by a verb that reads, changes and writes::
+
+        cached = cache.of(PODS).get(namespace, name)
+        pod = cache.of(PODS).message(cached)       # a fresh message, resourceVersion set
+        await store.update(cached.key, value, expected=cached.revision)
+
+    A write that the store has answered is in the cache (see ``storage.interface``).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        codec: Codec,
+        resources: Iterable[Resource],
+        config: CacheConfig | None = None,
+    ) -> None:
+        self.store = store
+        self.codec = codec
+        """The storage codec: that of the documents under the store's keys."""
+        self.config = config or CacheConfig()
+        self.counters = CacheCounters()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = count()
+        self._tasks = asyncio.TaskGroup()
+        encoder = Encoder(codec, self.counters, encode_once=self.config.encode_once)
+        shared = Shared(store, codec, self.config, self.counters, encoder)
+        self._caches = {  # by message: a Resource hashes all its fields on every look-up
+            resource.message: ResourceCache(
+                resource,
+                shared,
+                progressed=self._progressed,
+                lost=self._resync,
+            )
+            for resource in resources
+            if resource.list_message is not None
+        }
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        for cache in self._caches.values():
+            await cache.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for cache in self._caches.values():
+            cache.stop()
+        for _revision, _order, future in self._waiting:
+            future.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    def __iter__(self) -> Iterator[ResourceCache]:
+        return iter(self._caches.values())
+
+    @property
+    def revision(self) -> int:
+        """The newest applied revision: everything up to it is in the cache."""
+        return self.store.current_revision()
+
+    def of(self, resource: Resource) -> ResourceCache:
+        """Return the cache of a resource. Raises NotCachedError."""
+        try:
+            return self._caches[resource.message]
+        except KeyError:
+            raise NotCachedError(f"{resource.plural} are not cached") from None
+
+    async def wait_for(self, revision: int) -> None:
+        """Return once ``revision`` is in the cache. Raises FutureRevisionError after 3 s."""
+        if revision <= self.revision:
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (revision, next(self._order), future))
+        try:
+            async with asyncio.timeout(self.config.wait_s):
+                await future
+        except TimeoutError:
+            if revision > self.revision:  # progress under keys that no resource has goes untold
+                raise FutureRevisionError(revision, self.revision) from None
+
+    def _progressed(self, revision: int) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= revision:
+            _revision, _order, future = heapq.heappop(waiting)
+            if not future.done():
+                future.set_result(None)
+
+    def _resync(self, cache: ResourceCache) -> None:
+        self.counters.resyncs += 1
+        self._tasks.create_task(cache.start())

@@ -1,0 +1,20 @@
+"""How the watch cache is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """The switches and bounds of a WatchCache."""
+
+    history_events: int = 10_000
+    """Events kept per resource. A node's status every 10 s from 2000 nodes fills it in 50 s; an
+    old version is about 2 KB, so a full history holds about 20 MB."""
+    watch_index: bool = True
+    """Look watchers up by name, node or namespace; off: try each event on every watcher."""
+    encode_once: bool = True
+    """Keep encoded bytes; off: encode for every watcher and list."""
+    wait_s: float = 3.0
+    """How long a read waits for a revision that has not come yet."""

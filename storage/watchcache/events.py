@@ -1,0 +1,115 @@
+"""Changes as the cache sees them, what a selection makes of them, and their bounded history."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from enum import StrEnum
+from itertools import islice
+from typing import NamedTuple
+
+from storage.errors import CompactedError
+from storage.watchcache.objects import CachedObject
+from storage.watchcache.selection import Predicate
+
+
+class EventType(StrEnum):
+    """The types of watch events."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+    ERROR = "ERROR"
+
+
+class WatchEvent(NamedTuple):
+    """A change as one selection sees it."""
+
+    type: EventType
+    object: CachedObject
+    """For DELETED the last state that was selected, at the revision of the change."""
+
+
+class CacheEvent:
+    """One change: the state after it (None: deleted) and the state before it (None: created)."""
+
+    __slots__ = ("_tombstone", "object", "previous", "revision")
+
+    def __init__(
+        self, revision: int, obj: CachedObject | None, previous: CachedObject | None
+    ) -> None:
+        assert obj is not None or previous is not None, "an event is about something"
+        self.revision = revision
+        self.object = obj
+        self.previous = previous
+        self._tombstone: CachedObject | None = None
+
+    @property
+    def tombstone(self) -> CachedObject:
+        """The state before, at this change's revision; one for all who see a deletion."""
+        if self._tombstone is None:
+            assert self.previous is not None, "a creation leaves nothing behind"
+            self._tombstone = self.previous.at_revision(self.revision)
+        return self._tombstone
+
+    def seen_by(self, selects: Predicate) -> WatchEvent | None:
+        """Return what a watcher of this selection is told, or None.
+
+        Entering the selection is ADDED, staying in it MODIFIED, leaving it DELETED.
+        """
+        before = self.previous is not None and selects(self.previous)
+        if self.object is not None and selects(self.object):
+            return WatchEvent(EventType.MODIFIED if before else EventType.ADDED, self.object)
+        return WatchEvent(EventType.DELETED, self.tombstone) if before else None
+
+
+def _revision(event: CacheEvent) -> int:
+    return event.revision
+
+
+class EventRing:
+    """The newest events of a resource, in revision order.
+
+    ``floor`` says how far back it reaches: every event above it is here.
+    """
+
+    def __init__(self, capacity: int, floor: int) -> None:
+        self._capacity = capacity
+        self._slack = max(capacity // 4, 1)  # dropped a quarter at a time, so append stays O(1)
+        self._events: list[CacheEvent] = []
+        self.floor = floor
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def append(self, event: CacheEvent) -> None:
+        """Add the next event; the oldest go when there are more than capacity and a quarter."""
+        assert event.revision >= (self._events[-1].revision if self._events else self.floor)
+        self._events.append(event)
+        if len(self._events) > self._capacity + self._slack:
+            self._drop(self._slack)
+
+    def since(self, revision: int, limit: int) -> list[CacheEvent]:
+        """Return about ``limit`` events above ``revision``, oldest first.
+
+        The events of one revision stay together. Raises CompactedError where some are gone.
+        """
+        if revision < self.floor:
+            raise CompactedError(revision, self.floor)
+        events = self._events
+        if not events or revision >= events[-1].revision:
+            return []
+        start = bisect_right(events, revision, key=_revision)
+        found = list(islice(events, start, start + limit))
+        end = start + len(found)
+        while end < len(events) and events[end].revision == found[-1].revision:
+            found.append(events[end])
+            end += 1
+        return found
+
+    def _drop(self, count: int) -> None:
+        last = self._events[count - 1].revision
+        while count < len(self._events) and self._events[count].revision == last:
+            count += 1
+        self.floor = last
+        del self._events[:count]

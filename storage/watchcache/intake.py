@@ -1,0 +1,76 @@
+"""From stored bytes to a cached object: the header is read once, when a version arrives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from google.protobuf.message import Message
+
+from serialization.codecs.interface import Codec
+from serialization.errors import DecodeError
+from serialization.scheme import Resource, metadata_of
+from storage.watchcache.counters import CacheCounters
+from storage.watchcache.fields import fields_of
+from storage.watchcache.objects import CachedObject
+
+logger = logging.getLogger(__name__)
+
+LABEL_SETS_MAX: Final = 16_384
+EXPECTED_MAX: Final = 4096
+
+Header = tuple[Mapping[str, str], tuple[str, ...], bytes]
+
+
+class Intake:
+    """Makes cached objects of one resource's stored documents.
+
+    Pods of one controller have equal labels, so equal label sets are held once. A writer that has
+    the message in hand can say what it is about to store (``expect``), which spares the decoding:
+    2 us in protobuf, 30 in JSON.
+    """
+
+    def __init__(self, resource: Resource, codec: Codec, counters: CacheCounters) -> None:
+        self._codec = codec
+        self._counters = counters
+        self._message = resource.message
+        self._namespaced = resource.namespaced
+        self._prefix_size = len(resource.prefix())
+        self._extract = fields_of(resource).extract
+        self._label_sets: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+        self._expected: dict[bytes, Header] = {}
+
+    def expect(self, value: bytes, bare: bytes, message: Message) -> None:
+        """Remember the header of a document that is about to be written."""
+        if len(self._expected) >= EXPECTED_MAX:  # the oldest was of a write that failed
+            del self._expected[next(iter(self._expected))]
+        self._expected[value] = self._header(bare, message)
+
+    def take(self, key: bytes, value: bytes, revision: int) -> CachedObject | None:
+        """Return the object that ``value`` holds, or None where the codec cannot read it."""
+        header = self._expected.pop(value, None) if self._expected else None
+        if header is None:
+            try:
+                _kind, bare = self._codec.unwrap(value)
+                header = self._header(bare, self._codec.decode_bare(self._message, bare))
+            except DecodeError as error:
+                self._counters.undecodable += 1
+                logger.warning("%s at %d: %s", key.decode(errors="replace"), revision, error)
+                return None
+        labels, fields, bare = header
+        first, _slash, second = key[self._prefix_size :].decode().partition("/")
+        scope = (first, second) if self._namespaced else ("", first)
+        return CachedObject(key, scope, labels=labels, fields=fields, revision=revision, bare=bare)
+
+    def _header(self, bare: bytes, message: Message) -> Header:
+        return self._labels(message), self._extract(message), bare
+
+    def _labels(self, message: Message) -> Mapping[str, str]:
+        items = tuple(metadata_of(message).labels.items())
+        held = self._label_sets.get(items)
+        if held is None:
+            if len(self._label_sets) >= LABEL_SETS_MAX:
+                self._label_sets.clear()
+            held = self._label_sets[items] = dict(items)
+        return held

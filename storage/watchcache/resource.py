@@ -1,0 +1,277 @@
+"""The cache of one resource: fed by one store watch, read by GET, LIST and WATCH."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from google.protobuf.message import Message
+
+from serialization.codecs.interface import Codec
+from serialization.scheme import Resource
+from storage.errors import CompactedError, StoreError
+from storage.interface import Store, Watch
+from storage.records import Batch, Change, KeyValue
+from storage.watchcache.config import CacheConfig
+from storage.watchcache.counters import CacheCounters
+from storage.watchcache.dispatch import Dispatcher, EventSink, Subscription
+from storage.watchcache.encoder import Encoder
+from storage.watchcache.events import CacheEvent, EventRing, WatchEvent
+from storage.watchcache.fields import fields_of
+from storage.watchcache.intake import Intake
+from storage.watchcache.objects import CachedObject
+from storage.watchcache.ordered import OrderedObjects, Snapshot
+from storage.watchcache.selection import Predicate, Selection
+
+logger = logging.getLogger(__name__)
+
+PAGE: Final = 1000
+REPLAY_STEP: Final = 256
+
+
+class Shared(NamedTuple):
+    """What the caches of one WatchCache have in common."""
+
+    store: Store
+    codec: Codec
+    """That of the documents under the store's keys."""
+    config: CacheConfig
+    counters: CacheCounters
+    encoder: Encoder
+
+
+class ResourceCache:
+    """Every object of one resource at its newest applied version, and its recent history.
+
+    It implements the store's ``Watcher``: a write that the store has answered is in here.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        shared: Shared,
+        *,
+        progressed: Callable[[int], None],
+        lost: Callable[[ResourceCache], None],
+    ) -> None:
+        config, counters = shared.config, shared.counters
+        self.resource = resource
+        self.bytes_held = 0
+        """Sum of the lengths of the bare forms in the storage codec."""
+        self._store = shared.store
+        self._prefix = resource.prefix()
+        self._intake = Intake(resource, shared.codec, counters)
+        self._encoder = shared.encoder
+        self._config = config
+        self._counters = counters
+        self._progressed = progressed
+        self._lost = lost
+        self._fields = fields_of(resource)
+        self._objects = OrderedObjects()
+        self._ring = EventRing(config.history_events, shared.store.current_revision())
+        self._dispatcher = Dispatcher(
+            self._fields.names, self._fields.indexed, counters, use_index=config.watch_index
+        )
+        self._by_field: dict[str, dict[str, dict[bytes, CachedObject]]] = {
+            name: {} for name in self._fields.indexed
+        }
+        self._positions = {name: self._fields.names.index(name) for name in self._by_field}
+        self._held: list[Batch] | None = []
+        self._watch: Watch | None = None
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    @property
+    def revision(self) -> int:
+        """The revision up to which everything is in here: the newest applied one."""
+        return self._store.current_revision()
+
+    @property
+    def floor(self) -> int:
+        """The oldest revision from which a watch can start."""
+        return self._ring.floor
+
+    @property
+    def watchers(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._dispatcher)
+
+    def get(self, namespace: str, name: str) -> CachedObject | None:
+        """Return the newest applied version, or None."""
+        return self._objects.get(self.resource.key(namespace, name))
+
+    def bare(self, obj: CachedObject, codec: Codec) -> bytes:
+        """Return an object's bare bytes in ``codec``, resourceVersion included, made once."""
+        return self._encoder.bare(self.resource, obj, codec)
+
+    def message(self, obj: CachedObject) -> Message:
+        """Return a fresh message of an object, resourceVersion set, to read or to change."""
+        return self._encoder.message(self.resource, obj)
+
+    def snapshot(self, namespace: str = "") -> Snapshot:
+        """Return all objects, or a namespace's, in key order, as of now; cheap at any size."""
+        prefix = self.resource.prefix(namespace if self.resource.namespaced else "")
+        return self._objects.snapshot(prefix, self.revision)
+
+    def expect(self, value: bytes, bare: bytes, message: Message) -> None:
+        """Say what is about to be written: a document, its bare form and its message.
+
+        The bare form and the message carry no resourceVersion. Optional: it spares decoding the
+        document again when the store delivers it.
+        """
+        self._intake.expect(value, bare, message)
+
+    def predicate(self, selection: Selection) -> Predicate:
+        """Return the test that a selection applies to this resource's objects."""
+        return Predicate(selection, self._fields.names)
+
+    def select(self, selection: Selection) -> Iterator[list[CachedObject]]:
+        """Yield the selected objects in key order, in runs of up to 512, as of the call.
+
+        An exact name or node is looked up, a namespace is a range; the rest is filtered as the
+        runs are taken, so a caller that awaits between runs never holds the loop for long.
+        """
+        selects = self.predicate(selection)
+        few = self._looked_up(selection)
+        if few is not None:
+            return iter([[obj for obj in few if selects(obj)]])
+        snapshot = self.snapshot(selection.namespace)
+        if selection.whole_scope:
+            return snapshot.slices()
+        return ([obj for obj in run if selects(obj)] for run in snapshot.slices())
+
+    def replay(self, selection: Selection, after: int) -> tuple[list[WatchEvent], int]:
+        """Return what a selection saw next after the revision ``after``, and how far that reaches.
+
+        It reaches the newest revision when there is no more. Raises CompactedError.
+        """
+        try:
+            events = self._ring.since(after, REPLAY_STEP)
+        except CompactedError:
+            self._counters.too_old += 1
+            raise
+        if not events:
+            return [], max(after, self.revision)
+        selects = self.predicate(selection)
+        seen = [shown for event in events if (shown := event.seen_by(selects)) is not None]
+        return seen, events[-1].revision
+
+    def subscribe(self, selection: Selection, sink: EventSink) -> Subscription:
+        """Tell ``sink`` of every change after the newest applied revision, until cancelled."""
+        subscription = Subscription(selection, self.predicate(selection), sink)
+        self._dispatcher.add(subscription)
+        return subscription
+
+    async def start(self) -> None:
+        """List the resource and follow its changes; returns once the cache is complete.
+
+        The watch starts first, at the present; what it delivers while the list is read is held
+        back and applied on top, so nothing falls between the two.
+        """
+        self._held = []
+        self._watch = self._store.watch(self._prefix, self, after=self._store.current_revision())
+        items, revision = await self._list()
+        self._objects = OrderedObjects()
+        self.bytes_held = 0
+        for table in self._by_field.values():
+            table.clear()
+        for item in items:
+            obj = self._intake.take(item.key, item.value, item.revision)
+            if obj is not None:
+                self._put(obj)
+        self._ring = EventRing(self._config.history_events, revision)
+        held, self._held = self._held, None
+        for batch in held:
+            self._apply_batch(batch, revision)
+
+    def stop(self) -> None:
+        """Stop following; every subscription ends."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self._dispatcher.end_all(None)
+
+    def deliver(self, batch: Batch) -> None:
+        """Take the next changes from the store (``storage.interface.Watcher``)."""
+        if self._held is not None:
+            self._held.append(batch)
+            return
+        self._apply_batch(batch, 0)
+
+    def closed(self, error: StoreError) -> None:
+        """Take the end of the store's watch: watchers are ended, the resource is listed again."""
+        self._watch = None
+        self._dispatcher.end_all(error)
+        self._lost(self)
+
+    async def _list(self) -> tuple[list[KeyValue], int]:
+        if not self._store.capabilities.old_revisions:
+            listing = await self._store.list(self._prefix)
+            return listing.items, listing.revision
+        listing = await self._store.list(self._prefix, limit=PAGE)
+        items, revision = listing.items, listing.revision
+        while listing.remaining:
+            listing = await self._store.list(
+                self._prefix, limit=PAGE, after=items[-1].key, revision=revision
+            )
+            items += listing.items
+        return items, revision
+
+    def _apply_batch(self, batch: Batch, listed: int) -> None:
+        for change in batch.changes:
+            if change.revision > listed:
+                self._apply(change)
+        self._progressed(batch.revision)
+
+    def _apply(self, change: Change) -> None:
+        self._counters.events_received += 1
+        if change.value is None:
+            obj, previous = None, self._drop(change.key)
+        else:
+            obj = self._intake.take(change.key, change.value, change.revision)
+            previous = self._drop(change.key) if obj is None else self._put(obj)
+        if obj is None and previous is None:
+            return
+        event = CacheEvent(change.revision, obj, previous)
+        self._ring.append(event)
+        self._dispatcher.dispatch(event)
+
+    def _put(self, obj: CachedObject) -> CachedObject | None:
+        previous = self._objects.get(obj.key)
+        self._objects.put(obj)
+        self.bytes_held += len(obj.bare) - (len(previous.bare) if previous is not None else 0)
+        for name, table in self._by_field.items():
+            value = obj.fields[self._positions[name]]
+            if previous is not None and previous.fields[self._positions[name]] != value:
+                self._unfile(table, previous.fields[self._positions[name]], obj.key)
+            table.setdefault(value, {})[obj.key] = obj
+        return previous
+
+    def _drop(self, key: bytes) -> CachedObject | None:
+        previous = self._objects.remove(key)
+        if previous is None:
+            return None
+        self.bytes_held -= len(previous.bare)
+        for name, table in self._by_field.items():
+            self._unfile(table, previous.fields[self._positions[name]], key)
+        return previous
+
+    def _unfile(self, table: dict[str, dict[bytes, CachedObject]], value: str, key: bytes) -> None:
+        entries = table[value]
+        del entries[key]
+        if not entries:
+            del table[value]
+
+    def _looked_up(self, selection: Selection) -> list[CachedObject] | None:
+        """Return the few objects that a selection can be about, in key order; None: not few."""
+        name = selection.exact("metadata.name")
+        if name is not None and (selection.namespace or not self.resource.namespaced):
+            obj = self.get(selection.namespace, name)
+            return [] if obj is None else [obj]
+        for field, table in self._by_field.items():
+            value = selection.exact(field)
+            if value:  # the empty value, unscheduled pods, may be anything but few
+                return [obj for _key, obj in sorted(table.get(value, {}).items())]
+        return None

@@ -1,0 +1,84 @@
+"""Which objects a list or watch is about: a namespace, a label selector, a field selector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from storage.watchcache.objects import CachedObject
+
+
+class LabelMatcher(Protocol):
+    """A parsed label selector."""
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether an object with these labels is selected."""
+        ...
+
+
+class FieldMatcher(Protocol):
+    """A parsed field selector."""
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Tell whether an object with these field values is selected."""
+        ...
+
+    def exact(self, field: str) -> str | None:
+        """Return the only value of ``field`` that can match, or None where more can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is asked for. Two that are equal select the same objects, so watchers can share."""
+
+    namespace: str = ""
+    """Empty: all namespaces."""
+    label_text: str = ""
+    """The selectors as text are the identity; the matchers are made from them."""
+    field_text: str = ""
+    labels: LabelMatcher | None = field(default=None, compare=False)
+    fields: FieldMatcher | None = field(default=None, compare=False)
+
+    @property
+    def whole_scope(self) -> bool:
+        """True when only the namespace, if that, restricts it."""
+        return self.labels is None and self.fields is None
+
+    def exact(self, name: str) -> str | None:
+        """Return the only value that the field ``name`` may have, or None."""
+        if name == "metadata.namespace" and self.namespace:
+            return self.namespace
+        return self.fields.exact(name) if self.fields is not None else None
+
+
+EVERYTHING = Selection()
+
+
+class Predicate:
+    """A selection bound to a resource's fields; called for every object that is looked at."""
+
+    __slots__ = ("_fields", "_labels", "_names", "_namespace", "always")
+
+    def __init__(self, selection: Selection, names: tuple[str, ...]) -> None:
+        self._namespace = selection.namespace
+        self._labels = selection.labels
+        self._fields = selection.fields
+        self._names = names
+        self.always = selection.whole_scope and not selection.namespace
+
+    def __call__(self, obj: CachedObject) -> bool:
+        """Tell whether ``obj`` is selected."""
+        if self.always:
+            return True
+        if self._namespace and obj.namespace != self._namespace:
+            return False
+        if self._labels is not None and not self._labels.matches(obj.labels):
+            return False
+        if self._fields is None:
+            return True
+        fields = dict(zip(self._names, obj.fields, strict=True))
+        fields["metadata.name"] = obj.name
+        fields["metadata.namespace"] = obj.namespace
+        return self._fields.matches(fields)
