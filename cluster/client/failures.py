@@ -1,0 +1,54 @@
+"""Failures as the API tells them: a Status message, whatever the answer's body was.
+
+Reasons and codes are Kubernetes' (``k8s.io/apimachinery`` meta/v1 StatusReason).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cluster.client.interface import ApiError
+from serialization.api.meta.v1_pb2 import Status, StatusDetails
+
+REASON_BY_CODE: Final[dict[int, str]] = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "NotAcceptable",
+    409: "Conflict",
+    410: "Expired",
+    413: "RequestEntityTooLarge",
+    415: "UnsupportedMediaType",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+TEXT_MAX: Final = 2048
+"""How much of a body that is no Status goes into the message."""
+
+
+def failure(code: int, reason: str = "", message: str = "", *, retry_after_s: int = 0) -> ApiError:
+    """Return the error of ``code``; the reason is the code's own unless it is given."""
+    status = Status(
+        status="Failure",
+        code=code,
+        reason=reason or REASON_BY_CODE.get(code, "Unknown"),
+        message=message,
+    )
+    if retry_after_s:
+        status.details.CopyFrom(StatusDetails(retryAfterSeconds=retry_after_s))
+    return ApiError(status)
+
+
+def is_expired(error: ApiError) -> bool:
+    """Whether the revision asked for is no longer kept (410, or its reasons): list again."""
+    return error.code == 410 or error.reason in ("Expired", "Gone")
+
+
+def retry_after_s(error: ApiError) -> int:
+    """Return after how many seconds the server wants to be asked again; 0 if it does not say."""
+    return error.status.details.retryAfterSeconds if error.status.HasField("details") else 0

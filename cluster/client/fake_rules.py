@@ -1,0 +1,81 @@
+"""What the fake API knows about objects, as pure functions on messages."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
+
+from cluster.client.fake_watch import bare
+from cluster.client.interface import ObjectKey
+from serialization.api.core.v1_pb2 import Pod
+from serialization.kinds import SCHEME
+from serialization.scheme import Resource, metadata_of
+
+M = TypeVar("M", bound=Message)
+
+POD_GRACE_S: Final = 30
+
+
+def resource_of(obj: Message) -> Resource:
+    """Return the resource that a message is of."""
+    return SCHEME.by_message(type(obj))
+
+
+def key_of(obj: Message) -> ObjectKey:
+    """Return the key of an object."""
+    meta = metadata_of(obj)
+    return ObjectKey(meta.namespace, meta.name)
+
+
+def copied(obj: M) -> M:
+    """Return a copy that may be changed."""
+    copy = type(obj)()
+    copy.CopyFrom(obj)
+    return copy
+
+
+def carry(field: str, source: Message, target: Message) -> None:
+    """Make a field of ``target`` what it is in ``source``."""
+    if not source.HasField(field):
+        target.ClearField(field)
+    elif isinstance(value := getattr(source, field), Message):
+        getattr(target, field).CopyFrom(value)
+    else:
+        setattr(target, field, value)
+
+
+def spec_bytes(obj: Message) -> bytes:
+    """Return what the generation counts: everything but metadata and status."""
+    rest = copied(obj)
+    rest.ClearField("metadata")
+    if "status" in rest.DESCRIPTOR.fields_by_name:
+        rest.ClearField("status")
+    return bare(rest)
+
+
+def grace_s(obj: Message, asked_s: int | None) -> int:
+    """Return how long a deletion waits: only for pods that are on a node and not finished."""
+    if not isinstance(obj, Pod) or not obj.spec.nodeName:
+        return 0
+    if obj.status.phase in ("Succeeded", "Failed"):
+        return 0
+    if asked_s is not None:
+        return asked_s
+    return (
+        obj.spec.terminationGracePeriodSeconds
+        if obj.spec.HasField("terminationGracePeriodSeconds")
+        else POD_GRACE_S
+    )
+
+
+def lingers(obj: Message) -> bool:
+    """Whether an object that is being deleted waits for its kubelet."""
+    return metadata_of(obj).deletionGracePeriodSeconds > 0
+
+
+def bookmark(resource: Resource, revision: int) -> bytes:
+    """Return the bare object of a bookmark."""
+    obj = resource.message()
+    metadata_of(obj).resourceVersion = str(revision)
+    return bare(obj)
