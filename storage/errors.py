@@ -71,3 +71,7 @@ class UnsupportedError(StoreError):
 
 class StoreClosedError(StoreError):
     """The store has been closed."""
+
+
+class StoreOpenError(StoreError):
+    """The data directory cannot be opened: in use by another process, not ours, or damaged."""

@@ -1,0 +1,78 @@
+"""What an engine must bring: values by revision, made durable in groups. The rest is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from storage.engine.key_index import KeyIndex
+from storage.records import Change
+
+
+class Lease(NamedTuple):
+    """A key that ends by itself."""
+
+    key: bytes
+    revision: int
+    deadline_ms: int
+    """Wall time, in milliseconds since the epoch."""
+
+
+class Recovered(NamedTuple):
+    """What a backend finds when it opens."""
+
+    keys: KeyIndex
+    """Restored up to where compaction had come."""
+    compacted: int
+    """The compact revision that was promised; above ``keys.base`` if that work was cut short."""
+    leases: list[Lease]
+    logical_bytes: int
+    """Bytes of the live keys and values."""
+
+
+class Backend(Protocol):
+    """Keeps values by revision, in groups; foreign errors never leave it, it raises StoreError.
+
+    ``open``, ``close``, ``make_room`` and the reads run on the loop; ``commit``, ``drop``,
+    ``probe`` and ``promise_compaction`` on the committer, one at a time.
+    """
+
+    def open(self) -> Recovered:
+        """Open what is there, or make it. Raises StoreOpenError."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go. Idempotent."""
+        ...
+
+    def value(self, revision: int) -> bytes:
+        """Return the value that ``revision`` wrote; it is kept, and not a delete."""
+        ...
+
+    def values(self, revisions: Sequence[int]) -> list[bytes]:
+        """Return the values of several revisions, in their order."""
+        ...
+
+    def disk_bytes(self) -> int:
+        """Return the space taken on disk; 0 for none."""
+        ...
+
+    def commit(self, changes: Sequence[Change], deadlines: Mapping[int, int]) -> None:
+        """Make the changes durable, all or none. ``deadlines`` are in ms, by revision."""
+        ...
+
+    def promise_compaction(self, revision: int) -> None:
+        """Make it durable that nothing below ``revision`` will be read again."""
+        ...
+
+    def drop(self, revisions: Sequence[int], base: int) -> None:
+        """Remove these revisions; with that, compaction has come to ``base``."""
+        ...
+
+    def probe(self, applied: int) -> None:
+        """Write something durably, and remove whatever was left above revision ``applied``."""
+        ...
+
+    def make_room(self, error: Exception) -> bool:
+        """Say whether the job that failed so may be tried again, after growing if need be."""
+        ...

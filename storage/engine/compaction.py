@@ -1,0 +1,71 @@
+"""Compaction: forgetting superseded revisions, a page at a time between the groups.
+
+First the promise is made durable, and from then on reads below it are refused; the removal follows
+in pages, as a chain of maintenance jobs that waits where a running list pins an older revision. A
+removal that the end of the process cut short goes on at the next opening.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from storage.engine.backend import Backend
+from storage.engine.group_commit import GroupCommit
+from storage.engine.key_index import KeyIndex
+from storage.engine.reads import Pins
+from storage.errors import CompactedError, FutureRevisionError
+
+COMPACTION_PAGE = 1000
+"""Revisions of history that one job goes through; a group waits for one job at most."""
+
+
+class Compactor:
+    """Keeps ``compacted`` (what has been promised) and works the index's ``base`` up to it."""
+
+    def __init__(
+        self, index: KeyIndex, backend: Backend, commits: GroupCommit, pins: Pins, compacted: int
+    ) -> None:
+        self.compacted = compacted
+        """The compact revision: the state at it is readable, older ones are not."""
+        self._index = index
+        self._backend = backend
+        self._commits = commits
+        self._pins = pins
+        self._working = False
+        self._stopped = False
+        pins.released = self.go_on
+
+    async def compact(self, revision: int) -> None:
+        """Promise it, durably, and begin. Raises CompactedError, FutureRevisionError."""
+        if revision > self._index.last:
+            raise FutureRevisionError(revision, self._index.last)
+        if revision <= self.compacted:
+            raise CompactedError(revision, self.compacted)
+        await self._commits.run(partial(self._backend.promise_compaction, revision))
+        self.compacted = max(self.compacted, revision)
+        self.go_on()
+
+    def stop(self) -> None:
+        """Begin no further page."""
+        self._stopped = True
+
+    def go_on(self) -> None:
+        """Begin the next page, if there is one and none is under way."""
+        if self._working or self._stopped:
+            return
+        base = self._index.base
+        upto = min(self._pins.lowest(self.compacted), self.compacted, base + COMPACTION_PAGE)
+        if upto <= base:
+            return
+        self._working = True
+        gone = self._index.superseded(upto)
+        job = self._commits.run(partial(self._backend.drop, gone, upto))
+        job.add_done_callback(partial(self._dropped, upto))
+
+    def _dropped(self, upto: int, job: asyncio.Future[None]) -> None:
+        self._working = False
+        if job.exception() is None:
+            self._index.compact(upto)
+            self.go_on()
+        # else: the store has turned read-only; the next compaction takes this page up again

@@ -1,0 +1,221 @@
+"""Group commit: what is durable together, who is told when, and what happens when a commit fails.
+
+How it works. At most one committer job is under way. A write that finds the committer idle is
+handed over at once; those that come meanwhile gather in the ledger's open group and follow when it
+is back (a little later where commits are slow, see ``gathering``). When a group is durable, one
+step of the loop applies it to the index, delivers it (``on_applied``: watchers, watch cache), then
+answers the callers. Maintenance jobs (compaction) take turns with groups.
+
+When a job fails, everything pending was judged on top of what failed: every caller gets
+ReadOnlyError, the ledger drops its pending state, and writes are refused with the alarm until a
+probe (an empty durable write, retried with doubling pauses) succeeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from storage.engine.backend import Backend
+from storage.engine.committer import Committer, Done, Job
+from storage.engine.gathering import Gathering
+from storage.engine.ledger import Group, Ledger, Verdict
+from storage.errors import ReadOnlyError, StoreError
+
+PROBE_FIRST_S = 0.1
+PROBE_MAX_S = 5.0
+
+
+class GroupCommit:
+    """Drives a ledger's groups through a committer. All its methods run on the loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        committer: Committer,
+        backend: Backend,
+        ledger: Ledger,
+        *,
+        on_applied: Callable[[Group], None],
+    ) -> None:
+        self.alarm = ""
+        """Why writes are refused; empty when they are not."""
+        self.commits = 0
+        self.writes = 0
+        self._loop = loop
+        self._committer = committer
+        self._backend = backend
+        self._ledger = ledger
+        self._on_applied = on_applied
+        self._gathering = Gathering()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._probe_timer: asyncio.TimerHandle | None = None
+        self._probe_pause_s = PROBE_FIRST_S
+        self._maintenance: deque[tuple[Job, asyncio.Future[None]]] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def answer(self, verdict: Verdict) -> asyncio.Future[int]:
+        """Return the future of a judged write, and see to it that its group gets committed."""
+        future: asyncio.Future[int] = self._loop.create_future()
+        outcome, group = verdict
+        if group is None:
+            if isinstance(outcome, int):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+            return future
+        group.acks.append((future, outcome))
+        if not self._busy and self._timer is None:
+            self._gather()
+        return future
+
+    def run(self, job: Job) -> asyncio.Future[None]:
+        """Run a maintenance job on the committer, in its turn."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        if self.alarm:
+            future.set_exception(ReadOnlyError(self.alarm))
+            return future
+        self._maintenance.append((job, future))
+        if not self._busy:
+            self._hand_over_maintenance()
+        return future
+
+    async def drain(self) -> None:
+        """Wait until nothing is queued or under way."""
+        while self._busy or self._timer is not None or self._maintenance:
+            self._idle = self._loop.create_future()
+            await self._idle
+
+    def close(self) -> None:
+        """Stop the timers; what comes back from the committer is ignored from now on."""
+        self._closed = True
+        for timer in (self._timer, self._probe_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._probe_timer = None
+
+    def _gather(self) -> None:
+        delay_s = self._gathering.delay_s
+        if delay_s:
+            self._timer = self._loop.call_later(delay_s, self._gathered)
+        else:
+            self._hand_over()
+
+    def _gathered(self) -> None:
+        self._timer = None
+        if not self._busy and self._ledger.open.changes:
+            self._hand_over()
+        else:
+            self._next(maintained=False)
+
+    def _hand_over(self) -> None:
+        group = self._ledger.seal()
+        self._submit(
+            partial(self._backend.commit, group.changes, group.deadlines), self._group_done
+        )
+
+    def _hand_over_maintenance(self) -> None:
+        job, future = self._maintenance.popleft()
+        self._submit(job, partial(self._maintenance_done, future))
+
+    def _submit(self, job: Job, done: Callable[[Exception | None, int], None]) -> None:
+        self._busy = True
+        self._committer.submit(job, partial(self._back, job, done))
+
+    def _back(self, job: Job, done: Done, error: Exception | None, duration_ns: int) -> None:
+        if self._closed:
+            return
+        if error is not None and self._backend.make_room(error):
+            self._committer.submit(job, partial(self._back, job, done))
+            return
+        self._busy = False
+        done(error, duration_ns)
+
+    def _group_done(self, error: Exception | None, duration_ns: int) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        self._gathering.observe(duration_ns)
+        group = self._ledger.finish()
+        self.commits += 1
+        self.writes += len(group.changes)
+        try:
+            self._on_applied(group)
+        finally:  # a watcher that raises breaks its contract, but not the callers
+            for future, outcome in group.acks:
+                if future.done():
+                    continue
+                if isinstance(outcome, int):
+                    future.set_result(outcome)
+                else:
+                    future.set_exception(outcome)
+            self._next(maintained=False)
+
+    def _maintenance_done(
+        self, future: asyncio.Future[None], error: Exception | None, _duration_ns: int
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+            if not future.done():
+                future.set_exception(ReadOnlyError(self.alarm))
+            return
+        if not future.done():
+            future.set_result(None)
+        self._next(maintained=True)
+
+    def _next(self, *, maintained: bool) -> None:
+        """Start what comes next; maintenance and groups take turns."""
+        if self._busy or self._timer is not None:
+            return
+        if self._maintenance and not (maintained and self._ledger.open.changes):
+            self._hand_over_maintenance()
+        elif self._ledger.open.changes:
+            self._gather()
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        self.alarm = str(error) or type(error).__name__
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for group in self._ledger.drop():
+            for future, _ in group.acks:
+                self._refuse(future)
+        while self._maintenance:
+            self._refuse(self._maintenance.popleft()[1])
+        self._probe_pause_s = PROBE_FIRST_S
+        self._arm_probe()
+        self._next(maintained=False)
+
+    def _refuse(self, future: asyncio.Future[int] | asyncio.Future[None]) -> None:
+        if not future.done():
+            future.set_exception(ReadOnlyError(self.alarm))
+
+    def _arm_probe(self) -> None:
+        self._probe_timer = self._loop.call_later(self._probe_pause_s, self._probe)
+        self._probe_pause_s = min(PROBE_MAX_S, 2 * self._probe_pause_s)
+
+    def _probe(self) -> None:
+        self._probe_timer = None
+        applied = self._ledger.index.last
+        self._submit(partial(self._backend.probe, applied), self._probed)
+
+    def _probed(self, error: Exception | None, _duration_ns: int) -> None:
+        if error is not None:
+            self.alarm = str(error) or type(error).__name__
+            self._arm_probe()
+        else:
+            self.alarm = ""
+        self._next(maintained=False)
+
+
+def failed(loop: asyncio.AbstractEventLoop, error: StoreError) -> asyncio.Future[int]:
+    """Return a future that fails with ``error`` when it is awaited."""
+    future: asyncio.Future[int] = loop.create_future()
+    future.set_exception(error)
+    return future

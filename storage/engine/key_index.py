@@ -1,0 +1,210 @@
+"""The key index: which revisions of which keys exist, in memory, sorted by key. Pure.
+
+How it works. Every write is a *point* of its key: ``(revision, create_revision, version)``, with
+version 0 for a delete (a tombstone). The newest point of each key stands in one dict, older ones
+in another (most keys have none). The log says which key each revision wrote, so history and
+compaction never scan the keys. Values live elsewhere, under their revision.
+
+Worked example; ``a@2`` is the point of key a at revision 2, ``!`` marks a tombstone::
+
+    write                 newest          older            log (first = 2)
+    create a, revision 2  a@2             -                a
+    update a, revision 3  a@3             a: @2            a a
+    create b, revision 4  a@3 b@4         a: @2            a a b
+    delete a, revision 5  a@5! b@4        a: @2 @3         a a b a
+    create a, revision 6  a@6 b@4         a: @2 @3 @5!     a a b a a
+
+    at(a, 3) = a@3        at(a, 5) = None (deleted)        at(b, 3) = None (not yet made)
+
+    compaction at 3: superseded(3) = [2]        older a: @3 @5!    log (first = 4): b a a
+    compaction at 5: superseded(5) = [3, 5]     older: -           log (first = 6): a
+
+A point goes when something at or before the compact revision superseded it, a tombstone when it
+lies at or before it: so the state *at* the compact revision stays whole, and so does every change
+after it, with the value it replaced.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from sortedcontainers import SortedList
+
+Point = tuple[int, int, int]
+"""(revision, create_revision, version). A plain tuple: made on every write, and unlike a
+NamedTuple the collector stops tracking it, which counts at 60,000 keys."""
+
+FIRST_REVISION = 1
+"""The revision of a new, empty store."""
+
+
+def prefix_end(prefix: bytes) -> bytes | None:
+    """Return the first key after all keys that start with ``prefix``; None: there is no such."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
+
+
+class KeyIndex:
+    """Points by key and by revision. The newest revision is ``last``, the compacted ``first-1``."""
+
+    def __init__(self, revision: int = FIRST_REVISION) -> None:
+        self._newest: dict[bytes, Point] = {}
+        self._older: dict[bytes, list[Point]] = {}
+        self._keys: SortedList[bytes] = SortedList()
+        self._dead: SortedList[bytes] = SortedList()
+        self._log: list[bytes] = []
+        self._base = revision
+        """The revision before the first of the log: where compaction has come to."""
+
+    @classmethod
+    def restore(cls, points: Iterable[tuple[bytes, Point]], compacted: int) -> KeyIndex:
+        """Build the index from all kept points in revision order, after a restart."""
+        index = cls(compacted)
+        newest, older, log = index._newest, index._older, index._log
+        for key, point in points:
+            past = newest.get(key)
+            if past is not None:
+                older.setdefault(key, []).append(past)
+            newest[key] = point
+            if point[0] > compacted:
+                log.append(key)
+                assert compacted + len(log) == point[0], "a revision is missing from the history"
+        index._keys.update(newest)
+        index._dead.update(key for key, point in newest.items() if not point[2])
+        return index
+
+    @property
+    def last(self) -> int:
+        """The newest revision."""
+        return self._base + len(self._log)
+
+    @property
+    def base(self) -> int:
+        """The revision that compaction has come to: history starts after it."""
+        return self._base
+
+    def __len__(self) -> int:
+        """Return the number of live keys."""
+        return len(self._keys) - len(self._dead)
+
+    def newest(self, key: bytes) -> Point | None:
+        """Return the key's newest point, a tombstone included."""
+        return self._newest.get(key)
+
+    def put(self, key: bytes, point: Point) -> None:
+        """Add the point of the next revision; version 0 says that it deletes the key."""
+        assert point[0] == self._base + len(self._log) + 1, "revisions go up one by one"
+        past = self._newest.get(key)
+        if past is None:
+            self._keys.add(key)
+        else:
+            if not past[2]:
+                self._dead.remove(key)
+            older = self._older.get(key)
+            if older is None:
+                self._older[key] = [past]
+            else:
+                older.append(past)
+        if not point[2]:
+            self._dead.add(key)
+        self._newest[key] = point
+        self._log.append(key)
+
+    def at(self, key: bytes, revision: int) -> Point | None:
+        """Return the key's point as of ``revision``; None where it was not live then."""
+        point = self._newest.get(key)
+        if point is not None and point[0] > revision:
+            older = self._older.get(key, ())
+            place = bisect_right(older, (revision + 1,))
+            point = older[place - 1] if place else None
+        return point if point is not None and point[2] else None
+
+    def wrote(self, revision: int) -> tuple[bytes, Point, Point | None]:
+        """Return what a kept revision wrote: key, its point, the live point that it replaced."""
+        key = self._log[revision - self._base - 1]
+        point = self._newest[key]
+        older = self._older.get(key, ())
+        place = len(older)
+        if point[0] != revision:
+            place = bisect_left(older, (revision,))
+            point = older[place]
+        past = older[place - 1] if place else None
+        return key, point, past if past is not None and past[2] else None
+
+    def writes(self, after: int, upto: int) -> Iterator[tuple[int, bytes]]:
+        """Yield (revision, key) of the kept revisions in ``(after, upto]``."""
+        start = after - self._base
+        return enumerate(islice(self._log, start, upto - self._base), after + 1)
+
+    def keys_from(self, prefix: bytes, after: bytes) -> Iterator[bytes]:
+        """Yield the keys under ``prefix`` that come after ``after``, live or not, in order.
+
+        The index must not change while the iterator is in use.
+        """
+        low, inclusive = (after, False) if after and after >= prefix else (prefix, True)
+        return iter(self._keys.irange(low, prefix_end(prefix), inclusive=(inclusive, False)))
+
+    def count(self, prefix: bytes, after: bytes = b"") -> int:
+        """Return how many live keys stand under ``prefix``, beyond ``after`` if that is given."""
+        return self._span(self._keys, prefix, after) - self._span(self._dead, prefix, after)
+
+    def count_at(self, prefix: bytes, after: bytes, revision: int) -> int:
+        """Return what ``count`` would have returned at ``revision``.
+
+        Costs in proportion to the changes since then, not to the number of keys.
+        """
+        total = self.count(prefix, after)
+        skip = bool(after)
+        for key in set(self._log[revision - self._base :]):
+            if key.startswith(prefix) and not (skip and key <= after):
+                total += (self.at(key, revision) is not None) - bool(self._newest[key][2])
+        return total
+
+    def superseded(self, upto: int) -> list[int]:
+        """Return the revisions that a compaction at ``upto`` makes unreachable."""
+        gone: list[int] = []
+        for revision, key in self.writes(self._base, upto):
+            older = self._older.get(key, ())
+            point = self._newest[key]
+            place = len(older)
+            if point[0] != revision:
+                place = bisect_left(older, (revision,))
+                point = older[place]
+            if place and older[place - 1][2]:
+                gone.append(older[place - 1][0])
+            if not point[2]:
+                gone.append(revision)
+        return gone
+
+    def compact(self, upto: int) -> None:
+        """Forget the points that ``superseded(upto)`` named."""
+        for key in set(self._log[: upto - self._base]):
+            self._trim(key, upto)
+        del self._log[: upto - self._base]
+        self._base = upto
+
+    def _trim(self, key: bytes, upto: int) -> None:
+        point = self._newest[key]
+        if point[0] <= upto:
+            self._older.pop(key, None)
+            if not point[2]:
+                del self._newest[key]
+                self._keys.remove(key)
+                self._dead.remove(key)
+            return
+        older = self._older[key]
+        place = bisect_right(older, (upto + 1,)) - 1
+        if not older[place][2]:
+            place += 1
+        del older[:place]
+        if not older:
+            del self._older[key]
+
+    @staticmethod
+    def _span(keys: SortedList[bytes], prefix: bytes, after: bytes) -> int:
+        end = prefix_end(prefix)
+        high = len(keys) if end is None else keys.bisect_left(end)
+        low = keys.bisect_right(after) if after and after >= prefix else keys.bisect_left(prefix)
+        return max(0, high - low)

@@ -1,0 +1,132 @@
+"""The ledger: judges writes against the newest pending state and assigns their revisions. Pure.
+
+How it works. A write is judged when it arrives, against the newest state of its key: that of the
+*open* group (still gathering), else that of the group *in flight* (being committed), else the
+applied one. A write that passes gets the next revision and joins the open group. The verdict names
+the group whose durability releases the answer: the open group for a write that passed, the group
+that holds the key's pending state for one that did not, none where only applied state was looked
+at. ``finish`` applies the group in flight; ``drop`` forgets both groups, and their revisions are
+assigned again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from storage.engine.key_index import KeyIndex
+from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreError
+from storage.records import Change, KeyValue
+
+
+class Group:
+    """Writes that become durable together, and the answers that wait for that."""
+
+    __slots__ = ("acks", "changes", "deadlines", "states")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.states: dict[bytes, KeyValue | None] = {}
+        """The newest state of each key that the group writes; None: deleted."""
+        self.deadlines: dict[int, int] = {}
+        """When the values with a TTL end: wall milliseconds by revision."""
+        self.acks: list[tuple[asyncio.Future[int], int | StoreError]] = []
+
+
+class Verdict(NamedTuple):
+    """How a write was judged: its revision or its error, and which group must be durable first."""
+
+    outcome: int | StoreError
+    group: Group | None
+
+
+class Ledger:
+    """The pending state over a key index; ``value_of`` reads an applied value by revision."""
+
+    def __init__(self, index: KeyIndex, value_of: Callable[[int], bytes]) -> None:
+        self.index = index
+        self.open = Group()
+        self.in_flight: Group | None = None
+        self._value_of = value_of
+        self._assigned = index.last
+
+    def create(self, key: bytes, value: bytes, deadline_ms: int = 0) -> Verdict:
+        """Judge a create."""
+        current, group = self._state(key)
+        if current is not None:
+            return Verdict(KeyExistsError(key, current), group)
+        return self._write(key, value, None, deadline_ms)
+
+    def update(self, key: bytes, value: bytes, expected: int, deadline_ms: int = 0) -> Verdict:
+        """Judge an update; one that changes no byte is answered with the present revision."""
+        current, group = self._state(key)
+        if current is None:
+            return Verdict(KeyNotFoundError(key), group)
+        if current.revision != expected:
+            return Verdict(ConflictError(key, expected, current), group)
+        if current.value == value:
+            return Verdict(expected, group)
+        return self._write(key, value, current, deadline_ms)
+
+    def delete(self, key: bytes, expected: int | None) -> Verdict:
+        """Judge a delete."""
+        current, group = self._state(key)
+        if current is None:
+            return Verdict(KeyNotFoundError(key), group)
+        if expected is not None and current.revision != expected:
+            return Verdict(ConflictError(key, expected, current), group)
+        self._assigned = revision = self._assigned + 1
+        group = self.open
+        group.states[key] = None
+        group.changes.append(Change(key, None, revision, current.create_revision, current, 0))
+        return Verdict(revision, group)
+
+    def seal(self) -> Group:
+        """Turn the open group into the one in flight, and return it."""
+        assert self.in_flight is None, "one group is in flight at a time"
+        self.in_flight, self.open = self.open, Group()
+        return self.in_flight
+
+    def finish(self) -> Group:
+        """Apply the group in flight, which is durable now, to the index, and return it."""
+        group = self.in_flight
+        assert group is not None, "nothing is in flight"
+        self.in_flight = None
+        put = self.index.put
+        for key, _, revision, create_revision, _, version in group.changes:
+            put(key, (revision, create_revision, version))
+        return group
+
+    def drop(self) -> list[Group]:
+        """Forget all that is pending, and return it; its revisions will be assigned again."""
+        dropped = [self.open] if self.in_flight is None else [self.in_flight, self.open]
+        self.in_flight, self.open = None, Group()
+        self._assigned = self.index.last
+        return dropped
+
+    def _state(self, key: bytes) -> tuple[KeyValue | None, Group | None]:
+        group: Group | None = self.open
+        if group is not None and key in group.states:
+            return group.states[key], group
+        group = self.in_flight
+        if group is not None and key in group.states:
+            return group.states[key], group
+        point = self.index.newest(key)
+        if point is None or not point[2]:
+            return None, None
+        return KeyValue(key, self._value_of(point[0]), *point), None
+
+    def _write(
+        self, key: bytes, value: bytes, previous: KeyValue | None, deadline_ms: int
+    ) -> Verdict:
+        self._assigned = revision = self._assigned + 1
+        created, version = revision, 1
+        if previous is not None:
+            created, version = previous.create_revision, previous.version + 1
+        group = self.open
+        group.states[key] = KeyValue(key, value, revision, created, version)
+        group.changes.append(Change(key, value, revision, created, previous, version))
+        if deadline_ms:
+            group.deadlines[revision] = deadline_ms
+        return Verdict(revision, group)

@@ -1,0 +1,218 @@
+"""The embedded store: the contract of ``storage.interface`` over any backend."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from storage.clock import Clock
+from storage.engine.backend import Backend, Lease
+from storage.engine.committer import Committer
+from storage.engine.compaction import Compactor
+from storage.engine.expiry import Expiry
+from storage.engine.group_commit import GroupCommit, failed
+from storage.engine.key_index import KeyIndex
+from storage.engine.ledger import Group, Ledger
+from storage.engine.reads import Pins, Reader
+from storage.engine.watch_hub import HubWatch, WatchHub
+from storage.errors import ReadOnlyError, StoreClosedError
+from storage.interface import Capabilities, Watcher
+from storage.records import KeyValue, Listing, StoreStatus
+
+EXPIRY_PAGE = 500
+"""Keys that end in one turn of the loop."""
+
+EXPIRY_PAUSE_MIN_S = 0.05
+EXPIRY_PAUSE_MAX_S = 60.0
+"""The wall clock may be set, so the reaper looks again at least this often."""
+
+NEVER_MS = 1 << 63
+CLOSED = "the store is closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is made of."""
+
+    backend: Backend
+    committer: Committer
+    clock: Clock
+    capabilities: Capabilities
+
+
+class EngineStore:
+    """A ``Store`` over a backend: revisions, groups, index and watches are kept here."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._backend = parts.backend
+        self._clock = parts.clock
+        self._open = False
+        self._index = KeyIndex()
+        self._expiry = Expiry()
+        self._reaper: asyncio.TimerHandle | None = None
+        self._reaping_ms = NEVER_MS
+        self._logical_bytes = 0
+
+    async def __aenter__(self) -> Self:
+        self._loop = loop = asyncio.get_running_loop()
+        found = self._backend.open()
+        self._index = index = found.keys
+        self._logical_bytes = found.logical_bytes
+        self._expiry = Expiry(found.leases)
+        self._ledger = Ledger(index, self._backend.value)
+        self._commits = GroupCommit(
+            loop, self._parts.committer, self._backend, self._ledger, on_applied=self._applied
+        )
+        pins = Pins()
+        self._compactor = Compactor(index, self._backend, self._commits, pins, found.compacted)
+        self._reader = Reader(index, self._backend, pins, self._compact_revision)
+        self._hub = WatchHub(loop, index, self._reader.history, self._compact_revision)
+        self._parts.committer.start(loop)
+        self._open = True
+        self._compactor.go_on()
+        self._arm_expiry()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if not self._open:
+            return
+        self._open = False
+        if self._reaper is not None:
+            self._reaper.cancel()
+        self._compactor.stop()
+        await self._commits.drain()
+        self._commits.close()
+        self._parts.committer.close()
+        self._hub.close(StoreClosedError(CLOSED))
+        self._backend.close()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._parts.capabilities
+
+    def current_revision(self) -> int:
+        return self._index.last
+
+    async def get(self, key: bytes, *, revision: int = 0) -> KeyValue | None:
+        self._check_open()
+        return self._reader.get(key, revision)
+
+    async def list(
+        self, prefix: bytes, *, limit: int = 0, after: bytes = b"", revision: int = 0
+    ) -> Listing:
+        self._check_open()
+        return await self._reader.collect(prefix, limit, after, revision)
+
+    async def count(self, prefix: bytes) -> int:
+        self._check_open()
+        return self._index.count(prefix)
+
+    async def status(self) -> StoreStatus:
+        self._check_open()
+        return StoreStatus(
+            revision=self._index.last,
+            compact_revision=self._compactor.compacted,
+            keys=len(self._index),
+            logical_bytes=self._logical_bytes,
+            disk_bytes=self._backend.disk_bytes(),
+            alarm=self._commits.alarm,
+            commits=self._commits.commits,
+            writes=self._commits.writes,
+        )
+
+    def create(self, key: bytes, value: bytes, *, ttl_s: int = 0) -> asyncio.Future[int]:
+        if not self._open or self._commits.alarm:
+            return self._refused()
+        deadline_ms = self._deadline_ms(ttl_s) if ttl_s else 0
+        return self._commits.answer(self._ledger.create(key, value, deadline_ms))
+
+    def update(
+        self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0
+    ) -> asyncio.Future[int]:
+        if not self._open or self._commits.alarm:
+            return self._refused()
+        deadline_ms = self._deadline_ms(ttl_s) if ttl_s else 0
+        return self._commits.answer(self._ledger.update(key, value, expected, deadline_ms))
+
+    def delete(self, key: bytes, *, expected: int | None = None) -> asyncio.Future[int]:
+        if not self._open or self._commits.alarm:
+            return self._refused()
+        return self._commits.answer(self._ledger.delete(key, expected))
+
+    async def compact(self, revision: int) -> None:
+        self._check_open()
+        await self._compactor.compact(revision)
+
+    def watch(self, prefix: bytes, watcher: Watcher, *, after: int) -> HubWatch:
+        self._check_open()
+        return self._hub.add(prefix, watcher, after)
+
+    def _compact_revision(self) -> int:
+        return self._compactor.compacted
+
+    def _applied(self, group: Group) -> None:
+        """Take a group that is durable and in the index: sizes, leases, watchers."""
+        size = 0
+        for key, value, _, _, previous, _ in group.changes:
+            if value is not None:
+                size += len(value) if previous is not None else len(key) + len(value)
+            else:
+                size -= len(key)
+            if previous is not None:
+                size -= len(previous.value)
+        self._logical_bytes += size
+        if group.deadlines or len(self._expiry):
+            self._note_leases(group)
+        self._hub.deliver(group.changes)
+
+    def _note_leases(self, group: Group) -> None:
+        expiry, deadlines = self._expiry, group.deadlines
+        for change in group.changes:
+            deadline_ms = deadlines.get(change.revision)
+            if deadline_ms is None:
+                expiry.forget(change.key)
+            else:
+                expiry.grant(Lease(change.key, change.revision, deadline_ms))
+        if deadlines:
+            self._arm_expiry()
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)
+
+    def _deadline_ms(self, ttl_s: int) -> int:
+        return self._now_ms() + ttl_s * 1000
+
+    def _arm_expiry(self) -> None:
+        """See to it that the reaper runs at the earliest deadline."""
+        due_ms = self._expiry.next_ms()
+        if due_ms is None or due_ms >= self._reaping_ms:
+            return
+        if self._reaper is not None:
+            self._reaper.cancel()
+        self._reaping_ms = due_ms
+        pause_s = max(EXPIRY_PAUSE_MIN_S, (due_ms - self._now_ms()) / 1000)
+        self._reaper = self._loop.call_later(min(EXPIRY_PAUSE_MAX_S, pause_s), self._reap)
+
+    def _reap(self) -> None:
+        """Delete what has ended, by ordinary deletes; those that fail are tried again."""
+        self._reaping_ms = NEVER_MS
+        for lease in self._expiry.due(self._now_ms(), EXPIRY_PAGE):
+            done = self.delete(lease.key, expected=lease.revision)
+            done.add_done_callback(partial(self._reaped, lease))
+        self._arm_expiry()
+
+    def _reaped(self, lease: Lease, done: asyncio.Future[int]) -> None:
+        if isinstance(done.exception(), ReadOnlyError):
+            self._expiry.grant(lease)
+            self._arm_expiry()
+
+    def _refused(self) -> asyncio.Future[int]:
+        error = ReadOnlyError(self._commits.alarm) if self._open else StoreClosedError(CLOSED)
+        return failed(asyncio.get_running_loop(), error)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreClosedError(CLOSED)

@@ -1,0 +1,189 @@
+"""The watch hub: replays kept history to new watches, then feeds them as groups are applied.
+
+How it works. A watch stands in one of two places. A *replaying* one takes a page of history per
+turn of the loop; when a page ends at the last applied revision, it becomes *synced* in the same
+step, so nothing falls between. Synced watches stand in lists by prefix; a change finds its lists by
+cutting its key to each prefix length in use, so the cost does not grow with the number of prefixes.
+Each watch remembers its position, the revision up to which it has been told: it is never told
+twice, and one that asked for a future revision starts there.
+
+A watch whose prefix a group did not touch gets a progress mark: at once while watches are few, else
+every ``MARK_PAUSE_S``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from storage.engine.key_index import KeyIndex
+from storage.errors import CompactedError, StoreError
+from storage.interface import Watcher
+from storage.records import Batch, Change
+
+REPLAY_PAGE = 500
+"""Revisions that a replay looks at in one turn of the loop: about 1 ms when all of them match."""
+
+EAGER_MARKS = 64
+"""Up to this many watches, a progress mark follows every group."""
+
+MARK_PAUSE_S = 0.1
+
+History = Callable[[bytes, int, int], list[Change]]
+"""(prefix, after, upto): the kept changes in ``(after, upto]`` under the prefix."""
+
+
+class HubWatch:
+    """One watch. ``position`` is the revision up to which its watcher has been told."""
+
+    __slots__ = ("_hub", "live", "position", "prefix", "watcher")
+
+    def __init__(self, hub: WatchHub, prefix: bytes, watcher: Watcher, after: int) -> None:
+        self._hub = hub
+        self.prefix = prefix
+        self.watcher = watcher
+        self.position = after
+        self.live = True
+
+    def cancel(self) -> None:
+        """End it: nothing is delivered after this returns. Idempotent."""
+        if self.live:
+            self.live = False
+            self._hub.remove(self)
+
+
+class WatchHub:
+    """All watches of a store."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        index: KeyIndex,
+        history: History,
+        compacted: Callable[[], int],
+    ) -> None:
+        self._loop = loop
+        self._index = index
+        self._history = history
+        self._compacted = compacted
+        self._synced: dict[bytes, list[HubWatch]] = {}
+        self._lengths: tuple[int, ...] = ()
+        self._replaying: set[HubWatch] = set()
+        self._marks: asyncio.TimerHandle | None = None
+        self._synced_count = 0
+
+    def add(self, prefix: bytes, watcher: Watcher, after: int) -> HubWatch:
+        """Start a watch after revision ``after``."""
+        watch = HubWatch(self, prefix, watcher, after)
+        if after >= self._index.last:
+            self._join(watch)
+        else:
+            self._replaying.add(watch)
+            self._loop.call_soon(self._replay, watch)
+        return watch
+
+    def remove(self, watch: HubWatch) -> None:
+        """Forget a watch."""
+        self._replaying.discard(watch)
+        watches = self._synced.get(watch.prefix)
+        if watches is not None and watch in watches:
+            watches.remove(watch)
+            self._synced_count -= 1
+            if not watches:
+                del self._synced[watch.prefix]
+                self._lengths = tuple(sorted({len(prefix) for prefix in self._synced}))
+
+    def deliver(self, changes: Sequence[Change]) -> None:
+        """Tell the synced watches of a group that has just been applied."""
+        if not self._synced:
+            return
+        revision = changes[-1].revision
+        buckets = self._by_prefix(changes)
+        eager = self._synced_count <= EAGER_MARKS
+        for prefix, watches in list(self._synced.items()):
+            bucket = buckets.get(prefix)
+            if bucket is not None:
+                self._tell(watches, Batch(revision, tuple(bucket)))
+            elif eager:
+                self._tell(watches, Batch(revision, ()))
+        if not eager and self._marks is None:
+            self._marks = self._loop.call_later(MARK_PAUSE_S, self._mark_all)
+
+    def close(self, error: StoreError) -> None:
+        """End every watch."""
+        if self._marks is not None:
+            self._marks.cancel()
+            self._marks = None
+        synced = [watch for watches in self._synced.values() for watch in watches]
+        replaying = sorted(self._replaying, key=lambda watch: (watch.position, watch.prefix))
+        self._synced, self._replaying = {}, set()
+        for watch in synced + replaying:
+            self._end(watch, error)
+
+    def _by_prefix(self, changes: Sequence[Change]) -> dict[bytes, list[Change]]:
+        buckets: dict[bytes, list[Change]] = {}
+        synced, lengths = self._synced, self._lengths
+        for change in changes:
+            key = change.key
+            for length in lengths:
+                prefix = key[:length]
+                if prefix in buckets:
+                    buckets[prefix].append(change)
+                elif prefix in synced:
+                    buckets[prefix] = [change]
+        return buckets
+
+    @staticmethod
+    def _tell(watches: list[HubWatch], batch: Batch) -> None:
+        revision, changes = batch
+        first = changes[0].revision if changes else revision
+        for watch in tuple(watches):  # a watcher may cancel, itself or others
+            position = watch.position
+            if position >= revision or not watch.live:
+                continue
+            watch.position = revision
+            if position < first:
+                watch.watcher.deliver(batch)
+            else:
+                late = tuple(change for change in changes if change.revision > position)
+                watch.watcher.deliver(Batch(revision, late))
+
+    def _mark_all(self) -> None:
+        self._marks = None
+        mark = Batch(self._index.last, ())
+        for watches in list(self._synced.values()):
+            self._tell(watches, mark)
+
+    def _replay(self, watch: HubWatch) -> None:
+        if not watch.live:
+            return
+        compacted = self._compacted()
+        if watch.position < compacted:
+            self._replaying.discard(watch)
+            self._end(watch, CompactedError(watch.position, compacted))
+            return
+        upto = min(self._index.last, watch.position + REPLAY_PAGE)
+        changes = self._history(watch.prefix, watch.position, upto)
+        watch.position = upto
+        if upto == self._index.last:
+            self._replaying.discard(watch)
+            self._join(watch)
+        else:
+            self._loop.call_soon(self._replay, watch)
+        if changes or watch not in self._replaying:
+            watch.watcher.deliver(Batch(upto, tuple(changes)))
+
+    def _join(self, watch: HubWatch) -> None:
+        watches = self._synced.get(watch.prefix)
+        if watches is None:
+            self._synced[watch.prefix] = [watch]
+            self._lengths = tuple(sorted({len(prefix) for prefix in self._synced}))
+        else:
+            watches.append(watch)
+        self._synced_count += 1
+
+    @staticmethod
+    def _end(watch: HubWatch, error: StoreError) -> None:
+        if watch.live:
+            watch.live = False
+            watch.watcher.closed(error)

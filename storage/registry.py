@@ -1,0 +1,56 @@
+"""Every store that can be named by ``--store``: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from storage.clock import Clock, SystemClock
+from storage.engine.committer import InlineCommitter
+from storage.engine.store import EngineStore, Parts
+from storage.interface import Capabilities, Store
+from storage.memory.backend import MemoryBackend
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What a store is told when it is made; each takes what concerns it."""
+
+    data_dir: Path | None = None
+    """Where a durable store lives; it is made if it is missing, and belongs to one process."""
+    clock: Clock = field(default_factory=SystemClock)
+    sync: bool = True
+    """False: commits are not flushed to the disk. For measuring what the flush costs."""
+    inline_commits: bool = False
+    """Commit on the loop, not in a thread: for tests and virtual time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEntry:
+    """A store: how it is made, and what it declares."""
+
+    name: str
+    make: Callable[[StoreOptions], Store]
+    capabilities: Capabilities
+
+
+MEMORY: Final = Capabilities(
+    durable=False,
+    old_revisions=True,
+    history_events=None,
+    binary_values=True,
+    leases=True,
+    shared_revisions=False,
+)
+
+
+def _memory(options: StoreOptions) -> Store:
+    committer = InlineCommitter(options.clock)
+    return EngineStore(Parts(MemoryBackend(), committer, options.clock, MEMORY))
+
+
+STORES: Final[dict[str, StoreEntry]] = {
+    entry.name: entry for entry in (StoreEntry("memory", _memory, MEMORY),)
+}
