@@ -1,0 +1,1 @@
+"""The API server: Kubernetes' REST over a store and a watch cache."""

@@ -1,0 +1,148 @@
+"""What the verbs work with: store, cache, codecs, strategies, time and chance; one per server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+
+from google.protobuf.message import Message
+
+from cluster.apiserver.asgi import Answer
+from cluster.apiserver.calls import Call
+from cluster.apiserver.errors import StatusError, bad_request
+from cluster.apiserver.negotiation import Negotiator
+from cluster.apiserver.objects import Encoded, Stored, decode_stored, encode_stored, type_meta
+from cluster.apiserver.registry import Registry
+from serialization.codecs.interface import Codec, TypeMeta
+from serialization.errors import DecodeError
+from serialization.scheme import Resource
+from storage.clock import Clock
+from storage.interface import Store
+from storage.records import KeyValue
+from storage.watchcache.cache import WatchCache
+
+
+@dataclass(slots=True)
+class Api:
+    """One API server's parts; several may live in a process."""
+
+    store: Store
+    cache: WatchCache
+    negotiator: Negotiator
+    registry: Registry
+    clock: Clock
+    random: Random
+
+    @property
+    def storage_codec(self) -> Codec:
+        """The codec of what stands in the store."""
+        return self.cache.codec
+
+    def cached(self, call: Call) -> Stored | None:
+        """Return the newest applied state of the object that a call names, or None."""
+        cache = self.cache.of(call.strategy.resource)
+        found = cache.get(call.route.namespace, call.route.name)
+        return None if found is None else Stored(cache.message(found), found.revision)
+
+    async def newest(self, call: Call) -> Stored | None:
+        """Return the state that the store has, which the cache may not have yet.
+
+        They differ only where others write to the same store.
+        """
+        entry = await self.store.get(call.key)
+        return None if entry is None else self.stored(call.strategy.resource, entry)
+
+    def stored(self, resource: Resource, entry: KeyValue) -> Stored:
+        """Return the object of a store's entry."""
+        return decode_stored(self.storage_codec, resource, entry)
+
+    def encode(self, resource: Resource, message: Message) -> Encoded:
+        """Encode a message for the store."""
+        return encode_stored(self.storage_codec, resource, message)
+
+    def decode(self, call: Call, codec: Codec, body: bytes) -> Message:
+        """Decode a document as the kind of the call. Raises StatusError, with the path at fault."""
+        resource = call.strategy.resource
+        try:
+            kind, bare = codec.unwrap(body)
+        except DecodeError as error:
+            raise bad_request(
+                f"the object provided is unrecognized (must be of type {resource.kind}): "
+                f"{error} ({_excerpt(body)})"
+            ) from error
+        if kind.kind and kind != type_meta(resource):
+            raise _wrong_kind(kind, resource)
+        try:
+            return codec.decode_bare(
+                resource.message, bare, unknown=call.unknown_fields, warnings=call.warnings
+            )
+        except DecodeError as error:
+            raise bad_request(
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+                f"{resource.kind}: {error}"
+            ) from error
+
+    async def body(self, call: Call) -> Message:
+        """Read and decode the body as the kind of the call. Raises StatusError."""
+        codec = self.negotiator.content(call.content_type)
+        return self.decode(call, codec, await call.body())
+
+    def written(
+        self, call: Call, code: int, message: Message, encoded: Encoded, revision: int
+    ) -> Answer:
+        """Return the answer that holds an object just written at ``revision`` (0: dry run).
+
+        The bytes come out of the cache, where watchers and lists find them again; only an object
+        that has been written once more since, or that is not stored, is encoded for this answer.
+        """
+        resource = call.strategy.resource
+        codec = self.negotiator.accept(call.accept).codec
+        found = None
+        if revision:
+            cache = self.cache.of(resource)
+            found = cache.get(call.route.namespace, call.route.name)
+            if found is not None and found.revision == revision:
+                return self.answer(call, code, cache.bare(found, codec), codec)
+        bare = encoded.bare if codec is self.storage_codec else codec.encode_bare(message)
+        if revision:
+            bare = codec.with_resource_version(bare, str(revision))
+        return self.answer(call, code, bare, codec)
+
+    def answer(self, call: Call, code: int, bare: bytes, codec: Codec) -> Answer:
+        """Return the answer that holds an object of the call's kind."""
+        document = codec.wrap(type_meta(call.strategy.resource), bare)
+        return Answer(code, codec.media_type.encode(), document, None, warning_headers(call))
+
+
+Verb = Callable[[Api, Call], Awaitable[Answer | None]]
+"""Serves a call. None says that the verb has answered by itself (a watch)."""
+
+
+def _excerpt(body: bytes) -> str:
+    """Return the beginning of a body that nobody could read, as Kubernetes quotes it."""
+    if not body:
+        return "<empty>"
+    if body[:1] in {b"{", b"["} and body.isascii():
+        text = body.decode()
+        return text if len(text) <= 30 else f"{text[:30]} ..."
+    return body[:30].hex() + (" ..." if len(body) > 30 else "")
+
+
+def _wrong_kind(kind: TypeMeta, resource: Resource) -> StatusError:
+    version = kind.api_version.rpartition("/")[2]
+    return bad_request(
+        f'{kind.kind} in version "{kind.api_version}" cannot be handled as a {resource.kind}: '
+        f"converting ({version}.{kind.kind}) to (core.{resource.kind}): unknown conversion"
+    )
+
+
+def warning_headers(call: Call) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the Warning headers of a call."""
+    if not call.warnings:
+        return ()
+    return tuple((b"warning", f'299 - "{_escape(text)}"'.encode()) for text in call.warnings)
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,158 @@
+"""One request to a resource, parsed as far as every verb needs it."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from google.protobuf.message import Message
+
+from cluster.apiserver.asgi import Receive, Scope, Send
+from cluster.apiserver.errors import (
+    StatusError,
+    bad_request,
+    invalid_object,
+    too_large,
+    unsupported,
+)
+from cluster.apiserver.paths import Route
+from cluster.apiserver.resources.interface import Strategy
+from serialization.codecs.interface import UnknownFields
+
+BODY_MAX_BYTES: Final = 3 * 1024 * 1024
+"""As etcd's limit on requests, with room: Kubernetes refuses bigger bodies with 413."""
+
+NO_QUERY: Final[dict[str, str]] = {}
+
+FIELD_VALIDATION: Final = {
+    "": UnknownFields.WARN,
+    "Ignore": UnknownFields.IGNORE,
+    "Warn": UnknownFields.WARN,
+    "Strict": UnknownFields.STRICT,
+}
+
+
+class Call:
+    """A request to a resource. ``warnings`` become Warning headers of the answer."""
+
+    __slots__ = (
+        "accept",
+        "authorization",
+        "content_length",
+        "content_type",
+        "method",
+        "query",
+        "receive",
+        "route",
+        "scope",
+        "send",
+        "strategy",
+        "verb",
+        "warnings",
+    )
+
+    def __init__(
+        self,
+        route: Route,
+        strategy: Strategy[Message],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self.route = route
+        self.strategy = strategy
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.method = scope["method"]
+        self.verb = ""
+        self.accept = b""
+        self.content_type = b""
+        self.authorization = b""
+        self.content_length = 0
+        self.warnings: list[str] = []
+        for name, value in scope["headers"]:
+            if name == b"accept":
+                self.accept = self.accept + b"," + value if self.accept else value
+            elif name == b"content-type":
+                self.content_type = value
+            elif name == b"content-length":
+                self.content_length = int(value)
+            elif name == b"authorization":
+                self.authorization = value
+        query = scope["query_string"]
+        self.query = (
+            dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else NO_QUERY
+        )
+
+    @property
+    def key(self) -> bytes:
+        """Return the storage key of the object that the path names."""
+        return self.strategy.resource.key(self.route.namespace, self.route.name)
+
+    @property
+    def dry_run(self) -> bool:
+        """True when nothing is to be stored. Raises StatusError for a value that is unknown."""
+        value = self.query.get("dryRun", "")
+        if value not in {"", "All"}:
+            problem = unsupported("dryRun", "", ("All",))
+            told = problem._replace(
+                message=f'Unsupported value: ["{value}"]: supported values: "All"'
+            )
+            raise invalid_object(self._options_kind, "", [told], group="meta.k8s.io")
+        return bool(value)
+
+    @property
+    def unknown_fields(self) -> UnknownFields:
+        """Return what to do with fields that the kind does not have."""
+        value = self.query.get("fieldValidation", "")
+        try:
+            return FIELD_VALIDATION[value]
+        except KeyError:
+            problem = unsupported("fieldValidation", value, ("", "Ignore", "Strict", "Warn"))
+            raise invalid_object(self._options_kind, "", [problem], group="meta.k8s.io") from None
+
+    @property
+    def _options_kind(self) -> str:
+        return {"POST": "CreateOptions", "PUT": "UpdateOptions"}.get(self.method, "DeleteOptions")
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean of the query: set and neither ``0`` nor ``false``."""
+        return self.query.get(name, "0") not in {"0", "false", "False"}
+
+    def integer(self, name: str) -> int | None:
+        """Return a number of the query, or None. Raises StatusError for what is none."""
+        text = self.query.get(name, "")
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+    async def body(self) -> bytes:
+        """Read the whole body. Raises StatusError 413 beyond the limit."""
+        if self.content_length > BODY_MAX_BYTES:
+            raise too_large(BODY_MAX_BYTES)
+        event = await self.receive()
+        body = event.get("body", b"")
+        if not event.get("more_body", False):
+            return body
+        pieces = [body]
+        size = len(body)
+        while event.get("more_body", False):
+            event = await self.receive()
+            if event["type"] == "http.disconnect":
+                raise ClientLeftError
+            pieces.append(event.get("body", b""))
+            size += len(pieces[-1])
+            if size > BODY_MAX_BYTES:
+                raise too_large(BODY_MAX_BYTES)
+        return b"".join(pieces)
+
+
+class ClientLeftError(StatusError):
+    """The client went away before it had sent its whole body; nobody reads the answer."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "ClientClosedRequest", "the client went away")

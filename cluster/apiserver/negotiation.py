@@ -1,0 +1,116 @@
+"""Which codec reads a request's body and which one writes its answer, per request.
+
+Header values repeat endlessly (every client sends the same few), so each is parsed once.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cluster.apiserver.errors import StatusError
+from serialization.api.meta.v1_pb2 import StatusDetails
+from serialization.codecs.interface import Codec
+
+JSON: Final = "application/json"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+MEMO_LIMIT: Final = 512
+"""Distinct header values that are remembered; beyond, values are parsed each time."""
+
+
+class Accepted(NamedTuple):
+    """How an answer is to be written."""
+
+    codec: Codec
+    table: bool = False
+    """As a Table of columns, as kubectl asks for."""
+
+
+class _Clause(NamedTuple):
+    media: str
+    parameters: dict[str, str]
+    quality: float
+
+
+class Negotiator:
+    """Chooses codecs. Belongs to one API server: which JSON library serves is its choice."""
+
+    def __init__(self, json_codec: Codec, protobuf_codec: Codec) -> None:
+        self.json = json_codec
+        self.protobuf = protobuf_codec
+        self._by_media: dict[str, Codec] = {
+            JSON: json_codec,
+            PROTOBUF: protobuf_codec,
+            "application/*": json_codec,
+            "*/*": json_codec,
+        }
+        self._accepted: dict[tuple[bytes, bool, bool], Accepted] = {}
+        self._contents: dict[bytes, Codec] = {}
+
+    def accept(self, header: bytes, *, tables: bool = False, watch: bool = False) -> Accepted:
+        """Return how to answer an Accept header (empty: JSON); 406 when nothing fits.
+
+        ``tables`` says that this answer can be had as a Table. Where it cannot, clauses that ask
+        for one are passed over: kubectl always adds plain JSON behind.
+        """
+        key = (header, tables, watch)
+        found = self._accepted.get(key)
+        if found is None:
+            found = self._choose(header, tables=tables, watch=watch)
+            if len(self._accepted) < MEMO_LIMIT:
+                self._accepted[key] = found
+        return found
+
+    def content(self, header: bytes) -> Codec:
+        """Return the codec of a Content-Type (empty: JSON); 415 for one that is not known."""
+        codec = self._contents.get(header)
+        if codec is None:
+            media = header.decode("latin-1").partition(";")[0].strip().lower() or JSON
+            codec = self._by_media.get(media)
+            if codec is None or media.endswith("*"):
+                raise StatusError(
+                    415,
+                    "UnsupportedMediaType",
+                    "the body of the request was in an unknown format - accepted media types "
+                    f"include: {JSON}, {PROTOBUF}",
+                )
+            if len(self._contents) < MEMO_LIMIT:
+                self._contents[header] = codec
+        return codec
+
+    def _choose(self, header: bytes, *, tables: bool, watch: bool) -> Accepted:
+        if not header.strip():
+            return Accepted(self.json)
+        for clause in sorted(_clauses(header), key=lambda each: -each.quality):
+            codec = self._by_media.get(clause.media)
+            if codec is None or clause.quality <= 0:
+                continue
+            form = clause.parameters.get("as", "")
+            if form == "Table" and tables and codec is self.json:
+                return Accepted(codec, table=True)
+            if not form:
+                return Accepted(codec)
+        offered = [JSON, PROTOBUF]
+        if watch:
+            offered += [f"{JSON};stream=watch", f"{PROTOBUF};stream=watch"]
+        raise StatusError(
+            406,
+            "NotAcceptable",
+            f"406: Not Acceptable\n\nAvailable representations: {', '.join(offered)}",
+            StatusDetails(),
+        )
+
+
+def _clauses(header: bytes) -> list[_Clause]:
+    clauses = []
+    for part in header.decode("latin-1").split(","):
+        media, *rest = (piece.strip() for piece in part.split(";"))
+        parameters = {}
+        for parameter in rest:
+            name, _, value = parameter.partition("=")
+            parameters[name.strip().lower()] = value.strip().strip('"')
+        try:
+            quality = float(parameters.pop("q", "1"))
+        except ValueError:
+            quality = 0.0
+        clauses.append(_Clause(media.lower(), parameters, quality))
+    return clauses

@@ -1,0 +1,51 @@
+"""Messages to stored bytes and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from serialization.codecs.interface import Codec, TypeMeta
+from serialization.scheme import Resource, metadata_of
+from storage.records import KeyValue
+
+
+class Stored(NamedTuple):
+    """An object as the store has it; the message is the caller's, and carries the revision."""
+
+    message: Message
+    revision: int
+
+
+class Encoded(NamedTuple):
+    """An object about to be stored: the bare form, and the document that goes under the key."""
+
+    bare: bytes
+    value: bytes
+
+
+def type_meta(resource: Resource) -> TypeMeta:
+    """Return the type that documents of this resource carry."""
+    return TypeMeta(resource.api_version, resource.kind)
+
+
+def decode_stored(codec: Codec, resource: Resource, entry: KeyValue) -> Stored:
+    """Return the object of a store's entry. Raises DecodeError for a corrupt one."""
+    _kind, bare = codec.unwrap(entry.value)
+    message = codec.decode_bare(resource.message, bare)
+    metadata_of(message).resourceVersion = str(entry.revision)
+    return Stored(message, entry.revision)
+
+
+def encode_stored(codec: Codec, resource: Resource, message: Message) -> Encoded:
+    """Encode for the store; takes out of the metadata what is never stored (hot path).
+
+    Field ownership is not tracked, so managedFields go with it.
+    """
+    meta = metadata_of(message)
+    meta.ClearField("resourceVersion")
+    meta.ClearField("selfLink")
+    meta.ClearField("managedFields")
+    bare = codec.encode_bare(message)
+    return Encoded(bare, codec.wrap(type_meta(resource), bare))

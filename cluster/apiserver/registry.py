@@ -1,0 +1,67 @@
+"""The resources that are served, a line each; discovery and routing read nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar, cast
+
+from google.protobuf.message import Message
+
+from cluster.apiserver.resources.event import EventStrategy
+from cluster.apiserver.resources.interface import Strategy
+from cluster.apiserver.resources.lease import LeaseStrategy
+from cluster.apiserver.resources.namespace import NamespaceStrategy
+from cluster.apiserver.resources.node import NodeStrategy
+from cluster.apiserver.resources.pod import PodStrategy
+from cluster.apiserver.resources.replication_controller import ReplicationControllerStrategy
+from serialization.kinds import BINDINGS
+from serialization.scheme import Resource
+
+M = TypeVar("M", bound=Message)
+
+
+class BindingStrategy(Strategy[Message]):
+    """Bindings are only posted; what they do is a write to a pod (``verbs.binding``)."""
+
+    resource = BINDINGS
+    verbs = frozenset(("create",))
+
+
+def _any(strategy: Strategy[M]) -> Strategy[Message]:
+    """Forget the kind: verbs hand a strategy only messages that were decoded as its resource."""
+    return cast("Strategy[Message]", strategy)
+
+
+def served() -> tuple[Strategy[Message], ...]:
+    """Return a strategy for each resource that an API server serves."""
+    return (
+        _any(PodStrategy()),
+        _any(NodeStrategy()),
+        _any(ReplicationControllerStrategy()),
+        _any(NamespaceStrategy()),
+        _any(EventStrategy()),
+        _any(LeaseStrategy()),
+        BindingStrategy(),
+    )
+
+
+class Registry:
+    """Strategies by what a path names."""
+
+    def __init__(self, strategies: Iterable[Strategy[Message]]) -> None:
+        self._by_plural = {
+            (s.resource.group, s.resource.version, s.resource.plural): s for s in strategies
+        }
+        self.groups = {group for group, _version, _plural in self._by_plural}
+
+    def __iter__(self) -> Iterator[Strategy[Message]]:
+        return iter(self._by_plural.values())
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Return the resources, in the order of the registry."""
+        return tuple(strategy.resource for strategy in self)
+
+    def find(self, group: str, version: str, plural: str) -> Strategy[Message] | None:
+        """Return the strategy of a resource, or None."""
+        return self._by_plural.get((group, version, plural))

@@ -1,0 +1,1 @@
+"""What each served resource adds to the verbs: defaults, validation, update rules."""

@@ -1,0 +1,68 @@
+"""The strategy contract: what a kind adds to the verbs, which are the same for all kinds.
+
+Strategies are synchronous and pure: they change the message that they are given and say what is
+wrong with it; they neither read nor write anything else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from cluster.apiserver.errors import FieldProblem
+from cluster.apiserver.resources.metadata import subdomain_name
+from serialization.scheme import Resource
+
+M = TypeVar("M", bound=Message)
+
+
+class Strategy(Generic[M]):
+    """The rules of one kind. What a subclass does not override does nothing."""
+
+    resource: ClassVar[Resource]
+
+    verbs: ClassVar[frozenset[str]] = frozenset(
+        ("create", "delete", "deletecollection", "get", "list", "update", "watch")
+    )
+    """What may be done, in discovery's words."""
+
+    creates_on_update: ClassVar[bool] = False
+    """A PUT to a name that does not exist creates it (leases, events)."""
+
+    answers_deleted_object: ClassVar[bool] = False
+    """DELETE answers the object, not a Status (pods)."""
+
+    ttl_s: ClassVar[int] = 0
+    """How long an object lives after its last write; 0: until it is deleted."""
+
+    def name_problem(self, name: str) -> str:
+        """Return what is wrong with an object's name, or nothing."""
+        return subdomain_name(name)
+
+    def default(self, obj: M) -> None:
+        """Fill in what Kubernetes fills in; done after decoding and before validation."""
+
+    def prepare_create(self, obj: M) -> None:
+        """Clear what a client may not set at creation, compute what it cannot know."""
+
+    def validate(self, obj: M) -> list[FieldProblem]:
+        """Return what is wrong with the object, apart from its metadata."""
+        return []
+
+    def prepare_update(self, new: M, old: M) -> None:
+        """Put back what an update may not touch (its status), raise the generation."""
+
+    def validate_update(self, new: M, old: M) -> list[FieldProblem]:
+        """Return what is wrong with the change; ``validate`` has been asked already."""
+        return []
+
+    def prepare_status(self, new: M, old: M) -> None:
+        """Put back everything that a write to ``status`` may not touch."""
+
+    def grace_s(self, obj: M, asked_s: int | None) -> int:
+        """Return for how long an object lives on after DELETE (0: it goes at once)."""
+        return 0
+
+    def prepare_delete(self, obj: M) -> None:
+        """Change what a deletion that is not at once changes beside the metadata."""

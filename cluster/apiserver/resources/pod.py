@@ -1,0 +1,169 @@
+"""Pods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from cluster.apiserver.errors import FieldProblem, forbidden, forbidden_field, invalid
+from cluster.apiserver.resources.interface import Strategy
+from cluster.apiserver.resources.pod_defaults import default_pod_spec
+from cluster.apiserver.resources.pod_validation import pod_spec_problems
+from cluster.apiserver.resources.qos import qos_class
+from serialization.api.core.v1_pb2 import Pod, PodSpec, Toleration
+from serialization.kinds import PODS
+
+TOLERATION_S: Final = 300
+"""How long a pod stays on a node that is not ready or not reachable, unless it says so itself."""
+
+SYSTEM_PRIORITIES: Final = {
+    "system-node-critical": 2_000_001_000,
+    "system-cluster-critical": 2_000_000_000,
+}
+"""The priority classes that every cluster has; others come with the PriorityClass resource."""
+
+TERMINAL: Final = frozenset(("Succeeded", "Failed"))
+
+_UNTOUCHABLE: Final = (
+    "pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+    "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set "
+    "to 1 if it was previously negative)"
+)
+
+_AWAY: Final = tuple(
+    Toleration(key=key, operator="Exists", effect="NoExecute", tolerationSeconds=TOLERATION_S)
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+)
+
+
+class PodStrategy(Strategy[Pod]):
+    """A pod's spec is all but immutable; the node is set by a binding, the status by its kubelet.
+
+    ``priorities`` are the values of priority classes by name.
+    """
+
+    resource = PODS
+    answers_deleted_object = True
+
+    def __init__(self, priorities: Mapping[str, int] = SYSTEM_PRIORITIES) -> None:
+        self._priorities = priorities
+
+    def default(self, obj: Pod) -> None:
+        spec = obj.spec
+        default_pod_spec(spec)
+        if not spec.HasField("enableServiceLinks"):
+            spec.enableServiceLinks = True
+
+    def prepare_create(self, obj: Pod) -> None:
+        """Set the status of a new pod, and what admission adds: priority and tolerations."""
+        obj.metadata.generation = 1
+        spec, status = obj.spec, obj.status
+        status.Clear()
+        status.phase = "Pending"
+        status.qosClass = qos_class(spec)
+        self._admit_priority(obj)
+        if not spec.HasField("preemptionPolicy"):
+            spec.preemptionPolicy = "PreemptLowerPriority"
+        _tolerate_absence(spec)
+
+    def _admit_priority(self, obj: Pod) -> None:
+        spec = obj.spec
+        name = spec.priorityClassName
+        value = self._priorities.get(name) if name else 0
+        if value is None:
+            raise forbidden(PODS, obj.metadata.name, f"no PriorityClass with name {name} was found")
+        if spec.HasField("priority") and spec.priority != value:
+            raise forbidden(
+                PODS,
+                obj.metadata.name,
+                f"the integer value of priority ({spec.priority}) must not be provided in pod "
+                f"spec; priority admission controller computed {value} from the given "
+                "PriorityClass name",
+            )
+        spec.priority = value
+
+    def validate(self, obj: Pod) -> list[FieldProblem]:
+        return pod_spec_problems(obj.spec, "spec")
+
+    def prepare_update(self, new: Pod, old: Pod) -> None:
+        new.status.CopyFrom(old.status)
+        if new.spec != old.spec:
+            new.metadata.generation = old.metadata.generation + 1
+
+    def validate_update(self, new: Pod, old: Pod) -> list[FieldProblem]:
+        if new.spec == old.spec:
+            return []
+        problems = []
+        if len(new.spec.containers) != len(old.spec.containers):
+            return [
+                forbidden_field("spec.containers", "pod updates may not add or remove containers")
+            ]
+        kept = list(new.spec.tolerations)
+        if any(toleration not in kept for toleration in old.spec.tolerations):
+            problems.append(
+                forbidden_field(
+                    "spec.tolerations",
+                    "existing toleration can not be modified except its tolerationSeconds",
+                )
+            )
+        deadline = new.spec.activeDeadlineSeconds
+        if old.spec.HasField("activeDeadlineSeconds") and (
+            not new.spec.HasField("activeDeadlineSeconds")
+            or deadline > old.spec.activeDeadlineSeconds
+        ):
+            problems.append(
+                invalid(
+                    "spec.activeDeadlineSeconds",
+                    deadline,
+                    "must be less than or equal to previous value",
+                )
+            )
+        if _with_allowed_changes(old.spec, new.spec) != new.spec:
+            problems.append(forbidden_field("spec", _UNTOUCHABLE))
+        return problems
+
+    def prepare_status(self, new: Pod, old: Pod) -> None:
+        new.spec.CopyFrom(old.spec)
+        del new.metadata.ownerReferences[:]
+        new.metadata.ownerReferences.extend(old.metadata.ownerReferences)
+        new.status.qosClass = old.status.qosClass
+
+    def grace_s(self, obj: Pod, asked_s: int | None) -> int:
+        """A pod that no kubelet looks after, or that has ended, goes at once."""
+        if not obj.spec.nodeName or obj.status.phase in TERMINAL:
+            return 0
+        grace = obj.spec.terminationGracePeriodSeconds if asked_s is None else asked_s
+        return 1 if grace < 0 else grace
+
+    def prepare_delete(self, obj: Pod) -> None:
+        obj.metadata.generation += 1
+
+
+def _tolerate_absence(spec: PodSpec) -> None:
+    for wanted in _AWAY:
+        if not any(_tolerates(each, wanted) for each in spec.tolerations):
+            spec.tolerations.add().CopyFrom(wanted)
+
+
+def _tolerates(toleration: Toleration, wanted: Toleration) -> bool:
+    return toleration.key in {wanted.key, ""} and toleration.effect in {wanted.effect, ""}
+
+
+def _with_allowed_changes(old: PodSpec, new: PodSpec) -> PodSpec:
+    """Return the old spec with those fields of the new one that an update may change."""
+    spec = PodSpec()
+    spec.CopyFrom(old)
+    for mine, theirs in zip(spec.containers, new.containers, strict=True):
+        mine.image = theirs.image
+    if len(old.initContainers) == len(new.initContainers):
+        for mine, theirs in zip(spec.initContainers, new.initContainers, strict=True):
+            mine.image = theirs.image
+    spec.ClearField("activeDeadlineSeconds")
+    if new.HasField("activeDeadlineSeconds"):
+        spec.activeDeadlineSeconds = new.activeDeadlineSeconds
+    del spec.tolerations[:]
+    spec.tolerations.extend(new.tolerations)
+    if old.terminationGracePeriodSeconds < 0 and new.terminationGracePeriodSeconds == 1:
+        spec.terminationGracePeriodSeconds = 1
+    return spec

@@ -1,0 +1,1 @@
+"""The verbs, a file each: decide synchronously, then await the store."""

@@ -1,0 +1,82 @@
+"""POST to a collection."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from google.protobuf.message import Message
+
+from cluster.apiserver.api import Api
+from cluster.apiserver.asgi import Answer
+from cluster.apiserver.calls import Call
+from cluster.apiserver.errors import already_exists, bad_request, invalid_object, unreasoned
+from cluster.apiserver.identity import generated_name, stamp_new
+from cluster.apiserver.namespaces import check_namespace
+from cluster.apiserver.resources.metadata import metadata_problems
+from serialization.scheme import metadata_of
+from storage.errors import KeyExistsError
+
+GENERATE_TRIES: Final = 8
+"""How many generated names are tried before the client is told that they all exist."""
+
+
+async def create(api: Api, call: Call) -> Answer:
+    """Store a new object. 409 when it exists."""
+    obj = await api.body(call)
+    admit(api, call, obj)
+    return await store_new(api, call, obj, code=201)
+
+
+def admit(api: Api, call: Call, obj: Message) -> None:
+    """Judge a decoded object in the light of the call, and make it ready to be stored.
+
+    Everything but its name when that is to be generated. Raises StatusError.
+    """
+    strategy, namespace = call.strategy, call.route.namespace
+    meta = metadata_of(obj)
+    if meta.resourceVersion not in {"", "0"}:
+        raise unreasoned("resourceVersion should not be set on objects to be created")
+    if strategy.resource.namespaced:
+        if meta.namespace and meta.namespace != namespace:
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
+            )
+        check_namespace(api.cache, strategy.resource, namespace, meta.name)
+    stamp_new(meta, namespace, api.clock, api.random)
+    strategy.default(obj)
+    strategy.prepare_create(obj)
+
+
+async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
+    """Name, validate and store an admitted object, and answer it."""
+    strategy = call.strategy
+    resource = strategy.resource
+    meta = metadata_of(obj)
+    prefix = "" if meta.name else meta.generateName
+    tries = GENERATE_TRIES if prefix else 1
+    for left in range(tries - 1, -1, -1):
+        if prefix:
+            meta.name = generated_name(prefix, api.random)
+        strategy.default(obj)
+        problems = metadata_problems(meta, strategy.name_problem) + strategy.validate(obj)
+        if problems:
+            raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
+        call.route = call.route._replace(name=meta.name)
+        try:
+            return await _write(api, call, obj, code)
+        except KeyExistsError:
+            if not left:
+                raise already_exists(resource, meta.name) from None
+    raise AssertionError("the last try returns or raises")
+
+
+async def _write(api: Api, call: Call, obj: Message, code: int) -> Answer:
+    resource = call.strategy.resource
+    encoded = api.encode(resource, obj)
+    if call.dry_run:
+        if api.cached(call) is not None:
+            raise already_exists(resource, call.route.name)
+        return api.written(call, code, obj, encoded, 0)
+    revision = await api.store.create(call.key, encoded.value, ttl_s=call.strategy.ttl_s)
+    return api.written(call, code, obj, encoded, revision)

@@ -1,0 +1,31 @@
+"""GET of one object: bytes out of the cache, nothing is encoded twice."""
+
+from __future__ import annotations
+
+from cluster.apiserver.api import Api
+from cluster.apiserver.asgi import Answer
+from cluster.apiserver.calls import Call
+from cluster.apiserver.errors import not_found, unreasoned
+
+
+async def get(api: Api, call: Call) -> Answer:
+    """Answer the newest applied state; with a resourceVersion, one that is no older."""
+    codec = api.negotiator.accept(call.accept).codec
+    if call.query:
+        await _wait(api, call.query.get("resourceVersion", ""))
+    cache = api.cache.of(call.strategy.resource)
+    found = cache.get(call.route.namespace, call.route.name)
+    if found is None:
+        raise not_found(call.strategy.resource, call.route.name)
+    return api.answer(call, 200, cache.bare(found, codec), codec)
+
+
+async def _wait(api: Api, wanted: str) -> None:
+    if not wanted:
+        return
+    if not wanted.isdecimal():
+        raise unreasoned(
+            f'resourceVersion: Invalid value: "{wanted}": strconv.ParseUint: parsing "{wanted}": '
+            "invalid syntax"
+        )
+    await api.cache.wait_for(int(wanted))
