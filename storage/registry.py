@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from storage.clock import Clock, SystemClock
-from storage.engine.committer import InlineCommitter
+from storage.engine.committer import InlineCommitter, ThreadCommitter
 from storage.engine.store import EngineStore, Parts
+from storage.errors import StoreOpenError
+from storage.etcd3.backend import Etcd3Backend
 from storage.interface import Capabilities, Store
 from storage.memory.backend import MemoryBackend
 
@@ -51,6 +53,22 @@ def _memory(options: StoreOptions) -> Store:
     return EngineStore(Parts(MemoryBackend(), committer, options.clock, MEMORY))
 
 
+ETCD3: Final = MEMORY._replace(durable=True)
+
+
+def _etcd3(options: StoreOptions) -> Store:
+    if options.data_dir is None:
+        raise StoreOpenError("the etcd3 store needs a data directory")
+    backend = Etcd3Backend(options.data_dir, sync=options.sync)
+    inline = options.inline_commits
+    committer = InlineCommitter(options.clock) if inline else ThreadCommitter(options.clock)
+    return EngineStore(Parts(backend, committer, options.clock, ETCD3))
+
+
 STORES: Final[dict[str, StoreEntry]] = {
-    entry.name: entry for entry in (StoreEntry("memory", _memory, MEMORY),)
+    entry.name: entry
+    for entry in (
+        StoreEntry("memory", _memory, MEMORY),
+        StoreEntry("etcd3", _etcd3, ETCD3),
+    )
 }

@@ -33,7 +33,7 @@ class Recovered(NamedTuple):
 class Backend(Protocol):
     """Keeps values by revision, in groups; foreign errors never leave it, it raises StoreError.
 
-    ``open``, ``close``, ``make_room`` and the reads run on the loop; ``commit``, ``drop``,
+    ``open``, ``close``, ``recover`` and the reads run on the loop; ``commit``, ``drop``,
     ``probe`` and ``promise_compaction`` on the committer, one at a time.
     """
 
@@ -73,6 +73,6 @@ class Backend(Protocol):
         """Write something durably, and remove whatever was left above revision ``applied``."""
         ...
 
-    def make_room(self, error: Exception) -> bool:
-        """Say whether the job that failed so may be tried again, after growing if need be."""
+    def recover(self, error: Exception) -> bool:
+        """Put right what can be after a job failed with ``error``; True: try that job again."""
         ...

@@ -129,7 +129,7 @@ class GroupCommit:
     def _back(self, job: Job, done: Done, error: Exception | None, duration_ns: int) -> None:
         if self._closed:
             return
-        if error is not None and self._backend.make_room(error):
+        if error is not None and self._backend.recover(error):
             self._committer.submit(job, partial(self._back, job, done))
             return
         self._busy = False

@@ -49,5 +49,5 @@ class MemoryBackend:
         for revision in [revision for revision in self._values if revision > applied]:
             del self._values[revision]
 
-    def make_room(self, _error: Exception) -> bool:
+    def recover(self, _error: Exception) -> bool:
         return False

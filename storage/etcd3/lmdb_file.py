@@ -1,0 +1,140 @@
+"""LMDB, narrowed to what the engine needs and typed; its errors end here.
+
+Commits are durable when ``write`` returns (no WRITEMAP, both syncs on) unless ``sync`` is off. Read
+transactions live within one call. One thread writes; the loop reads, opens, grows and closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from storage.errors import StoreError, StoreOpenError
+
+T = TypeVar("T")
+
+
+class MapFullError(StoreError):
+    """The file has reached the size of its map; ``grow`` helps."""
+
+
+class LmdbFile:
+    """One LMDB file with one table."""
+
+    def __init__(self, path: Path, *, map_bytes: int, sync: bool) -> None:
+        self._path = path
+        self._sync = sync
+        self.map_bytes = map_bytes
+        """How far the file may grow before ``write`` raises MapFullError."""
+        self._env: lmdb.Environment | None = None
+
+    def open(self) -> None:
+        """Open or make the file. Raises StoreOpenError."""
+        try:
+            self._env = lmdb.open(
+                str(self._path),
+                map_size=self.map_bytes,
+                subdir=False,
+                sync=self._sync,
+                metasync=self._sync,
+                writemap=False,
+                max_spare_txns=4,
+            )
+            # A file that has grown past the size asked for is mapped whole, and said so.
+            self.map_bytes = self._env.info()["map_size"]
+        except lmdb.Error as error:
+            raise StoreOpenError(f"{self._path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return a copy of one row, or None."""
+        try:
+            with self._opened().begin() as txn:
+                return txn.get(key)
+        except lmdb.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def cut(self, keys: Iterable[bytes], take: Callable[[memoryview], T]) -> list[T]:
+        """Return ``take(row)`` for each of the keys; it must copy what it keeps of the row.
+
+        Raises StoreError where a row is missing.
+        """
+        try:
+            with self._opened().begin(buffers=True) as txn:
+                get = txn.get
+                return [take(get(key)) for key in keys]  # type: ignore[arg-type]  # None: see below
+        except lmdb.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+        except TypeError as error:  # take(None)
+            raise StoreError(f"{self._path}: a row is missing") from error
+
+    def scan(self, first: bytes, take: Callable[[Iterable[tuple[memoryview, memoryview]]], T]) -> T:
+        """Return ``take(rows)`` over all rows from key ``first`` on, in order."""
+        try:
+            with self._opened().begin(buffers=True) as txn, txn.cursor() as cursor:
+                if not cursor.set_range(first):  # then iternext would begin with the first row
+                    return take(())
+                return take(cursor.iternext(keys=True, values=True))
+        except lmdb.Error as error:
+            raise StoreOpenError(f"{self._path}: {error}") from error
+
+    def append(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Write rows whose keys come after all others, in one commit. Raises MapFullError."""
+
+        def put(txn: lmdb.Transaction) -> None:
+            with txn.cursor() as cursor:
+                cursor.putmulti(rows, append=True)
+
+        self._write(put)
+
+    def change(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes]) -> None:
+        """Delete and put rows in one commit."""
+
+        def apply(txn: lmdb.Transaction) -> None:
+            for key in deletes:
+                txn.delete(key)
+            for key, row in puts:
+                txn.put(key, row)
+
+        self._write(apply)
+
+    def keys_from(self, first: bytes) -> list[bytes]:
+        """Return the keys of all rows from ``first`` on."""
+        return self.scan(first, lambda rows: [bytes(key) for key, _ in rows])
+
+    def grow(self, map_bytes: int) -> None:
+        """Enlarge the map. No transaction may be under way in this process."""
+        try:
+            self._opened().set_mapsize(map_bytes)
+        except lmdb.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+        self.map_bytes = map_bytes
+
+    def used_bytes(self) -> int:
+        """Return how far into the file pages are in use."""
+        env = self._opened()
+        return int((env.info()["last_pgno"] + 1) * env.stat()["psize"])
+
+    def _write(self, work: Callable[[lmdb.Transaction], None]) -> None:
+        try:
+            with self._opened().begin(write=True) as txn:
+                work(txn)
+        except lmdb.MapFullError as error:
+            raise MapFullError(
+                f"{self._path}: the map of {self.map_bytes} bytes is full"
+            ) from error
+        except lmdb.Error as error:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def _opened(self) -> lmdb.Environment:
+        if self._env is None:
+            raise StoreError(f"{self._path} is not open")
+        return self._env

@@ -1,0 +1,110 @@
+"""The format of the data file: one row per revision, in revision order, and one meta row. Pure.
+
+A revision's row stands under its 8 bytes, big-endian, so rows are appended. It holds a header
+(create revision, version, deadline, length of the key), the key and the value; version 0 says that
+the revision deleted the key. The meta row's key, a single zero byte, sorts before all of them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from storage.engine.backend import Lease, Recovered
+from storage.engine.key_index import FIRST_REVISION, KeyIndex, Point
+from storage.errors import StoreOpenError
+from storage.records import Change
+
+META_KEY = b"\0"
+
+_REVISION = struct.Struct(">Q")
+_HEADER = struct.Struct(">QIQI")
+_KEY_LENGTH = struct.Struct(">I")
+_KEY_LENGTH_AT = _HEADER.size - _KEY_LENGTH.size
+_META = struct.Struct(">16sQQ")
+_MAGIC = b"kubedyno-etcd3-1"
+
+row_key = _REVISION.pack
+"""(revision) -> the key of its row."""
+
+
+class Meta(NamedTuple):
+    """What the meta row says."""
+
+    promised: int
+    """The compact revision: nothing below it is read any more."""
+    base: int
+    """Where the removal has come to; every revision after it is kept."""
+
+
+def encode_meta(meta: Meta) -> bytes:
+    """Return the meta row."""
+    return _META.pack(_MAGIC, *meta)
+
+
+def decode_meta(row: bytes | None) -> Meta:
+    """Return what a meta row says; None stands for that of a new file. Raises StoreOpenError."""
+    if row is None:
+        return Meta(FIRST_REVISION, FIRST_REVISION)
+    if len(row) != _META.size or not row.startswith(_MAGIC):
+        raise StoreOpenError("the data file has another format")
+    _, promised, base = _META.unpack(row)
+    return Meta(promised, base)
+
+
+def encode_rows(
+    changes: Sequence[Change], deadlines: Mapping[int, int]
+) -> list[tuple[bytes, bytes]]:
+    """Return the rows of a group, in revision order."""
+    pack, deadline_of = _HEADER.pack, deadlines.get
+    return [
+        (
+            row_key(revision),
+            pack(created, version, deadline_of(revision, 0), len(key)) + key + (value or b""),
+        )
+        for key, value, revision, created, _, version in changes
+    ]
+
+
+def value_of(row: memoryview) -> bytes:
+    """Return a copy of the value in a row."""
+    (length,) = _KEY_LENGTH.unpack_from(row, _KEY_LENGTH_AT)
+    return bytes(row[_HEADER.size + length :])
+
+
+def recover(rows: Iterable[tuple[memoryview, memoryview]], meta: Meta) -> Recovered:
+    """Rebuild what is kept in memory from all rows, in order. Raises StoreOpenError."""
+    sizes: dict[bytes, int] = {}
+    leases: dict[bytes, Lease] = {}
+    try:
+        index = KeyIndex.restore(_points(rows, sizes, leases), meta.base)
+    except (struct.error, KeyError, ValueError) as error:
+        raise StoreOpenError(f"the data file is damaged: {error}") from error
+    if meta.promised > index.last:
+        raise StoreOpenError(f"the data file ends at {index.last}, before its compact revision")
+    return Recovered(index, meta.promised, list(leases.values()), sum(sizes.values()))
+
+
+def _points(
+    rows: Iterable[tuple[memoryview, memoryview]],
+    sizes: dict[bytes, int],
+    leases: dict[bytes, Lease],
+) -> Iterator[tuple[bytes, Point]]:
+    """Yield the points; note the live keys' sizes and leases on the way."""
+    known: dict[bytes, bytes] = {}
+    start = _HEADER.size
+    for name, row in rows:
+        (revision,) = _REVISION.unpack(name)
+        created, version, deadline_ms, length = _HEADER.unpack_from(row)
+        key = bytes(row[start : start + length])
+        key = known.setdefault(key, key)
+        if version:
+            sizes[key] = len(row) - start
+        else:
+            sizes.pop(key, None)
+        if deadline_ms:
+            leases[key] = Lease(key, revision, deadline_ms)
+        elif leases:
+            leases.pop(key, None)
+        yield key, (revision, created, version)
