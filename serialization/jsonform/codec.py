@@ -1,0 +1,153 @@
+"""The JSON codec, but for the library that reads and writes the text: that is injected.
+
+Documents, lists and frames are put together from bytes; only ``encode_bare`` and ``decode_bare``
+go through trees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import msgspec
+from google.protobuf.message import Message
+
+from serialization.codecs.interface import FrameReader, ListHead, TypeMeta, UnknownFields
+from serialization.errors import DecodeError
+from serialization.jsonform.decode import message_of
+from serialization.jsonform.encode import tree_of
+from serialization.jsonform.frames import LineReader, frame
+from serialization.jsonform.text import parse_exact
+
+M = TypeVar("M", bound=Message)
+
+# Items of a list that are joined into one piece: few enough not to hold up the loop.
+ITEMS_PER_PIECE: Final = 256
+
+_METADATA: Final = b'{"metadata":{'
+_TYPED: Final = re.compile(rb'\{"kind":"([\w.]*)","apiVersion":"([\w./]*)"[,}]')
+
+
+class _TypeMeta(msgspec.Struct):
+    kind: str | None = ""
+    apiVersion: str | None = ""  # noqa: N815 - the field's name on the wire
+
+
+class _ListMeta(msgspec.Struct):
+    resourceVersion: str | None = ""  # noqa: N815
+    continue_: str | None = msgspec.field(default="", name="continue")
+    remainingItemCount: int | None = None  # noqa: N815
+
+
+class _List(msgspec.Struct):
+    metadata: _ListMeta | None = None
+    items: list[msgspec.Raw] | None = None
+
+
+_type_meta: Final = msgspec.json.Decoder(_TypeMeta)
+_list: Final = msgspec.json.Decoder(_List)
+
+
+def quoted(text: str) -> bytes:
+    """Return a string as JSON."""
+    return msgspec.json.encode(text)
+
+
+class JsonCodec:
+    """Kubernetes' JSON, with the text written by ``dumps``."""
+
+    media_type: Final = "application/json"
+    stream_media_type: Final = "application/json;stream=watch"
+
+    def __init__(self, name: str, dumps: Callable[[Any], bytes]) -> None:
+        self._name = name
+        self._dumps = dumps
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def encode_bare(self, message: Message) -> bytes:
+        return self._dumps(tree_of(message))
+
+    def decode_bare(
+        self,
+        message: type[M],
+        data: bytes,
+        unknown: UnknownFields = UnknownFields.IGNORE,
+        warnings: list[str] | None = None,
+    ) -> M:
+        return message_of(message, parse_exact(data), unknown, warnings)
+
+    def wrap(self, kind: TypeMeta, bare: bytes) -> bytes:
+        head = b'{"kind":%b,"apiVersion":%b' % (quoted(kind.kind), quoted(kind.api_version))
+        return b"%b}" % head if bare == b"{}" else b"%b,%b" % (head, bare[1:])
+
+    def unwrap(self, document: bytes) -> tuple[TypeMeta, bytes]:
+        match = _TYPED.match(document)
+        if match is not None:
+            kind, version = match.groups()
+            return TypeMeta(version.decode(), kind.decode()), document
+        try:
+            found = _type_meta.decode(document)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            tree = parse_exact(document)  # raises for what is no JSON at all, with the place
+            raise DecodeError(_untyped(tree)) from None
+        return TypeMeta(found.apiVersion or "", found.kind or ""), document
+
+    def encode(self, kind: TypeMeta, message: Message) -> bytes:
+        return self.wrap(kind, self.encode_bare(message))
+
+    def with_resource_version(self, bare: bytes, resource_version: str) -> bytes:
+        if not resource_version:
+            return bare
+        version = resource_version.encode()
+        if bare.startswith(_METADATA):
+            comma = b"" if bare[13] == 0x7D else b","  # 0x7D closes an empty metadata
+            return b'{"metadata":{"resourceVersion":"%b"%b%b' % (version, comma, bare[13:])
+        comma = b"" if bare == b"{}" else b","
+        return b'{"metadata":{"resourceVersion":"%b"}%b%b' % (version, comma, bare[1:])
+
+    def join_list(self, kind: TypeMeta, head: ListHead, items: Sequence[bytes]) -> Iterable[bytes]:
+        metadata: dict[str, Any] = {}
+        if head.resource_version:
+            metadata["resourceVersion"] = head.resource_version
+        if head.continue_:
+            metadata["continue"] = head.continue_
+        if head.remaining is not None:
+            metadata["remainingItemCount"] = head.remaining
+        yield b'{"kind":%b,"apiVersion":%b,"metadata":%b,"items":[' % (
+            quoted(kind.kind),
+            quoted(kind.api_version),
+            msgspec.json.encode(metadata),
+        )
+        rest = iter(items)
+        comma = b""
+        while group := list(islice(rest, ITEMS_PER_PIECE)):
+            yield comma + b",".join(group)
+            comma = b","
+        yield b"]}"
+
+    def split_list(self, document: bytes) -> tuple[ListHead, list[bytes]]:
+        try:
+            found = _list.decode(document)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            parse_exact(document)
+            raise DecodeError(f"no list: {error}") from None
+        meta = found.metadata or _ListMeta()
+        head = ListHead(meta.resourceVersion or "", meta.continue_ or "", meta.remainingItemCount)
+        return head, [bytes(item) for item in found.items or ()]
+
+    def frame(self, event_type: str, document: bytes) -> bytes:
+        return frame(event_type, document)
+
+    def frame_reader(self) -> FrameReader:
+        return LineReader()
+
+
+def _untyped(tree: object) -> str:
+    if not isinstance(tree, dict):
+        return "couldn't get version/kind; the text is no JSON object"
+    return "couldn't get version/kind; both must be strings"

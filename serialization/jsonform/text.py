@@ -1,0 +1,49 @@
+"""JSON text to trees with nothing lost: duplicate keys, and numbers as they were written.
+
+The exact way in, by the standard library; only input that the fast way refuses comes here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from serialization.errors import DecodeError
+from serialization.jsonform.decode import ObjectWithDuplicates
+from serialization.jsonform.leaves import NumberText
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    seen: set[str] = set()
+    twice: list[str] = []
+    for name, _ in pairs:
+        if name in seen and name not in twice:
+            twice.append(name)
+        seen.add(name)
+    marked = ObjectWithDuplicates(made)
+    marked.duplicates = twice
+    return marked
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def parse_exact(data: bytes) -> Any:
+    """Return the tree of a JSON text. Raises DecodeError."""
+    try:
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=_object,
+            parse_float=NumberText,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"no UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise DecodeError("nested too deep") from None
+    except ValueError as error:
+        raise DecodeError(f"json parse error: {error}") from None
