@@ -1,0 +1,163 @@
+"""All hollow nodes of a process: they share connections and workers, and watch each for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from cluster.client.events import EventRecorder, Recorder, SilentRecorder
+from cluster.client.interface import (
+    ApiClient,
+    ApiError,
+    InformerSource,
+    ObjectKey,
+    Selection,
+    TransportError,
+)
+from cluster.client.workers import Workers
+from cluster.client.workqueue import RateLimitedQueue
+from cluster.kubelet.heartbeat import Heartbeats, Rhythm
+from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
+from cluster.kubelet.node_object import Capacity, hollow_node, refresh
+from cluster.kubelet.pod_sync import PodSync
+from cluster.kubelet.stages import Latencies
+from serialization.api.core.v1_pb2 import Node, Pod
+from serialization.kinds import NODES, PODS
+from storage.clock import Clock
+
+REGISTRATIONS: Final = 32
+"""Nodes that register, and open their watches, at once."""
+POD_WORKERS: Final = 64
+HEARTBEAT_WORKERS: Final = 16
+ATTEMPTS_MAX: Final = 20
+RETRY_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """Which nodes, and how they behave."""
+
+    nodes: int
+    first_node: int = 0
+    name_prefix: str = "hollow-node-"
+    heartbeat_s: float = 10.0
+    """Between two status writes of a node; 0: none."""
+    latencies: Latencies = field(default_factory=Latencies)
+    capacity: Capacity = field(default_factory=Capacity)
+    node_watch: bool = True
+    """Each node also watches its own Node, as a kubelet does."""
+
+
+class Fleet:
+    """Hollow nodes, from their registration to the end of the process."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        informers: InformerSource,
+        clock: Clock,
+        chance: random.Random,
+        *,
+        options: FleetOptions,
+        recorder: EventRecorder | None,
+    ) -> None:
+        self._client = client
+        self._informers = informers
+        self.pod_queue = RateLimitedQueue[PodTask]()
+        self.heartbeat_queue = RateLimitedQueue[int]()
+        self._clock = clock
+        self._options = options
+        habits = Habits(options.latencies, clock, chance, self._arrange)
+        self.nodes = [
+            HollowNode(place, habits, _recorder_of(recorder, place.name))
+            for place in self._places()
+        ]
+        self.mirror = NodeMirror()
+        self.pods = PodSync(client, self.nodes, self.pod_queue, clock, chance)
+        self.heartbeats = Heartbeats(
+            client,
+            self.nodes,
+            self.heartbeat_queue,
+            Rhythm(options.heartbeat_s, clock, chance),
+            capacity=options.capacity,
+        )
+        self._pod_workers = Workers("pod", self.pod_queue, self.pods.sync, count=POD_WORKERS)
+        self._heartbeat_workers = Workers(
+            "heartbeat", self.heartbeat_queue, self.heartbeats.sync, count=HEARTBEAT_WORKERS
+        )
+        self.registered = 0
+
+    def _places(self) -> list[Place]:
+        first, prefix = self._options.first_node, self._options.name_prefix
+        return [Place(n, first + n, f"{prefix}{first + n}") for n in range(self._options.nodes)]
+
+    def _arrange(self, task: PodTask, delay_ns: int) -> None:
+        if delay_ns > 0:
+            self.pod_queue.add_after(task, delay_ns / 1e9)
+        else:
+            self.pod_queue.add(task)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Register all nodes and open their watches, call ``ready``, and work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pod_workers.run())
+            group.create_task(self._heartbeat_workers.run())
+            group.create_task(self.heartbeats.turn())
+            await self._join()
+            ready()
+
+    async def _join(self) -> None:
+        waiting = iter(self.nodes)  # shared: each worker takes the next node
+
+        async def join_some() -> None:
+            for node in waiting:
+                await self._join_one(node)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(REGISTRATIONS):
+                group.create_task(join_some())
+
+    async def _join_one(self, node: HollowNode) -> None:
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                await self._register(node)
+                break
+            except (ApiError, TransportError):
+                if attempt + 1 == ATTEMPTS_MAX:
+                    raise
+                await asyncio.sleep(RETRY_S * (attempt + 1))
+        self.registered += 1
+        pods = self._informers.informer(PODS, Pod, Selection(fields=f"spec.nodeName={node.name}"))
+        pods.subscribe(node)
+        await pods.wait_synced()
+        if self._options.node_watch:
+            selection = Selection(fields=f"metadata.name={node.name}")
+            mirror = self._informers.informer(NODES, Node, selection)
+            mirror.subscribe(self.mirror)
+            await mirror.wait_synced()
+        self.heartbeats.start(node.index)
+
+    async def _register(self, node: HollowNode) -> None:
+        """POST the node; take over one that is there. Either way its status is whole afterwards."""
+        now_s = int(self._clock.now().timestamp())
+        capacity = self._options.capacity
+        try:
+            stored = await self._client.create(
+                NODES, "", hollow_node(node.name, node.number, capacity, now_s)
+            )
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            stored = await self._client.get(NODES, Node, ObjectKey("", node.name))
+        else:
+            if stored.status.conditions:
+                return
+        refresh(stored, node.number, capacity, now_s)
+        await self._client.update_status(NODES, stored)
+
+
+def _recorder_of(recorder: EventRecorder | None, host: str) -> Recorder:
+    return recorder.for_host(host) if recorder is not None else SilentRecorder()

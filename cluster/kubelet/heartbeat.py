@@ -1,0 +1,133 @@
+"""Heartbeats: one timer for all nodes of the process, and the status write that each one is.
+
+The wheel puts nodes in line when they are due; a bounded pool of workers writes. A node that is
+still in line when it is due again has missed a beat, which is counted: the generator was too slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from cluster.client.interface import ApiClient, ApiError, ObjectKey, WorkQueue
+from cluster.kubelet.hollow_node import HollowNode
+from cluster.kubelet.node_object import Capacity, refresh
+from serialization.api.core.v1_pb2 import Node
+from serialization.kinds import NODES
+from storage.clock import Clock
+
+CONFLICTS_MAX: Final = 5
+"""A kubelet's nodeStatusUpdateRetry."""
+
+
+@dataclass(slots=True)
+class HeartbeatCounts:
+    """What the heartbeats did so far."""
+
+    beats: int = 0
+    conflicts: int = 0
+    missed: int = 0
+    late_ns_max: int = 0
+    """How much later than due a heartbeat was written, at worst."""
+
+
+class Rhythm(NamedTuple):
+    """How often, and the sources of time and chance."""
+
+    interval_s: float
+    """0: never."""
+    clock: Clock
+    chance: random.Random
+
+
+class Heartbeats:
+    """Every node's status, at every interval, spread evenly by chance from its start on."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        nodes: Sequence[HollowNode],
+        queue: WorkQueue[int],
+        rhythm: Rhythm,
+        *,
+        capacity: Capacity,
+    ) -> None:
+        self._client = client
+        self._nodes = nodes
+        self._queue = queue
+        self._interval_ns = int(rhythm.interval_s * 1e9)
+        self._capacity = capacity
+        self._clock = rhythm.clock
+        self._chance = rhythm.chance
+        self._wheel: list[tuple[int, int]] = []
+        self._in_line: dict[int, int] = {}
+        self._wake = asyncio.Event()
+        self.counts = HeartbeatCounts()
+
+    def start(self, node: int) -> None:
+        """Let a node beat from now on; its first beat comes within one interval."""
+        if not self._interval_ns:
+            return
+        first_ns = self._clock.stamp_ns() + int(self._chance.random() * self._interval_ns)
+        heapq.heappush(self._wheel, (first_ns, node))
+        self._wake.set()
+
+    async def turn(self) -> None:
+        """Put nodes in line as they are due, until cancelled."""
+        while True:
+            next_ns = self.release(self._clock.stamp_ns())
+            self._wake.clear()
+            delay_s = None
+            if next_ns is not None:
+                delay_s = max(next_ns - self._clock.stamp_ns(), 0) / 1e9
+            try:
+                async with asyncio.timeout(delay_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def release(self, now_ns: int) -> int | None:
+        """Put what is due in line; return when the next node is due."""
+        wheel = self._wheel
+        while wheel and wheel[0][0] <= now_ns:
+            due_ns, node = heapq.heappop(wheel)
+            if node in self._in_line:
+                self.counts.missed += 1
+            else:
+                self._in_line[node] = due_ns
+                self._queue.add(node)
+            heapq.heappush(wheel, (due_ns + self._interval_ns, node))
+        return wheel[0][0] if wheel else None
+
+    async def sync(self, node: int) -> None:
+        """Write one node's status: GET, refresh, PUT; when stale, once more."""
+        due_ns = self._in_line.get(node)
+        if due_ns is None:
+            return
+        late_ns = self._clock.stamp_ns() - due_ns
+        self.counts.late_ns_max = max(self.counts.late_ns_max, late_ns)
+        try:
+            await self._write(self._nodes[node])
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        self._in_line.pop(node, None)
+        self.counts.beats += 1
+
+    async def _write(self, hollow: HollowNode) -> None:
+        for attempt in range(CONFLICTS_MAX):
+            node = await self._client.get(NODES, Node, ObjectKey("", hollow.name))
+            now_s = int(self._clock.now().timestamp())
+            refresh(node, hollow.number, self._capacity, now_s)
+            try:
+                await self._client.update_status(NODES, node)
+            except ApiError as error:
+                if error.code != 409 or attempt + 1 == CONFLICTS_MAX:
+                    raise
+                self.counts.conflicts += 1
+            else:
+                return
