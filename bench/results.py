@@ -8,7 +8,7 @@ A results directory holds:
 - ``samples/requests.csv``: a row a request of the measuring process; columns ``REQUEST_COLUMNS``.
 - ``samples/histograms.json``: {name: base64 of an HDR histogram in microseconds}; histograms of the
   same name can be added up over rounds, percentiles cannot.
-- ``recording/*.jsonl`` and ``audit/*.json``: what was seen on the watch, what the auditor said.
+- ``recording/*.json`` and ``audit/*.json``: what was seen on the watch, what the auditor said.
 - ``logs/<process>.log`` and ``stats/<process>.json``; with ``--profile`` also ``profiles/``.
 - ``report.html`` and ``figures/``, drawn by ``reports``.
 
@@ -111,6 +111,8 @@ class Config:
     heartbeat_s: float = 10.0
     seed: int = 0
     profile: bool = False
+    fault: str = ""
+    """For tests of the auditor: ``forget-pod``, ``forge-revision`` falsify the recording."""
 
     @property
     def cell(self) -> str:
@@ -201,10 +203,12 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """What a process used over the whole run; peaks are of samples a second apart."""
+    """What a process used from the origin to the end of the delete phase, the audits left out."""
 
     cpu_s: float
     anon_max_mib: float
+    """Peaks are of samples a second apart, up to the first audit (whose lists leave their encoded
+    bytes in the API server's cache)."""
     file_max_mib: float
     cpu_fill_s: float
     """The part of ``cpu_s`` between the first intended create and the last Running."""

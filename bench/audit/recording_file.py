@@ -1,0 +1,48 @@
+"""The file between the measuring process and the auditor: what the one saw, for the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPod:
+    """A living pod, as last seen on the watch."""
+
+    namespace: str
+    name: str
+    node: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The measuring process's final view, at a moment when the cluster was at rest."""
+
+    label: str
+    running: bool
+    """Every pod is claimed to be running, on a node."""
+    pods: dict[str, RecordedPod]
+    """By uid."""
+    pods_seen: list[str]
+    """Uids of all pods that ever were, the deleted ones too."""
+    controllers: dict[str, list[str]]
+    """uid → namespace, name."""
+    namespaces: dict[str, str]
+    """uid → name, of those that the load made."""
+    nodes: dict[str, str]
+    """uid → name, listed in the cell's own codec."""
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Recording:
+        """Read what ``write`` wrote."""
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        pods = {uid: RecordedPod(**pod) for uid, pod in plain.pop("pods").items()}
+        return cls(pods=pods, **plain)

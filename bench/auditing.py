@@ -1,0 +1,98 @@
+"""Having a recording audited: writes it down, runs the auditor's process, reads what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.audit.recording_file import RecordedPod, Recording
+from bench.recording import PodRecord
+from bench.results import UnreadableResultsError, read_json
+from bench.scenarios.stage import AuditLabel, Stage
+from cluster.client.interface import RawList
+from serialization.api.core.v1_pb2 import Node
+from serialization.kinds import NODES
+
+AUDIT_S_MAX: Final = 600.0
+
+
+class AuditNotMadeError(Exception):
+    """The auditor could not compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What the auditor wrote."""
+
+    label: str
+    revision: int
+    counts: dict[str, int]
+    disagreements: list[str]
+
+
+async def record(stage: Stage, label: AuditLabel) -> Recording:
+    """Return the measuring process's view, falsified where the config asks for a fault."""
+    nodes: RawList = await stage.client.list_raw(NODES)
+    decoded = [stage.client.decode(Node, bare).metadata for bare in nodes.items]
+    alive = {uid: r for uid, r in stage.pods.records.items() if not r.deleted_ns}
+    recording = Recording(
+        label=label.label,
+        running=label.running,
+        pods={uid: _recorded(record) for uid, record in alive.items()},
+        pods_seen=list(stage.pods.records),
+        controllers={uid: list(named) for uid, named in stage.controllers.items()},
+        namespaces=dict(stage.namespaces),
+        nodes={metadata.uid: metadata.name for metadata in decoded},
+    )
+    return falsify(recording, stage.config.fault)
+
+
+def _recorded(record: PodRecord) -> RecordedPod:
+    return RecordedPod(record.namespace, record.name, record.node, record.resource_version)
+
+
+def falsify(recording: Recording, fault: str) -> Recording:
+    """Return a recording with a fault in it, to see whether the auditor finds it."""
+    if not fault or not recording.pods:
+        return recording
+    pods = dict(recording.pods)
+    uid = next(iter(pods))
+    if fault == "forget-pod":
+        del pods[uid]
+    elif fault == "forge-revision":
+        pods[uid] = replace(pods[uid], resource_version="1")
+    else:
+        raise ValueError(f"no such fault: {fault!r}")
+    return replace(recording, pods=pods)
+
+
+async def run_auditor(server: str, recording: Recording, directory: Path) -> AuditReport:
+    """Run the auditor's process on a recording. Raises AuditNotMadeError."""
+    source = directory / "recording" / f"{recording.label}.json"
+    target = directory / "audit" / f"{recording.label}.json"
+    recording.write(source)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.audit.main", "--server", server),
+        *("--recording", str(source), "--out", str(target)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(AUDIT_S_MAX):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise AuditNotMadeError(said.decode(errors="replace")[-2000:])
+    try:
+        return read_json(target, AuditReport)
+    except (UnreadableResultsError, msgspec.ValidationError) as error:
+        raise AuditNotMadeError(str(error)) from error

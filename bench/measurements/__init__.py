@@ -1,0 +1,1 @@
+"""What is measured, a file each: observations in, a part of the results out."""

@@ -1,0 +1,15 @@
+"""How late the measuring process sent what was due: the generator's honesty."""
+
+from __future__ import annotations
+
+from bench.measurements.histogram import LatencyHistogram
+from bench.observed import Observed
+from bench.results import Latency
+
+
+def lateness(observed: Observed) -> Latency:
+    """Return the distribution of (sent - due) over all requests."""
+    histogram = LatencyHistogram()
+    for request in observed.requests:
+        histogram.record_ns(request.late_ns)
+    return histogram.summary()

@@ -1,0 +1,46 @@
+"""Rates of the fill and of the delete phase."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.measurements.exposition import total
+from bench.observed import Observed
+from bench.results import Throughput
+
+WATCH_EVENTS: Final = "apiserver_watch_events_total"
+
+
+def throughput(observed: Observed) -> Throughput:
+    """Return the rates; null where a phase was not played to its end."""
+    writes = events = None
+    fill = observed.phase("fill")
+    if fill is not None:
+        begin, end = fill
+        elapsed_s = (end.stamp_ns - begin.stamp_ns) / 1e9
+        if begin.revision and end.revision:
+            writes = (end.revision - begin.revision) / elapsed_s
+        sent = total(end.metrics, WATCH_EVENTS)
+        if sent is not None:
+            events = (sent - (total(begin.metrics, WATCH_EVENTS) or 0.0)) / elapsed_s
+    return Throughput(
+        pods_per_s=_pods_per_s(observed),
+        writes_per_s=writes,
+        watch_events_per_s=events,
+        deletes_per_s=_deletes_per_s(observed),
+    )
+
+
+def _pods_per_s(observed: Observed) -> float | None:
+    running = sum(1 for record in observed.filled if record.running_ns)
+    if not running or not observed.origin_ns:
+        return None
+    return running / ((observed.last_running_ns - observed.origin_ns) / 1e9)
+
+
+def _deletes_per_s(observed: Observed) -> float | None:
+    phase = observed.phase("delete")
+    stamps = [record.deleted_ns for record in observed.records if record.deleted_ns]
+    if phase is None or not stamps:
+        return None
+    return len(stamps) / ((max(stamps) - phase[0].stamp_ns) / 1e9)

@@ -1,0 +1,60 @@
+"""Everything that a run left behind for the measurements to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.recording import PodRecord
+from bench.requests import Request
+from bench.results import Config
+from bench.sampling import Sample
+from bench.scenarios.stage import Mark, PhaseRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatistics:
+    """What a process wrote to its ``--stats`` file."""
+
+    counters: dict[str, float] = field(default_factory=dict)
+    gc: dict[str, object] = field(default_factory=dict)
+    loop_lag_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One run, before it is measured."""
+
+    config: Config
+    origin_ns: int
+    end_ns: int
+    records: list[PodRecord]
+    probes: Mapping[str, int]
+    """uid → when its create was due."""
+    requests: list[Request]
+    phases: list[PhaseRecord]
+    samples: list[Sample]
+    first_audit_ns: int
+    """0 where there was none."""
+    statistics: Mapping[str, ProcessStatistics]
+    sizes: Mapping[str, float]
+    """Bytes per object, by what they are of."""
+    wire: Mapping[str, int]
+    hot: Mapping[str, list[str]]
+
+    def phase(self, name: str) -> tuple[Mark, Mark] | None:
+        """Return the marks of a phase that was played to its end."""
+        for phase in self.phases:
+            if phase.name == name and phase.end is not None:
+                return phase.begin, phase.end
+        return None
+
+    @property
+    def filled(self) -> list[PodRecord]:
+        """Return the pods of the fill: all that are no probes."""
+        return [record for record in self.records if record.uid not in self.probes]
+
+    @property
+    def last_running_ns(self) -> int:
+        """Return when the last pod of the fill was seen running; 0 if none was."""
+        return max((record.running_ns for record in self.filled), default=0)

@@ -1,0 +1,144 @@
+"""The plane under test: API server, controllers with scheduler, hollow nodes; a process each.
+
+The API server comes first; then the hollow nodes register, then controllers and scheduler start.
+All of them know this process's pid (``--parent``) and end when it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from bench.child import Child, ChildError
+from bench.results import Config
+
+APISERVER: Final = "apiserver"
+CONTROL: Final = "control"
+NODES: Final = "nodes"
+
+READY_S_MAX: Final = 60.0
+READY_S_A_NODE: Final = 0.1
+"""Registering a node takes a few requests; 2000 of them on a busy machine take minutes."""
+
+JSON_CODECS: Final = ("json", "orjson")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneOptions:
+    """What the plane is to be."""
+
+    config: Config
+    directory: Path
+    """Logs go to ``logs/`` below, statistics to ``stats/``, the store to ``data/``."""
+    listen: str = "127.0.0.1:0"
+    python: tuple[str, ...] = (sys.executable, "-m")
+    """How a module is run; tests put small fake processes here."""
+
+    @property
+    def data_dir(self) -> Path:
+        """Return where the store keeps its files."""
+        return Path(self.config.data_dir) if self.config.data_dir else self.directory / "data"
+
+    def statistics(self, name: str) -> Path:
+        """Return where a process writes its statistics."""
+        return self.directory / "stats" / f"{name}.json"
+
+
+class Plane:
+    """The processes; ``async with`` starts and stops them."""
+
+    def __init__(self, options: PlaneOptions) -> None:
+        self._options = options
+        self._children: dict[str, Child] = {}
+        self.url = ""
+        """Where the API server serves."""
+
+    async def __aenter__(self) -> Self:
+        for part in ("stats", "logs"):
+            (self._options.directory / part).mkdir(parents=True, exist_ok=True)
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Return the process ids by name."""
+        return {name: child.pid for name, child in self._children.items()}
+
+    @property
+    def died(self) -> list[str]:
+        """Return which processes have ended unasked, with their exit codes."""
+        return [child.died for child in self._children.values() if child.died]
+
+    def tails(self) -> str:
+        """Return the ends of the logs of the processes that died."""
+        return "\n".join(
+            f"{child.name}, the end of {child.log}:\n{child.tail()}"
+            for child in self._children.values()
+            if child.died
+        )
+
+    def dump_statistics(self) -> None:
+        """Have every process write its statistics file now."""
+        for child in self._children.values():
+            child.dump_statistics()
+
+    async def stop(self) -> None:
+        """End all processes, the clients before the API server. Idempotent."""
+        clients = [c for name, c in self._children.items() if name != APISERVER]
+        await asyncio.gather(*(child.stop() for child in clients))
+        if APISERVER in self._children:
+            await self._children[APISERVER].stop()
+
+    async def _start(self) -> None:
+        facts = await self._launch(APISERVER, apiserver_arguments(self._options), READY_S_MAX)
+        self.url = str(facts.get("url", ""))
+        if not self.url:
+            raise ChildError("apiserver named no url in its ready line")
+        config = self._options.config
+        client = ["--server", self.url, "--codec", config.codec]
+        nodes = [*client, "--nodes", str(config.nodes), "--heartbeat", f"{config.heartbeat_s:g}"]
+        allowed_s = READY_S_MAX + config.nodes * READY_S_A_NODE
+        await asyncio.gather(
+            self._launch(NODES, nodes, allowed_s), self._launch(CONTROL, client, READY_S_MAX)
+        )
+
+    async def _launch(self, name: str, arguments: list[str], allowed_s: float) -> dict[str, object]:
+        options = self._options
+        command = [
+            *options.python,
+            f"cluster.processes.{name}",
+            *arguments,
+            *("--seed", str(options.config.seed)),
+            *("--stats", str(options.statistics(name))),
+            *("--parent", str(os.getpid())),
+        ]
+        child = Child(name, command, options.directory / "logs" / f"{name}.log")
+        self._children[name] = child
+        await child.start()
+        return await child.ready(allowed_s)
+
+
+def apiserver_arguments(options: PlaneOptions) -> list[str]:
+    """Return the API server's part of the command line for a cell."""
+    config = options.config
+    arguments = [
+        *("--listen", options.listen),
+        *("--store", config.store),
+        *("--data-dir", str(options.data_dir)),
+        *("--storage-codec", config.storage_codec or config.codec),
+        *("--watch-write", config.watch_write),
+    ]
+    if config.codec in JSON_CODECS:
+        arguments += ["--json-codec", config.codec]
+    return arguments

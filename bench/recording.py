@@ -1,0 +1,189 @@
+"""What the measuring process saw of the pods, on its own watch, and when.
+
+Every stamp is the moment at which the bytes of the event were read from the socket
+(``RawEvent.received_ns``). The recording is what the auditor's list is held against.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cluster.client.interface import ApiClient, ApiError, RawEvent, TransportError
+from serialization.api.core.v1_pb2 import Pod
+from serialization.kinds import PODS
+from storage.clock import Clock
+
+RUNNING: Final = "Running"
+GONE: Final = 410
+RETRY_S: Final = 0.2
+
+
+@dataclass(slots=True)
+class PodRecord:
+    """One pod, by its uid; stamps are 0 until it came to that."""
+
+    uid: str
+    namespace: str
+    name: str
+    owned: bool
+    """Whether a controller made it."""
+    added_ns: int
+    node: str = ""
+    bound_ns: int = 0
+    running_ns: int = 0
+    deleted_ns: int = 0
+    resource_version: str = ""
+    from_list: bool = False
+    """Its first sight was a list, so its first stamp is late."""
+
+
+class PodRecorder:
+    """Holds a watch on all pods and keeps a record of each. Belongs to one event loop."""
+
+    def __init__(self, client: ApiClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._synced = asyncio.Event()
+        self._revision = ""
+        self.records: dict[str, PodRecord] = {}
+        self.running = 0
+        """Pods that were seen running, gone ones too."""
+        self.gone = 0
+        self.events = 0
+        self.event_bytes = 0
+        self.last_event_ns = 0
+        self.resumed = 0
+        self.relisted = 0
+
+    @property
+    def alive(self) -> int:
+        """Return how many pods are there now."""
+        return len(self.records) - self.gone
+
+    async def run(self) -> None:
+        """List, then watch, until cancelled; a torn watch is resumed, and counted."""
+        await self._list()
+        self._synced.set()
+        while True:
+            try:
+                await self._watch()
+            except TransportError:
+                self.resumed += 1
+                await asyncio.sleep(RETRY_S)
+            except ApiError as error:
+                if error.code == GONE:
+                    self.relisted += 1
+                    await self._relist()
+                else:
+                    self.resumed += 1
+                    await asyncio.sleep(RETRY_S)
+
+    async def wait_synced(self) -> None:
+        """Return once the first list has been read."""
+        await self._synced.wait()
+
+    async def reach(self, count: Callable[[], int], target: int, stall_s: float) -> bool:
+        """Wait until ``count()`` is at least ``target``.
+
+        Return False when ``stall_s`` pass without any change of it.
+        """
+        last, since_ns = count(), self._clock.stamp_ns()
+        while last < target:
+            self._changed.clear()
+            left_s = stall_s - (self._clock.stamp_ns() - since_ns) / 1e9
+            if left_s <= 0:
+                return False
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            now = count()
+            if now != last:
+                last, since_ns = now, self._clock.stamp_ns()
+        return True
+
+    async def quiet(self, for_s: float, at_most_s: float) -> bool:
+        """Wait until no pod has changed for ``for_s``; False if that takes over ``at_most_s``."""
+        begin_ns = self._clock.stamp_ns()
+        while True:
+            now_ns = self._clock.stamp_ns()
+            idle_s = (now_ns - max(self.last_event_ns, begin_ns)) / 1e9
+            if idle_s >= for_s:
+                return True
+            if (now_ns - begin_ns) / 1e9 > at_most_s:
+                return False
+            await asyncio.sleep(for_s - idle_s + 0.01)
+
+    async def _list(self) -> None:
+        listing = await self._client.list_raw(PODS)
+        stamp_ns = self._clock.stamp_ns()
+        for bare in listing.items:
+            record = self._update(self._client.decode(Pod, bare), stamp_ns)
+            record.from_list = True
+        self._revision = listing.resource_version
+        self._changed.set()
+
+    async def _relist(self) -> None:
+        known = {uid for uid, record in self.records.items() if not record.deleted_ns}
+        listing = await self._client.list_raw(PODS)
+        stamp_ns = self._clock.stamp_ns()
+        for bare in listing.items:
+            known.discard(self._update(self._client.decode(Pod, bare), stamp_ns).uid)
+        for uid in sorted(known):
+            self._delete(self.records[uid], stamp_ns)
+        self._revision = listing.resource_version
+        self._changed.set()
+
+    async def _watch(self) -> None:
+        watch = self._client.watch_raw(PODS, resource_version=self._revision)
+        try:
+            async for events in watch:
+                self.take(events)
+        finally:
+            await watch.aclose()
+
+    def take(self, events: Iterable[RawEvent]) -> None:
+        """Record events in the order in which they came."""
+        for event in events:
+            pod = self._client.decode(Pod, event.bare)
+            self._revision = pod.metadata.resourceVersion
+            if event.type == "BOOKMARK":
+                continue
+            self.events += 1
+            self.event_bytes += len(event.bare)
+            self.last_event_ns = event.received_ns
+            record = self._update(pod, event.received_ns)
+            if event.type == "DELETED":
+                self._delete(record, event.received_ns)
+        self._changed.set()
+
+    def _update(self, pod: Pod, stamp_ns: int) -> PodRecord:
+        metadata = pod.metadata
+        record = self.records.get(metadata.uid)
+        if record is None:
+            record = PodRecord(
+                metadata.uid,
+                metadata.namespace,
+                metadata.name,
+                owned=bool(metadata.ownerReferences),
+                added_ns=stamp_ns,
+            )
+            self.records[metadata.uid] = record
+        record.resource_version = metadata.resourceVersion
+        if not record.bound_ns and pod.spec.nodeName:
+            record.bound_ns = stamp_ns
+            record.node = pod.spec.nodeName
+        if not record.running_ns and pod.status.phase == RUNNING:
+            record.running_ns = stamp_ns
+            self.running += 1
+        return record
+
+    def _delete(self, record: PodRecord, stamp_ns: int) -> None:
+        if not record.deleted_ns:
+            record.deleted_ns = stamp_ns
+            self.gone += 1

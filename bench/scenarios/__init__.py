@@ -1,0 +1,1 @@
+"""The loads, a file each; ``registry`` lists them."""

@@ -1,0 +1,85 @@
+"""What a scenario plays on: the client, the recording, the clock, and marks between phases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from bench.pacing import Pacer
+from bench.recording import PodRecorder
+from bench.requests import RequestLog
+from bench.results import Config
+from bench.sampling import Usage
+from cluster.client.interface import ApiClient
+from storage.clock import Clock
+
+STALL_S: Final = 30.0
+"""A phase in which nothing comes for so long is over, and the run is void."""
+
+
+class Mark(NamedTuple):
+    """The state of the plane at a moment."""
+
+    stamp_ns: int
+    usage: dict[str, Usage]
+    revision: int
+    """Of the store; 0 where it could not be read."""
+    metrics: str
+    """The API server's /metrics; empty where it could not be read."""
+
+
+@dataclass(slots=True)
+class PhaseRecord:
+    """A phase and the marks at its ends; ``end`` is None while it goes on or if it failed."""
+
+    name: str
+    begin: Mark
+    end: Mark | None = None
+
+
+class AuditLabel(NamedTuple):
+    """When an audit is made, and what must be there then."""
+
+    label: str
+    running: bool
+    """All pods of the recording run (else: there are none)."""
+
+
+ProgressSink = Callable[[str, int, int], None]
+"""Told the phase, how much of it is done, and out of how much."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that a scenario may use; made by the measuring process, one a run."""
+
+    config: Config
+    client: ApiClient
+    clock: Clock
+    pods: PodRecorder
+    requests: RequestLog
+    pacer: Pacer
+    mark: Callable[[], Awaitable[Mark]]
+    audit: Callable[[AuditLabel], Awaitable[None]]
+    """Has the auditor compare; what it costs is left out of the measurements."""
+    progress: ProgressSink
+    phases: list[PhaseRecord] = field(default_factory=list)
+    origin_ns: int = 0
+    """The first intended create; 0 before."""
+    probes: dict[str, int] = field(default_factory=dict)
+    """uid of a probe → when its create was due."""
+    controllers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """uid of a living controller → namespace and name."""
+    namespaces: dict[str, str] = field(default_factory=dict)
+    """uid → name."""
+    stall_s: float = STALL_S
+
+    @asynccontextmanager
+    async def phase(self, name: str) -> AsyncIterator[PhaseRecord]:
+        """Mark the begin and, if it goes well, the end of a phase."""
+        record = PhaseRecord(name, await self.mark())
+        self.phases.append(record)
+        yield record
+        record.end = await self.mark()

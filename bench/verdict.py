@@ -1,0 +1,136 @@
+"""The verdict: rules that look at what a run observed, and say what its numbers are worth.
+
+Each rule is a function of ``Observations``; a new one is one function and one line in ``RULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from bench.results import Status, Verdict
+
+LATE_P99_MS_MAX: Final = 50.0
+"""A generator that is later than this does not send the load that it claims."""
+LATE_VOID_MS: Final = 1000.0
+ERROR_SHARE_MAX: Final = 0.01
+"""More failed requests than this and the latencies are of something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What the rules judge."""
+
+    pods_expected: int
+    pods_running: int
+    pods_left: int
+    """Still there after the delete phase."""
+    completed: bool = True
+    """False when the run was interrupted."""
+    failure: str = ""
+    """What the scenario failed with."""
+    audit: list[str] = field(default_factory=list)
+    """Where the auditor disagreed; a sentence each."""
+    audits_made: int = 2
+    audits_expected: int = 2
+    late_p99_ms: float | None = None
+    requests: int = 0
+    request_errors: int = 0
+    died: list[str] = field(default_factory=list)
+    """Processes that ended before they were asked to, with their exit code."""
+    watch_resumed: int = 0
+    """Times that the watch was torn and went on from its last revision: nothing was lost."""
+    watch_relisted: int = 0
+    """Times that it could not go on: events were lost, their stamps with them."""
+    profiled: bool = False
+
+
+class Finding(NamedTuple):
+    """A rule that fired."""
+
+    status: Status
+    reason: str
+
+
+def _broken_off(seen: Observations) -> Iterator[Finding]:
+    if not seen.completed:
+        yield Finding(Status.VOID, "interrupted: the numbers cover a part of the run")
+    if seen.failure:
+        yield Finding(Status.VOID, f"the scenario failed: {seen.failure}")
+
+
+def _pods_missing(seen: Observations) -> Iterator[Finding]:
+    if seen.pods_running < seen.pods_expected:
+        missing = seen.pods_expected - seen.pods_running
+        yield Finding(
+            Status.VOID, f"{missing} of {seen.pods_expected} pods were never seen running"
+        )
+    if seen.pods_left:
+        yield Finding(Status.VOID, f"{seen.pods_left} pods were never seen deleted")
+
+
+def _audit_disagrees(seen: Observations) -> Iterator[Finding]:
+    for sentence in seen.audit:
+        yield Finding(Status.VOID, f"the auditor disagrees: {sentence}")
+    if seen.audits_made < seen.audits_expected:
+        yield Finding(Status.VOID, f"{seen.audits_made} of {seen.audits_expected} audits were made")
+
+
+def _generator_late(seen: Observations) -> Iterator[Finding]:
+    if seen.late_p99_ms is None or seen.late_p99_ms <= LATE_P99_MS_MAX:
+        return
+    status = Status.VOID if seen.late_p99_ms > LATE_VOID_MS else Status.DEGRADED
+    yield Finding(
+        status,
+        f"the generator sent late: p99 {seen.late_p99_ms:.0f} ms, allowed {LATE_P99_MS_MAX:.0f} ms",
+    )
+
+
+def _requests_failed(seen: Observations) -> Iterator[Finding]:
+    if not seen.request_errors:
+        return
+    share = seen.request_errors / max(seen.requests, 1)
+    status = Status.VOID if share > ERROR_SHARE_MAX else Status.DEGRADED
+    yield Finding(status, f"{seen.request_errors} of {seen.requests} requests failed")
+
+
+def _process_died(seen: Observations) -> Iterator[Finding]:
+    for name in seen.died:
+        yield Finding(Status.VOID, f"a process died: {name}")
+
+
+def _watch_gap(seen: Observations) -> Iterator[Finding]:
+    if seen.watch_relisted:
+        yield Finding(
+            Status.VOID, f"the watch lost events {seen.watch_relisted} times and listed again"
+        )
+    if seen.watch_resumed:
+        yield Finding(Status.DEGRADED, f"the watch was torn {seen.watch_resumed} times and resumed")
+
+
+def _profiled(seen: Observations) -> Iterator[Finding]:
+    if seen.profiled:
+        yield Finding(Status.DEGRADED, "profiled: the profilers took CPU from what they looked at")
+
+
+Rule = Callable[[Observations], Iterator[Finding]]
+
+RULES: Final[dict[str, Rule]] = {
+    "broken-off": _broken_off,
+    "pods-missing": _pods_missing,
+    "audit-disagrees": _audit_disagrees,
+    "generator-late": _generator_late,
+    "requests-failed": _requests_failed,
+    "process-died": _process_died,
+    "watch-gap": _watch_gap,
+    "profiled": _profiled,
+}
+
+
+def judge(seen: Observations) -> Verdict:
+    """Apply every rule: void if one says so, else degraded if one says so, else valid."""
+    findings = [finding for rule in RULES.values() for finding in rule(seen)]
+    found = {finding.status for finding in findings}
+    worst = next((s for s in (Status.VOID, Status.DEGRADED) if s in found), Status.VALID)
+    return Verdict(status=worst, reasons=[finding.reason for finding in findings])
