@@ -49,7 +49,7 @@ class Habits(NamedTuple):
 class Place(NamedTuple):
     """Which node it is."""
 
-    index: int
+    slot: int
     """Among those of this process."""
     number: int
     """Among all hollow nodes: its addresses follow from it."""
@@ -60,7 +60,7 @@ class HollowNode:
     """A node's pods (an ``EventSink[Pod]``), and what is due for each."""
 
     def __init__(self, place: Place, habits: Habits, recorder: Recorder) -> None:
-        self.index = place.index
+        self.index = place.slot
         self.number = place.number
         self.name = place.name
         self.host_ip = host_address(place.number)
