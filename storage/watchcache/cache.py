@@ -88,17 +88,24 @@ class WatchCache:
             raise NotCachedError(f"{resource.plural} are not cached") from None
 
     async def wait_for(self, revision: int) -> None:
-        """Return once ``revision`` is in the cache. Raises FutureRevisionError after 3 s."""
+        """Return once ``revision`` is in the cache. Raises FutureRevisionError after ``wait_s``."""
         if revision <= self.revision:
             return
-        future = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (revision, next(self._order), future))
         try:
             async with asyncio.timeout(self.config.wait_s):
-                await future
+                await self.reached(revision)
         except TimeoutError:
             if revision > self.revision:  # progress under keys that no resource has goes untold
                 raise FutureRevisionError(revision, self.revision) from None
+
+    def reached(self, revision: int) -> asyncio.Future[None]:
+        """Return a future that is resolved once ``revision`` is in the cache; cancel it if left."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if revision <= self.revision:
+            future.set_result(None)
+        else:
+            heapq.heappush(self._waiting, (revision, next(self._order), future))
+        return future
 
     def _progressed(self, revision: int) -> None:
         waiting = self._waiting

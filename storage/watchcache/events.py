@@ -30,6 +30,16 @@ class WatchEvent(NamedTuple):
     """For DELETED the last state that was selected, at the revision of the change."""
 
 
+class Replay(NamedTuple):
+    """A piece of history as one selection saw it."""
+
+    events: list[WatchEvent]
+    revision: int
+    """How far it reaches."""
+    complete: bool
+    """There is no more: ``revision`` is the newest."""
+
+
 class CacheEvent:
     """One change: the state after it (None: deleted) and the state before it (None: created)."""
 
@@ -81,6 +91,11 @@ class EventRing:
 
     def __len__(self) -> int:
         return len(self._events)
+
+    @property
+    def newest(self) -> CacheEvent | None:
+        """The last event, or None where nothing has happened."""
+        return self._events[-1] if self._events else None
 
     def append(self, event: CacheEvent) -> None:
         """Add the next event; the oldest go when there are more than capacity and a quarter."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from serialization.codecs.interface import Codec
+from serialization.codecs.interface import Codec, TypeMeta
 from serialization.errors import DecodeError
 from serialization.scheme import Resource, metadata_of
 from storage.watchcache.counters import CacheCounters
@@ -35,6 +35,7 @@ class Intake:
         self._codec = codec
         self._counters = counters
         self._message = resource.message
+        self._kind = TypeMeta(resource.api_version, resource.kind)
         self._namespaced = resource.namespaced
         self._prefix_size = len(resource.prefix())
         self._extract = fields_of(resource).extract
@@ -53,7 +54,10 @@ class Intake:
         if header is None:
             try:
                 _kind, bare = self._codec.unwrap(value)
-                header = self._header(bare, self._codec.decode_bare(self._message, bare))
+                message = self._codec.decode_bare(self._message, bare)
+                if bare is value:
+                    bare = self._without_type(value, message)
+                header = self._header(bare, message)
             except DecodeError as error:
                 self._counters.undecodable += 1
                 logger.warning("%s at %d: %s", key.decode(errors="replace"), revision, error)
@@ -62,6 +66,16 @@ class Intake:
         first, _slash, second = key[self._prefix_size :].decode().partition("/")
         scope = (first, second) if self._namespaced else ("", first)
         return CachedObject(key, scope, labels=labels, fields=fields, revision=revision, bare=bare)
+
+    def _without_type(self, document: bytes, message: Message) -> bytes:
+        """Return the bare form of a document that the codec decodes as it is (JSON).
+
+        A document that we wrote begins with its type; one that others wrote is encoded again.
+        """
+        head = self._codec.wrap(self._kind, b"{")
+        if document.startswith(head):
+            return b"{" + document[len(head) :]
+        return self._codec.encode_bare(message)
 
     def _header(self, bare: bytes, message: Message) -> Header:
         return self._labels(message), self._extract(message), bare

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, NamedTuple
 
 from google.protobuf.message import Message
@@ -17,7 +17,7 @@ from storage.watchcache.config import CacheConfig
 from storage.watchcache.counters import CacheCounters
 from storage.watchcache.dispatch import Dispatcher, EventSink, Subscription
 from storage.watchcache.encoder import Encoder
-from storage.watchcache.events import CacheEvent, EventRing, WatchEvent
+from storage.watchcache.events import CacheEvent, EventRing, Replay
 from storage.watchcache.fields import fields_of
 from storage.watchcache.intake import Intake
 from storage.watchcache.objects import CachedObject
@@ -57,6 +57,8 @@ class ResourceCache:
     ) -> None:
         config, counters = shared.config, shared.counters
         self.resource = resource
+        self.storage_codec = shared.codec
+        """The codec in which reads cost least."""
         self.bytes_held = 0
         """Sum of the lengths of the bare forms in the storage codec."""
         self._store = shared.store
@@ -142,10 +144,33 @@ class ResourceCache:
             return snapshot.slices()
         return ([obj for obj in run if selects(obj)] for run in snapshot.slices())
 
-    def replay(self, selection: Selection, after: int) -> tuple[list[WatchEvent], int]:
-        """Return what a selection saw next after the revision ``after``, and how far that reaches.
+    async def at_revision(
+        self, namespace: str, revision: int, after: bytes = b""
+    ) -> AsyncIterator[list[CachedObject]]:
+        """Yield runs of objects in key order as of an old revision, those behind ``after``.
 
-        It reaches the newest revision when there is no more. Raises CompactedError.
+        Read from the store, page by page; what has not changed since is taken from the cache.
+        Raises CompactedError, FutureRevisionError, UnsupportedError.
+        """
+        prefix = self.resource.prefix(namespace if self.resource.namespaced else "")
+        more = True
+        while more:
+            page = await self._store.list(prefix, limit=PAGE, after=after, revision=revision)
+            more = bool(page.remaining)
+            if page.items:
+                after = page.items[-1].key
+                yield [obj for item in page.items if (obj := self._version(item)) is not None]
+
+    def _version(self, item: KeyValue) -> CachedObject | None:
+        live = self._objects.get(item.key)
+        if live is not None and live.revision == item.revision:
+            return live
+        return self._intake.take(item.key, item.value, item.revision)
+
+    def replay(self, selection: Selection, after: int) -> Replay:
+        """Return what a selection saw next after the revision ``after``: a few hundred events.
+
+        Raises CompactedError where the history no longer reaches back.
         """
         try:
             events = self._ring.since(after, REPLAY_STEP)
@@ -153,10 +178,12 @@ class ResourceCache:
             self._counters.too_old += 1
             raise
         if not events:
-            return [], max(after, self.revision)
+            return Replay([], max(after, self.revision), complete=True)
         selects = self.predicate(selection)
         seen = [shown for event in events if (shown := event.seen_by(selects)) is not None]
-        return seen, events[-1].revision
+        complete = events[-1] is self._ring.newest
+        reach = self.revision if complete else events[-1].revision
+        return Replay(seen, reach, complete)
 
     def subscribe(self, selection: Selection, sink: EventSink) -> Subscription:
         """Tell ``sink`` of every change after the newest applied revision, until cancelled."""

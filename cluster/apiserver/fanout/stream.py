@@ -1,0 +1,55 @@
+"""One watch being served: its writer, and why it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+
+from cluster.apiserver.fanout.chunk import Chunk
+from cluster.apiserver.fanout.writer import StreamWriter
+
+
+class End(Enum):
+    """Why a stream is over."""
+
+    TIMEOUT = auto()
+    DISCONNECTED = auto()
+    SLOW = auto()
+    STOPPED = auto()
+    """The server shuts down, or the cache lost its place in the store's history."""
+    FAILED = auto()
+    """It was told an ERROR event."""
+
+
+class Stream:
+    """A watcher. ``ended`` is resolved once, by whichever end comes first (``Listener``)."""
+
+    __slots__ = ("bookmarks", "ended", "writer")
+
+    def __init__(self, *, bookmarks: bool) -> None:
+        self.bookmarks = bookmarks
+        self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self.writer: StreamWriter | None = None
+
+    def write(self, chunk: Chunk) -> None:
+        """Hand bytes to the client without waiting."""
+        if self.writer is not None and not self.ended.done():
+            self.writer.write(chunk)
+
+    def end(self, why: End) -> None:
+        """End it, unless it has ended."""
+        if not self.ended.done():
+            self.ended.set_result(why)
+            if self.writer is not None:
+                self.writer.release()
+
+    def disconnected(self) -> None:
+        self.end(End.DISCONNECTED)
+
+    def overflowed(self) -> None:
+        self.end(End.SLOW)
+        if self.writer is not None:
+            self.writer.abort()
+
+    def stopping(self) -> None:
+        self.end(End.STOPPED)

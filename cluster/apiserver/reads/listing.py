@@ -1,0 +1,190 @@
+"""LIST: which objects, as of which revision, and their answer in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from typing import Final, NamedTuple
+
+from cluster.apiserver.errors import StatusError
+from cluster.apiserver.reads.options import ListOptions
+from cluster.apiserver.reads.tokens import ANY_REVISION, ContinueToken
+from serialization.api.meta.v1_pb2 import Status
+from serialization.codecs.interface import Codec, ListHead, TypeMeta
+from storage.errors import CompactedError
+from storage.watchcache.cache import WatchCache
+from storage.watchcache.objects import CachedObject
+from storage.watchcache.ordered import Snapshot
+from storage.watchcache.resource import ResourceCache
+from storage.watchcache.selection import Predicate, Selection
+
+SNAPSHOTS_KEPT: Final = 8
+"""Pages after the first are answered from the first one's snapshot while it is kept; after that
+from the store. A kept snapshot holds the versions that have been replaced since."""
+ENCODE_SLICE: Final = 64
+"""Objects encoded between two awaits: 3 ms where each must be encoded from a message."""
+PIECE_BYTES: Final = 128 * 1024
+
+
+class ExpiredTokenError(StatusError):
+    """410: the token's revision is gone; the answer carries a token to go on at the newest."""
+
+    def __init__(self, token: ContinueToken) -> None:
+        super().__init__(
+            410,
+            "Expired",
+            "The provided continue parameter is too old to display a consistent list result. You "
+            "can start a new list without the continue parameter, or use the continue token in "
+            "this response to retrieve the remainder of the results. Continuing with the provided "
+            "token results in an inconsistent list - objects that were created, modified, or "
+            "deleted between the time the first chunk was returned and now may show up in the "
+            "list.",
+        )
+        self._token = ContinueToken(ANY_REVISION, token.after)
+
+    def status(self) -> Status:
+        """Return the Status, with the token in its metadata."""
+        status = super().status()
+        status.metadata.continue_ = self._token.encode()
+        return status
+
+
+class Listing(NamedTuple):
+    """What a list answers: the objects of one page, and what stands above them."""
+
+    head: ListHead
+    objects: list[CachedObject]
+
+
+class _Page(NamedTuple):
+    objects: list[CachedObject]
+    more: bool
+    """Objects are left that a next page would tell."""
+
+
+class Lister:
+    """Lists from the watch cache."""
+
+    def __init__(self, cache: WatchCache) -> None:
+        self._cache = cache
+        self._snapshots: OrderedDict[tuple[type, str, int], Snapshot] = OrderedDict()
+
+    async def list(
+        self, cache: ResourceCache, selection: Selection, options: ListOptions
+    ) -> Listing:
+        """Return the objects of a selection (one page of them, with a limit).
+
+        Raises StatusError, and the store's CompactedError and FutureRevisionError.
+        """
+        token = options.token
+        if token is not None and token.revision != ANY_REVISION:
+            return await self._at(cache, selection, token.revision, options)
+        if options.revision:
+            await self._cache.wait_for(options.revision)
+            if options.exact:
+                return await self._at(cache, selection, options.revision, options)
+        if options.limit or token is not None:
+            return await self._page(cache, selection, self._cache.revision, options)
+        revision = self._cache.revision
+        objects: list[CachedObject] = []
+        for run in cache.select(selection):
+            objects += run
+            await asyncio.sleep(0)
+        return Listing(ListHead(str(revision)), objects)
+
+    async def _at(
+        self, cache: ResourceCache, selection: Selection, revision: int, options: ListOptions
+    ) -> Listing:
+        try:
+            return await self._page(cache, selection, revision, options)
+        except CompactedError:
+            if options.token is None:
+                raise
+            raise ExpiredTokenError(options.token) from None
+
+    async def _page(
+        self, cache: ResourceCache, selection: Selection, revision: int, options: ListOptions
+    ) -> Listing:
+        """Return one page as of ``revision``."""
+        prefix = cache.resource.prefix(selection.namespace if cache.resource.namespaced else "")
+        after = prefix + options.token.after.encode() if options.token is not None else b""
+        snapshot = self._snapshot(cache, selection.namespace, revision)
+        if snapshot is not None:
+            runs = _paced(snapshot.slices(after))
+        else:
+            runs = cache.at_revision(selection.namespace, revision, after)
+        page = await _collect(runs, cache.predicate(selection), options.limit)
+        if not page.more:
+            return Listing(ListHead(str(revision)), page.objects)
+        last = page.objects[-1].key
+        remaining = None
+        if selection.whole_scope:
+            remaining = await self._remaining(cache, selection.namespace, revision, last)
+        following = ContinueToken(revision, last[len(prefix) :].decode()).encode()
+        return Listing(ListHead(str(revision), following, remaining), page.objects)
+
+    async def _remaining(
+        self, cache: ResourceCache, namespace: str, revision: int, last: bytes
+    ) -> int:
+        snapshot = self._snapshot(cache, namespace, revision)
+        if snapshot is not None:
+            return snapshot.remaining(last)
+        prefix = cache.resource.prefix(namespace if cache.resource.namespaced else "")
+        page = await self._cache.store.list(prefix, limit=1, after=last, revision=revision)
+        return len(page.items) + page.remaining
+
+    def _snapshot(self, cache: ResourceCache, namespace: str, revision: int) -> Snapshot | None:
+        """Return the snapshot of a revision: a kept one, or a new one of the newest."""
+        key = (cache.resource.message, namespace, revision)
+        snapshot = self._snapshots.get(key)
+        if snapshot is None and revision == self._cache.revision:
+            snapshot = self._snapshots[key] = cache.snapshot(namespace)
+            if len(self._snapshots) > SNAPSHOTS_KEPT:
+                self._snapshots.popitem(last=False)
+        return snapshot
+
+
+async def _paced(runs: Iterator[list[CachedObject]]) -> AsyncIterator[list[CachedObject]]:
+    for run in runs:
+        yield run
+        await asyncio.sleep(0)
+
+
+async def _collect(
+    runs: AsyncIterator[list[CachedObject]], selects: Predicate, limit: int
+) -> _Page:
+    """Take selected objects until there is one more than the limit (0: all)."""
+    objects: list[CachedObject] = []
+    async for run in runs:
+        objects += run if selects.always else filter(selects, run)
+        if limit and len(objects) > limit:
+            return _Page(objects[:limit], more=True)
+    return _Page(objects, more=False)
+
+
+async def encode_list(cache: ResourceCache, listing: Listing, codec: Codec) -> AsyncIterator[bytes]:
+    """Yield a list's document in pieces of about 128 KiB, letting others in between.
+
+    The objects' bytes are gathered first, since the protobuf form begins with its length.
+    """
+    items: list[bytes] = []
+    bare = cache.bare
+    step = ENCODE_SLICE if codec.name != cache.storage_codec.name else 8 * ENCODE_SLICE
+    for start in range(0, len(listing.objects), step):
+        items += [bare(obj, codec) for obj in listing.objects[start : start + step]]
+        if start:
+            await asyncio.sleep(0)
+    kind = TypeMeta(cache.resource.api_version, cache.resource.list_kind)
+    gathered: list[bytes] = []
+    size = 0
+    for piece in codec.join_list(kind, listing.head, items):
+        gathered.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered.clear()
+            size = 0
+            await asyncio.sleep(0)
+    if gathered:
+        yield b"".join(gathered)

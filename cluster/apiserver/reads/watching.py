@@ -1,0 +1,155 @@
+"""WATCH: bring a client up to date, make it a member of its group, see its stream to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from cluster.apiserver.asgi import NO_STORE, Receive, Scope, Send
+from cluster.apiserver.errors import expired
+from cluster.apiserver.fanout.chunk import Chunk
+from cluster.apiserver.fanout.fanout import Fanout
+from cluster.apiserver.fanout.frames import bookmark_frame, error_frame, event_frame
+from cluster.apiserver.fanout.group import Group
+from cluster.apiserver.fanout.stream import End, Stream
+from cluster.apiserver.fanout.writer import StreamWriter
+from cluster.apiserver.negotiation import JSON
+from cluster.apiserver.reads.options import WatchOptions
+from serialization.codecs.interface import Codec
+from storage.errors import CompactedError
+from storage.watchcache.cache import WatchCache
+from storage.watchcache.events import EventType, WatchEvent
+from storage.watchcache.resource import ResourceCache
+from storage.watchcache.selection import Selection
+
+
+class Wire(NamedTuple):
+    """The three things that ASGI gives for a request."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+
+
+class Target(NamedTuple):
+    """What is watched, and in which form it is told."""
+
+    cache: ResourceCache
+    selection: Selection
+    codec: Codec
+
+
+class WatchServer:
+    """Serves watches."""
+
+    def __init__(self, cache: WatchCache, fanout: Fanout) -> None:
+        self._cache = cache
+        self._fanout = fanout
+
+    async def serve(self, wire: Wire, target: Target, options: WatchOptions) -> None:
+        """Answer a watch, from head to end; returns when it is over.
+
+        Raises FutureRevisionError, before the head, for a state that is not there yet.
+        """
+        if options.tells_state and options.revision:
+            await self._cache.wait_for(options.revision)
+        headers = [(b"content-type", _content_type(target.codec)), NO_STORE]
+        await wire.send({"type": "http.response.start", "status": 200, "headers": headers})
+        stream = Stream(bookmarks=options.bookmarks)
+        seconds = options.timeout_s or self._fanout.timeout_s()
+        timer = asyncio.get_running_loop().call_later(seconds, stream.end, End.TIMEOUT)
+        end = End.DISCONNECTED
+        try:
+            async with self._fanout.open(stream, wire.scope, wire.receive, wire.send) as writer:
+                stream.writer = writer
+                end = await self._follow(stream, writer, target, options)
+        finally:
+            timer.cancel()
+            self._fanout.closed(stream, end)
+        if end not in {End.DISCONNECTED, End.SLOW}:
+            await wire.send({"type": "http.response.body", "body": b""})
+
+    async def _follow(
+        self, stream: Stream, writer: StreamWriter, target: Target, options: WatchOptions
+    ) -> End:
+        try:
+            position = await self._tell_state(stream, writer, target, options)
+            group = await self._catch_up(stream, writer, target, position)
+        except CompactedError as error:
+            why = f"too old resource version: {error.revision} ({error.compacted})"
+            writer.write(Chunk(error_frame(target.codec, expired(why).status())))
+            return End.FAILED
+        if group is None:
+            return stream.ended.result()
+        try:
+            end = await stream.ended
+            if end in {End.TIMEOUT, End.STOPPED}:
+                group.farewell(stream, bookmark=end is End.TIMEOUT)
+            return end
+        finally:
+            self._fanout.leave(stream, group)
+
+    async def _tell_state(
+        self, stream: Stream, writer: StreamWriter, target: Target, options: WatchOptions
+    ) -> int:
+        """Tell the objects that are there, if that is wanted; return the revision to go on from."""
+        if not options.tells_state:
+            if options.revision is None:
+                return self._cache.revision
+            await self._await_revision(stream, options.revision)
+            return options.revision
+        cache, selection, codec = target
+        revision = self._cache.revision
+        for run in cache.select(selection):
+            if stream.ended.done():
+                return revision
+            if run:
+                self._cache.counters.init_events += len(run)
+                events = [WatchEvent(EventType.ADDED, obj) for obj in run]
+                await self._tell(writer, target, events)
+        if options.ends_state:
+            frame = bookmark_frame(cache.resource, codec, revision, initial_end=True)
+            writer.write(Chunk(frame))
+        return revision
+
+    async def _await_revision(self, stream: Stream, revision: int) -> None:
+        """Wait for a revision from the future: until then the client is told nothing."""
+        reached = self._cache.reached(revision)
+        await asyncio.wait((reached, stream.ended), return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+
+    async def _catch_up(
+        self, stream: Stream, writer: StreamWriter, target: Target, position: int
+    ) -> Group | None:
+        """Tell what happened after ``position`` until it is the present, and join there and then.
+
+        Returns None where the stream ended on the way. Raises CompactedError.
+        """
+        cache, selection, codec = target
+        while not stream.ended.done():
+            replay = cache.replay(selection, position)
+            if replay.complete:
+                if replay.events:
+                    writer.write(self._chunk(target, replay.events))
+                return self._fanout.join(stream, cache, selection, codec)
+            position = replay.revision
+            if replay.events:
+                await self._tell(writer, target, replay.events)
+        return None
+
+    async def _tell(self, writer: StreamWriter, target: Target, events: list[WatchEvent]) -> None:
+        """Write some events, in slices, and let others in after each."""
+        for start in range(0, len(events), 64):
+            writer.write(self._chunk(target, events[start : start + 64]))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    def _chunk(self, target: Target, events: list[WatchEvent]) -> Chunk:
+        return Chunk(b"".join(event_frame(target.cache, target.codec, each) for each in events))
+
+
+def _content_type(codec: Codec) -> bytes:
+    """Return the type of the response: Kubernetes names no ``stream=watch`` in JSON's."""
+    if codec.media_type == JSON:
+        return codec.media_type.encode()
+    return codec.stream_media_type.encode()
