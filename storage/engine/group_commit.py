@@ -51,7 +51,9 @@ class GroupCommit:
         self._on_applied = on_applied
         self._gathering = Gathering()
         self._busy = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._company = False
+        """Whether the last group held more than one write."""
+        self._gatherer: asyncio.Handle | None = None
         self._probe_timer: asyncio.TimerHandle | None = None
         self._probe_pause_s = PROBE_FIRST_S
         self._maintenance: deque[tuple[Job, asyncio.Future[None]]] = deque()
@@ -69,7 +71,7 @@ class GroupCommit:
                 future.set_exception(outcome)
             return future
         group.acks.append((future, outcome))
-        if not self._busy and self._timer is None:
+        if not self._busy and self._gatherer is None:
             self._gather()
         return future
 
@@ -86,27 +88,36 @@ class GroupCommit:
 
     async def drain(self) -> None:
         """Wait until nothing is queued or under way."""
-        while self._busy or self._timer is not None or self._maintenance:
+        while self._busy or self._gatherer is not None or self._maintenance:
             self._idle = self._loop.create_future()
             await self._idle
 
     def close(self) -> None:
         """Stop the timers; what comes back from the committer is ignored from now on."""
         self._closed = True
-        for timer in (self._timer, self._probe_timer):
+        timers: tuple[asyncio.Handle | None, ...] = (self._gatherer, self._probe_timer)
+        for timer in timers:
             if timer is not None:
                 timer.cancel()
-        self._timer = self._probe_timer = None
+        self._gatherer = self._probe_timer = None
 
     def _gather(self) -> None:
+        """Hand the open group over: at once, at the end of this turn, or after a pause.
+
+        At once while writes come singly. Where the last group had company, the callers that are
+        being answered in this turn get to join; else they fall into cohorts that wait for each
+        other's commits: 15k/41k puts/s at 16/64 callers, against 22k/67k. Slow commits: a pause.
+        """
         delay_s = self._gathering.delay_s
         if delay_s:
-            self._timer = self._loop.call_later(delay_s, self._gathered)
+            self._gatherer = self._loop.call_later(delay_s, self._gathered)
+        elif self._company or len(self._ledger.open.changes) > 1:
+            self._gatherer = self._loop.call_soon(self._gathered)
         else:
             self._hand_over()
 
     def _gathered(self) -> None:
-        self._timer = None
+        self._gatherer = None
         if not self._busy and self._ledger.open.changes:
             self._hand_over()
         else:
@@ -143,6 +154,7 @@ class GroupCommit:
         group = self._ledger.finish()
         self.commits += 1
         self.writes += len(group.changes)
+        self._company = len(group.changes) > 1
         try:
             self._on_applied(group)
         finally:  # a watcher that raises breaks its contract, but not the callers
@@ -169,7 +181,7 @@ class GroupCommit:
 
     def _next(self, *, maintained: bool) -> None:
         """Start what comes next; maintenance and groups take turns."""
-        if self._busy or self._timer is not None:
+        if self._busy or self._gatherer is not None:
             return
         if self._maintenance and not (maintained and self._ledger.open.changes):
             self._hand_over_maintenance()
@@ -180,9 +192,9 @@ class GroupCommit:
 
     def _fail(self, error: Exception) -> None:
         self.alarm = str(error) or type(error).__name__
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._gatherer is not None:
+            self._gatherer.cancel()
+            self._gatherer = None
         for group in self._ledger.drop():
             for future, _ in group.acks:
                 self._refuse(future)
