@@ -35,6 +35,7 @@ class Entry(Generic[M_co]):
         "labels",
         "node_name",
         "owner_uid",
+        "phase",
         "received_ns",
         "resource_version",
         "uid",
@@ -55,6 +56,7 @@ class Entry(Generic[M_co]):
         self.labels = labels
         self.owner_uid = next((o.uid for o in meta.ownerReferences if o.controller), "")
         self.node_name = sys.intern(message.spec.nodeName) if isinstance(message, Pod) else ""
+        self.phase = sys.intern(message.status.phase) if isinstance(message, Pod) else ""
         self.deleting = meta.HasField("deletionTimestamp")
         self.received_ns = received_ns
         self._bare = bare

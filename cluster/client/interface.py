@@ -150,6 +150,11 @@ class CachedObject(Protocol[M_co]):
         ...
 
     @property
+    def phase(self) -> str:
+        """``status.phase`` of a pod, else empty."""
+        ...
+
+    @property
     def deleting(self) -> bool:
         """True when ``metadata.deletionTimestamp`` is set."""
         ...

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cluster.client.events import Recorder
 from cluster.client.interface import CachedObject, ObjectKey
 from cluster.kubelet.addresses import PodAddresses, host_address
-from cluster.kubelet.stages import Effect, Latencies, Stage, stage_of
+from cluster.kubelet.stages import Effect, Latencies, PodState, Stage, stage_of
 from serialization.api.core.v1_pb2 import Node, Pod
 from storage.clock import Clock
 
@@ -81,38 +81,36 @@ class HollowNode:
 
     def added(self, new: CachedObject[Pod]) -> None:
         self.pods += 1
-        pod = new.message()
-        if pod.status.podIP:
-            self.addresses.observe(new.uid, pod.status.podIP)
-        self._look(new.key, pod)
+        if new.phase == "Running":  # it ran here before this process was started again
+            self.addresses.observe(new.uid, new.message().status.podIP)
+        self._look(new)
 
     def updated(self, old: CachedObject[Pod], new: CachedObject[Pod]) -> None:
         if old.uid != new.uid:
             self.addresses.release(old.uid)
-        self._look(new.key, new.message())
+        self._look(new)
 
     def deleted(self, last: CachedObject[Pod]) -> None:
         self.pods -= 1
         self._due.pop(last.key, None)
         self.addresses.release(last.uid)
 
-    def _look(self, key: ObjectKey, pod: Pod) -> None:
+    def _look(self, pod: CachedObject[Pod]) -> None:
         """Find out which stage a pod is in now, and have its end arranged if it is a new one."""
         habits = self._habits
-        stage = stage_of(pod)
-        uid = pod.metadata.uid
-        before = self._due.get(key)
-        if before is not None and before.uid != uid:
+        stage = stage_of(PodState(pod.phase, pod.deleting))
+        before = self._due.get(pod.key)
+        if before is not None and before.uid != pod.uid:
             before = None
         if stage is None:
-            self._due.pop(key, None)
+            self._due.pop(pod.key, None)
             return
         if before is not None and before.stage is stage:
             return
         delay_ns = stage.duration_ns(pod, habits.latencies, habits.chance)
         seen_s = before.seen_s if before is not None else int(habits.clock.now().timestamp())
-        self._due[key] = Due(uid, stage, habits.clock.stamp_ns() + delay_ns, seen_s)
-        habits.arrange(PodTask(self.index, key), delay_ns)
+        self._due[pod.key] = Due(pod.uid, stage, habits.clock.stamp_ns() + delay_ns, seen_s)
+        habits.arrange(PodTask(self.index, pod.key), delay_ns)
 
 
 class NodeMirror:

@@ -10,7 +10,7 @@ from typing import Final
 from cluster.client.interface import ApiClient, ApiError, ObjectKey, WorkQueue
 from cluster.kubelet.hollow_node import Due, HollowNode, PodTask
 from cluster.kubelet.pod_status import Placing, set_running
-from cluster.kubelet.stages import Effect
+from cluster.kubelet.stages import Effect, PodState, stage_of
 from serialization.api.core.v1_pb2 import ObjectReference, Pod
 from serialization.kinds import PODS
 from storage.clock import Clock
@@ -102,9 +102,10 @@ class PodSync:
             if error.code == 404:
                 return None
             raise
-        if pod.metadata.uid != due.uid or not due.stage.applies(pod):
+        state = PodState(pod.status.phase, pod.metadata.HasField("deletionTimestamp"))
+        if pod.metadata.uid != due.uid or stage_of(state) is not due.stage:
             return None
-        return None if pod.metadata.HasField("deletionTimestamp") else pod
+        return pod
 
     async def _delete(self, node: HollowNode, key: ObjectKey, due: Due) -> None:
         self.counts.deletes += 1

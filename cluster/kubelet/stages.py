@@ -16,6 +16,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from cluster.client.interface import CachedObject
 from cluster.kubelet.latency import NONE, Latency
 from serialization.api.core.v1_pb2 import Pod
 
@@ -36,30 +37,39 @@ class Latencies(NamedTuple):
     """From seeing its deletion to its containers gone; never longer than its grace period."""
 
 
+class PodState(NamedTuple):
+    """What decides about a stage: read off an informer's header, without parsing the pod."""
+
+    phase: str
+    deleting: bool
+
+
 class Stage(NamedTuple):
     """One row of the table."""
 
     name: str
-    applies: Callable[[Pod], bool]
-    duration_ns: Callable[[Pod, Latencies, random.Random], int]
+    applies: Callable[[PodState], bool]
+    duration_ns: Callable[[CachedObject[Pod], Latencies, random.Random], int]
     effect: Effect
 
 
-def _is_deleting(pod: Pod) -> bool:
-    return pod.metadata.HasField("deletionTimestamp")
+def _is_deleting(state: PodState) -> bool:
+    return state.deleting
 
 
-def _is_pending(pod: Pod) -> bool:
-    return pod.status.phase in {"", "Pending"}
+def _is_pending(state: PodState) -> bool:
+    return state.phase in {"", "Pending"}
 
 
-def _start_ns(_pod: Pod, latencies: Latencies, chance: random.Random) -> int:
+def _start_ns(_pod: CachedObject[Pod], latencies: Latencies, chance: random.Random) -> int:
     return latencies.start.draw_ns(chance)
 
 
-def _terminate_ns(pod: Pod, latencies: Latencies, chance: random.Random) -> int:
-    grace_ns = pod.metadata.deletionGracePeriodSeconds * 10**9
-    return min(latencies.terminate.draw_ns(chance), grace_ns)
+def _terminate_ns(pod: CachedObject[Pod], latencies: Latencies, chance: random.Random) -> int:
+    drawn_ns = latencies.terminate.draw_ns(chance)
+    if not drawn_ns:
+        return 0
+    return min(drawn_ns, pod.message().metadata.deletionGracePeriodSeconds * 10**9)
 
 
 STAGES: Final = (
@@ -68,9 +78,9 @@ STAGES: Final = (
 )
 
 
-def stage_of(pod: Pod) -> Stage | None:
+def stage_of(state: PodState) -> Stage | None:
     """Return the stage that a pod bound to this node is in, or None when it rests."""
     for stage in STAGES:
-        if stage.applies(pod):
+        if stage.applies(state):
             return stage
     return None

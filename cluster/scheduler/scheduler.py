@@ -117,12 +117,11 @@ class Scheduler:
                 self._wake.set()
             return
         self.queue.remove(pod.key)
-        message = pod.message()
-        if message.status.phase in FINISHED:
+        if pod.phase in FINISHED:
             if self.state.remove_pod(pod.uid):
                 self._moved()
         elif not self.state.confirmed_on(pod.uid, pod.node_name):
-            self.state.observe(pod.uid, pod.node_name, self._reader.needs(message))
+            self.state.observe(pod.uid, pod.node_name, self._reader.needs(pod.message()))
 
     def pod_gone(self, pod: CachedObject[core.Pod]) -> None:
         """A pod was removed."""
