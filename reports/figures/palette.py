@@ -1,0 +1,50 @@
+"""Colours, the same everywhere; told apart by people with any colour vision.
+
+From Okabe and Ito's and Paul Tol's sets. Text codecs are warm, binary ones cool, so that the main
+question of a matrix can be seen without reading a label.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+INK: Final = "#1f2328"
+SOFT: Final = "#656d76"
+RULE: Final = "#d8dee4"
+ALARM: Final = "#b3261e"
+MAIN: Final = "#0072b2"
+_SPARE: Final = ("#56b4e9", "#882255", "#117733", "#999933", "#cc79a7")
+_CODECS: Final = {"protobuf": "#0072b2", "orjson": "#e69f00", "json": "#d55e00"}
+_PROCESSES: Final = {
+    "apiserver": "#332288",
+    "control": "#44aa99",
+    "nodes": "#ddaa33",
+    "measuring": "#a0a7ae",
+}
+STEPS: Final = {
+    "created": "#88ccee",
+    "scheduled": "#44aa99",
+    "running": "#332288",
+    "deleted": "#aa4499",
+}
+
+
+def _pick(table: dict[str, str], name: str) -> str:
+    """Return a name's colour; a name that is not known gets one that depends on it alone."""
+    return table.get(name) or _SPARE[sum(name.encode()) % len(_SPARE)]
+
+
+def codec_colour(codec: str) -> str:
+    """Return the colour of a codec."""
+    return _pick(_CODECS, codec)
+
+
+def process_colour(process: str) -> str:
+    """Return the colour of a process."""
+    return _pick(_PROCESSES, process)
+
+
+def tint(colour: str, share: float) -> str:
+    """Return ``share`` of a colour, the rest white: opaque, so that it prints as it looks."""
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - (255 - part) * share):02x}" for part in parts)

@@ -1,0 +1,25 @@
+"""The phases of a run, marked on an axis of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from reports.figures.palette import SOFT
+from reports.model import Phase
+
+
+def mark_phases(stack: Sequence[Axes], phases: Sequence[Phase]) -> None:
+    """Draw the beginning of each phase through a stack of axes, its name on the topmost."""
+    for phase in phases:
+        for axes in stack:
+            axes.axvline(phase.start_s, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
+        stack[0].annotate(
+            f" {phase.name}",
+            (phase.start_s, 1.0),
+            xycoords=("data", "axes fraction"),
+            va="top",
+            color=SOFT,
+            fontsize=9,
+        )

@@ -1,0 +1,41 @@
+"""Every figure, in the order in which a report shows them. A new figure is a file and a line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reports.comparing import CodecResults, Matrix
+from reports.figures import (
+    codec_by_store,
+    codecs,
+    cpu_by_process,
+    cpu_timeline,
+    memory_by_process,
+    ratios,
+    startup,
+    startup_by_cell,
+    throughput,
+)
+from reports.figures.kind import FigureKind
+from reports.model import Run
+
+RUN_FIGURES: Final[tuple[FigureKind[Run], ...]] = (
+    startup.FIGURE,
+    throughput.FIGURE,
+    cpu_timeline.FIGURE,
+    cpu_by_process.FIGURE,
+    memory_by_process.FIGURE,
+)
+MATRIX_FIGURES: Final[tuple[FigureKind[Matrix], ...]] = (
+    codec_by_store.FIGURE,
+    ratios.FIGURE,
+    cpu_by_process.CELLS_FIGURE,
+    startup_by_cell.FIGURE,
+    memory_by_process.CELLS_FIGURE,
+)
+CODEC_FIGURES: Final[tuple[FigureKind[CodecResults], ...]] = (codecs.FIGURE,)
+FIGURES: Final[dict[str, FigureKind[Run] | FigureKind[Matrix] | FigureKind[CodecResults]]] = {
+    **{figure.name: figure for figure in RUN_FIGURES},
+    **{figure.name: figure for figure in MATRIX_FIGURES},
+    **{figure.name: figure for figure in CODEC_FIGURES},
+}
