@@ -107,10 +107,19 @@ def _write_csv(path: Path, head: list[str], rows: list[list[str | float]]) -> No
         writer.writerows(rows)
 
 
-_POD_HEAD: Final = (
-    "source namespace name uid node intended_ms added_ms bound_ms running_ms deleted_ms "
-    "resource_version"
-).split()
+_POD_HEAD: Final = [
+    "source",
+    "namespace",
+    "name",
+    "uid",
+    "node",
+    "intended_ms",
+    "added_ms",
+    "bound_ms",
+    "running_ms",
+    "deleted_ms",
+    "resource_version",
+]
 
 
 def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
