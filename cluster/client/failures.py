@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from cluster.client.exchange import Response
 from cluster.client.interface import ApiError
 from serialization.api.meta.v1_pb2 import Status, StatusDetails
+from serialization.codecs.registry import CODECS
+from serialization.errors import DecodeError
 
 REASON_BY_CODE: Final[dict[int, str]] = {
     400: "BadRequest",
@@ -52,3 +55,28 @@ def is_expired(error: ApiError) -> bool:
 def retry_after_s(error: ApiError) -> int:
     """Return after how many seconds the server wants to be asked again; 0 if it does not say."""
     return error.status.details.retryAfterSeconds if error.status.HasField("details") else 0
+
+
+def failure_of(response: Response) -> ApiError:
+    """Return the error that an answer tells: its Status, or what its code and text say."""
+    status = _status_of(response)
+    if status is None:
+        text = response.body[:TEXT_MAX].decode(errors="replace").strip()
+        status = failure(response.code, message=text).status
+    if not status.code:
+        status.code = response.code
+    if response.retry_after_s and not status.details.retryAfterSeconds:
+        status.details.retryAfterSeconds = response.retry_after_s
+    return ApiError(status)
+
+
+def _status_of(response: Response) -> Status | None:
+    media_type = response.content_type.partition(";")[0].strip().lower()
+    for codec in CODECS.values():
+        if codec.media_type == media_type:
+            try:
+                kind, bare = codec.unwrap(response.body)
+                return codec.decode_bare(Status, bare) if kind.kind == "Status" else None
+            except DecodeError:
+                return None
+    return None

@@ -70,7 +70,10 @@ class RawList(NamedTuple):
 
 
 class ApiClient(Protocol):
-    """Typed calls. Every method raises ApiError (the server's word) or TransportError (none)."""
+    """Typed calls. Every method raises ApiError (the server's word) or TransportError (none).
+
+    An answer that cannot be read is serialization's DecodeError.
+    """
 
     async def get(self, resource: Resource, message: type[M], key: ObjectKey) -> M:
         """GET one object."""
