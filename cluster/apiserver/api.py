@@ -58,12 +58,13 @@ class Api:
         return decode_stored(self.storage_codec, resource, entry)
 
     def encode(self, resource: Resource, message: Message) -> Encoded:
-        """Encode a message for the store."""
-        return encode_stored(self.storage_codec, resource, message)
+        """Encode a message for the store, and tell the cache what is about to arrive."""
+        encoded = encode_stored(self.storage_codec, resource, message)
+        self.cache.of(resource).expect(encoded.value, encoded.bare, message)
+        return encoded
 
-    def decode(self, call: Call, codec: Codec, body: bytes) -> Message:
-        """Decode a document as the kind of the call. Raises StatusError, with the path at fault."""
-        resource = call.strategy.resource
+    def decode(self, call: Call, codec: Codec, resource: Resource, body: bytes) -> Message:
+        """Decode a document of a kind. Raises StatusError, with the path at fault."""
         try:
             kind, bare = codec.unwrap(body)
         except DecodeError as error:
@@ -83,10 +84,10 @@ class Api:
                 f"{resource.kind}: {error}"
             ) from error
 
-    async def body(self, call: Call) -> Message:
-        """Read and decode the body as the kind of the call. Raises StatusError."""
+    async def body(self, call: Call, resource: Resource | None = None) -> Message:
+        """Read and decode the body as the kind of the call, or another. Raises StatusError."""
         codec = self.negotiator.content(call.content_type)
-        return self.decode(call, codec, await call.body())
+        return self.decode(call, codec, resource or call.strategy.resource, await call.body())
 
     def written(
         self, call: Call, code: int, message: Message, encoded: Encoded, revision: int

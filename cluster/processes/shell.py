@@ -17,7 +17,7 @@ import random
 import resource
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +72,17 @@ class Shell:
         self._options = options
         self._stop = asyncio.Event()
         self._counters: dict[str, Callable[[], float]] = {}
+        self._groups: list[Callable[[], Mapping[str, float]]] = []
         self._pauses = CollectorPauses(clock)
         self._lag = LoopLag(clock)
 
     def counter(self, name: str, read: Callable[[], float]) -> None:
         """Have ``name`` in the statistics; ``read`` is called when they are written."""
         self._counters[name] = read
+
+    def counters(self, read: Callable[[], Mapping[str, float]]) -> None:
+        """Have everything in the statistics that ``read`` returns when they are written."""
+        self._groups.append(read)
 
     def ready(self, **facts: str | int) -> None:
         """Say on standard output that this process serves, once, with ``facts`` beside.
@@ -101,8 +106,11 @@ class Shell:
 
     def statistics(self) -> dict[str, object]:
         """Return counters, the collector's pauses and the loop's lag as they stand."""
+        counters = {name: read() for name, read in self._counters.items()}
+        for group in self._groups:
+            counters.update(group())
         return {
-            "counters": {name: read() for name, read in sorted(self._counters.items())},
+            "counters": dict(sorted(counters.items())),
             "gc": self._pauses.summary(),
             "loop_lag_ms": self._lag.summary(),
         }

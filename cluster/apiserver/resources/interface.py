@@ -66,3 +66,7 @@ class Strategy(Generic[M]):
 
     def prepare_delete(self, obj: M) -> None:
         """Change what a deletion that is not at once changes beside the metadata."""
+
+    def may_go(self, obj: M) -> bool:
+        """Tell whether a deleted object without finalizers is removed; False keeps it."""
+        return True

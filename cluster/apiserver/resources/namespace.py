@@ -51,3 +51,6 @@ class NamespaceStrategy(Strategy[Namespace]):
 
     def prepare_delete(self, obj: Namespace) -> None:
         obj.status.phase = "Terminating"
+
+    def may_go(self, obj: Namespace) -> bool:
+        return not obj.spec.finalizers

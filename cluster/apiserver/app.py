@@ -1,0 +1,95 @@
+"""The ASGI application: route, authenticate, serve, answer, count. This is an API server."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import parse_qsl
+
+from cluster.apiserver.api import Api
+from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
+from cluster.apiserver.calls import Call
+from cluster.apiserver.errors import StatusError, status_error, unknown_resource
+from cluster.apiserver.health import NOT_FOUND
+from cluster.apiserver.metrics import RequestLabels, RequestMetrics
+from cluster.apiserver.pages import Pages
+from cluster.apiserver.paths import parse_route
+from cluster.apiserver.verbs.success import STATUS_KIND
+from cluster.apiserver.verbs.table import find_verb
+
+logger = logging.getLogger(__name__)
+
+
+class ApiServer:
+    """Serves the Kubernetes API over ASGI. Holds no state of its own but its counters."""
+
+    def __init__(self, api: Api, pages: Pages, metrics: RequestMetrics) -> None:
+        self._api = api
+        self._pages = pages
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            raise NotImplementedError(f"no {scope['type']} here")
+        route = parse_route(scope["path"])
+        if route is None:
+            await self._serve_page(scope, send)
+            return
+        strategy = self._api.registry.find(route.group, route.version, route.plural)
+        if strategy is None:
+            if route.group not in self._api.registry.groups:
+                await send_answer(send, NOT_FOUND)
+            else:
+                await send_answer(send, self._failure(scope, unknown_resource()))
+            return
+        await self._serve_resource(Call(route, strategy, scope, receive, send))
+
+    async def _serve_resource(self, call: Call) -> None:
+        api, metrics = self._api, self._metrics
+        started_ns = api.clock.stamp_ns()
+        kind = "readOnly" if call.method == "GET" else "mutating"
+        metrics.inflight[kind] += 1
+        code, media, size = 200, b"", 0
+        label = call.method
+        try:
+            served = find_verb(call)
+            label = served.label
+            answer = await served.serve(api, call)
+        except Exception as error:  # noqa: BLE001  whatever it is, the client gets a Status
+            answer = self._failure(call.scope, error)
+        finally:
+            metrics.inflight[kind] -= 1
+        if answer is not None:
+            code, media = answer.code, answer.media_type
+            size = await send_answer(call.send, answer)
+        route = call.route
+        scope = "resource" if route.name else "namespace" if route.namespace else "cluster"
+        labels = RequestLabels(
+            label, route.group, route.version, route.plural, route.subresource, scope
+        )
+        metrics.observe(labels, code, (api.clock.stamp_ns() - started_ns) / 1e9, media, size)
+
+    async def _serve_page(self, scope: Scope, send: Send) -> None:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        try:
+            answer = await self._pages.answer(scope, query)
+        except Exception as error:  # noqa: BLE001  as above
+            answer = self._failure(scope, error)
+        await send_answer(send, answer)
+
+    def _failure(self, scope: Scope, error: Exception) -> Answer:
+        """Return the Status of a failure, in the form that the client takes (else JSON)."""
+        told = status_error(error)
+        if told.code >= 500 and not isinstance(error, StatusError):
+            logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        negotiator = self._api.negotiator
+        try:
+            codec = negotiator.accept(accept).codec
+        except StatusError:
+            codec = negotiator.json
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if told.details is not None and told.details.retryAfterSeconds:
+            headers = ((b"retry-after", b"%d" % told.details.retryAfterSeconds),)
+        body = b"" if scope["method"] == "HEAD" else codec.encode(STATUS_KIND, told.status())
+        return Answer(told.code, codec.media_type.encode(), body, None, headers)

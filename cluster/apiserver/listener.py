@@ -1,0 +1,81 @@
+"""uvicorn around the application, set up by hand: httptools, no access log, no lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, cast
+
+import uvicorn
+from uvicorn._types import ASGIApplication
+
+from cluster.apiserver.app import ApiServer
+from cluster.apiserver.fanout.transport import WatchProtocol
+
+BACKLOG: Final = 8192
+"""2000 nodes that come up at once, with two connections each, must not be refused."""
+KEEP_ALIVE_S: Final = 3600
+STOP_S: Final = 5
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: they belong to the process."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    sock.settimeout(0)
+    return sock
+
+
+def url_of(sock: socket.socket) -> str:
+    """Return the base URL of a bound socket."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def listen(app: ApiServer, sock: socket.socket) -> AsyncIterator[None]:
+    """Serve ``app`` on a bound socket while entered; requests under way may end at the exit."""
+    config = uvicorn.Config(
+        cast("ASGIApplication", app),
+        http=WatchProtocol,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    config.load()
+    server = _Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[sock])
+    try:
+        async with asyncio.TaskGroup() as group:
+            ticking = group.create_task(server.main_loop())
+            try:
+                yield
+            finally:
+                server.should_exit = True
+                ticking.cancel()
+    finally:
+        await server.shutdown(sockets=[sock])

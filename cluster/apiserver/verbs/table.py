@@ -1,0 +1,78 @@
+"""Which verb serves which method, by what the path names."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cluster.apiserver.api import Verb
+from cluster.apiserver.calls import Call
+from cluster.apiserver.errors import StatusError, method_not_allowed, unknown_resource
+from cluster.apiserver.verbs.binding import bind_any, bind_pod
+from cluster.apiserver.verbs.create import create
+from cluster.apiserver.verbs.delete import delete
+from cluster.apiserver.verbs.get import get
+from cluster.apiserver.verbs.status import finalize, update_status
+from cluster.apiserver.verbs.update import update
+from serialization.kinds import BINDINGS
+
+
+class Served(NamedTuple):
+    """A verb: its name in discovery, its name in metrics, and what serves it."""
+
+    name: str
+    label: str
+    serve: Verb
+
+
+GET: Final = Served("get", "GET", get)
+BIND: Final = Served("create", "POST", bind_any)
+
+OBJECT: Final = {
+    "GET": GET,
+    "PUT": Served("update", "PUT", update),
+    "DELETE": Served("delete", "DELETE", delete),
+}
+COLLECTION: Final = {"POST": Served("create", "POST", create)}
+SUBRESOURCES: Final = {
+    "status": {"GET": GET, "PUT": Served("update", "PUT", update_status)},
+    "binding": {"POST": Served("create", "POST", bind_pod)},
+    "finalize": {"PUT": Served("update", "PUT", finalize)},
+}
+
+
+def find_verb(call: Call) -> Served:
+    """Return what serves a call. Raises StatusError: 404 for a path, 405 for a method."""
+    route, strategy = call.route, call.strategy
+    resource = strategy.resource
+    if route.subresource:
+        table = SUBRESOURCES.get(route.subresource)
+        if table is None or route.subresource not in resource.subresources:
+            raise unknown_resource()
+    elif route.name:
+        table = OBJECT
+    else:
+        table = COLLECTION
+    _check_scope(call)
+    served = table.get(call.method)
+    if served is None:
+        raise method_not_allowed()
+    if resource is BINDINGS and served.name == "create":
+        return BIND
+    if not route.subresource and served.name not in strategy.verbs:
+        raise method_not_allowed()
+    return served
+
+
+def _check_scope(call: Call) -> None:
+    """Refuse a namespace on what has none, and an object of a namespace without one."""
+    route = call.route
+    if bool(route.namespace) is call.strategy.resource.namespaced:
+        return
+    if route.namespace or route.name:
+        raise unknown_resource()
+    if call.method != "GET":
+        raise _only_listed()
+
+
+def _only_listed() -> StatusError:
+    return method_not_allowed()

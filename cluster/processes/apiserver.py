@@ -1,0 +1,61 @@
+"""The API server's process: a store, a watch cache, the API over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.listener import bind, listen, url_of
+from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
+from serialization.codecs.registry import CODECS
+from storage.registry import STORES, StoreOptions
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of this process."""
+    parser = argparse.ArgumentParser(prog="cluster.processes.apiserver", description=__doc__)
+    parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
+    parser.add_argument("--store", default="memory", choices=sorted(STORES))
+    parser.add_argument("--data-dir", type=Path, help="where a durable store lives")
+    parser.add_argument("--storage-codec", default="protobuf", choices=sorted(CODECS))
+    parser.add_argument(
+        "--json-codec",
+        default="orjson",
+        choices=("json", "orjson"),
+        help="the library that reads and writes application/json",
+    )
+    parser.add_argument("--watch-write", default="transport", choices=("transport", "asgi"))
+    add_shell_arguments(parser)
+    return parser
+
+
+async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
+    """Serve until the process is asked to end."""
+    host, _, port = arguments.listen.rpartition(":")
+    options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock)
+    config = ServerConfig(CODECS[arguments.storage_codec], CODECS[arguments.json_codec])
+    sock = bind(host.strip("[]"), int(port))
+    async with (
+        STORES[arguments.store].make(options) as store,
+        assemble(store, config, shell.clock, shell.random) as server,
+        listen(server.app, sock),
+    ):
+        shell.counters(server.counters)
+        shell.ready(url=url_of(sock))
+        await shell.stopped()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the process; return its exit code."""
+    arguments = parser().parse_args(argv)
+
+    async def within(shell: Shell) -> None:
+        await serve(shell, arguments)
+
+    return run(within, shell_options(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
