@@ -224,7 +224,7 @@ class RestClient:
         self, reader: FrameReader, pieces: list[Piece]
     ) -> tuple[list[RawEvent], ApiError | None]:
         """Return the events that are whole now, and the error that comes after them, if any."""
-        events = []
+        events: list[RawEvent] = []
         codec = self._codec
         for piece in pieces:
             for event_type, document in reader.feed(piece.data):
