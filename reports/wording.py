@@ -42,6 +42,12 @@ def duration_ms(value: float) -> str:
     return f"{plain(value * 1000)} µs"
 
 
+def round_ms(value: float) -> str:
+    """Write a round time, such as a target or a tick: 5 s, not 5.00 s."""
+    number, _, unit = duration_ms(value).partition(" ")
+    return f"{float(number.replace(',', '')):g} {unit}"
+
+
 def size(value: float) -> str:
     """Write a number of bytes."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Final
@@ -11,10 +11,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from reports.figures.palette import INK, RULE, SOFT
-from reports.wording import duration_ms, plain
+from reports.wording import round_ms
 
 WIDTH_IN: Final = 9.0
 """At 100 points an inch the 900 px of a page's column."""
@@ -94,16 +95,26 @@ def write_plain(axes: Axes, *, x: bool = False, y: bool = False) -> None:
     """Write an axis' numbers as the rest of the report does."""
     for wanted, axis in ((x, axes.xaxis), (y, axes.yaxis)):
         if wanted:
-            axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
 def write_durations(axes: Axes) -> None:
     """Write a horizontal axis in milliseconds as times: 10 ms, 1 s."""
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _round_duration(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: round_ms(value)))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda _value, _at: ""))
 
 
-def _round_duration(value_ms: float) -> str:
-    text = duration_ms(value_ms)
-    number, _, unit = text.partition(" ")
-    return f"{float(number.replace(',', '')):g} {unit}"
+def key(axes: Axes, entries: Sequence[tuple[str, str]], *, above: float = 1.0) -> None:
+    """Set a row of (text, colour) above a panel: its key."""
+    axes.legend(
+        handles=[Patch(color=colour, label=text) for text, colour in entries],
+        loc="lower left",
+        bbox_to_anchor=(0.0, above),
+        ncols=len(entries),
+        borderaxespad=0.4,
+        borderpad=0.0,
+        columnspacing=1.6,
+        handlelength=0.9,
+        handleheight=0.9,
+        handletextpad=0.5,
+    )

@@ -7,10 +7,10 @@ from typing import Final
 from matplotlib.axes import Axes
 
 from reports.comparing import CodecResults, CodecRow
-from reports.figures.canvas import rule_x, sheet
+from reports.figures.canvas import key, rule_x, sheet
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import INK, RULE, codec_colour
-from reports.wording import duration_ms
+from reports.wording import round_ms
 
 TITLE: Final = "Codecs alone: time for one object"
 _LEVEL_TITLES: Final = {
@@ -24,25 +24,20 @@ def _rows(results: CodecResults) -> list[tuple[str, str]]:
 
 
 def _draw_level(axes: Axes, rows: list[tuple[str, str]], found: list[CodecRow]) -> None:
-    for at, key in enumerate(rows):
-        here = [row for row in found if (row.shape, row.direction) == key]
+    for at, wanted in enumerate(rows):
+        here = [row for row in found if (row.shape, row.direction) == wanted]
         times = [row.mean_us for row in here]
         if times:
             axes.plot([min(times), max(times)], [at, at], color=RULE, linewidth=3, zorder=1)
         for row in here:
             axes.plot(row.mean_us, at, "o", color=codec_colour(row.codec), markersize=8)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: _round_us(value))
+    axes.xaxis.set_major_formatter(
+        lambda value, _: f"{value:g} µs" if value < 1000 else round_ms(value / 1000)
+    )
     axes.xaxis.set_minor_formatter(lambda _value, _at: "")
     axes.set_xlabel("time, logarithmic (less is better)")
     rule_x(axes)
-
-
-def _round_us(value_us: float) -> str:
-    number, _, unit = duration_ms(value_us / 1000).partition(" ")
-    if value_us < 1000:
-        return f"{value_us:g} µs"
-    return f"{float(number.replace(',', '')):g} {unit}"
 
 
 def draw(results: CodecResults) -> Drawing | None:
@@ -58,16 +53,8 @@ def draw(results: CodecResults) -> Drawing | None:
         axes.set_title(_LEVEL_TITLES.get(level, level) + "\n")
     panels[0].set_yticks(range(len(rows)), [f"{shape}, {way}" for shape, way in rows], color=INK)
     panels[0].set_ylim(len(rows) - 0.4, -0.6)
-    place = 0.0
-    for codec in dict.fromkeys(row.codec for row in results.rows):
-        panels[0].annotate(
-            f"● {codec}",
-            (place, 1.025),
-            xycoords="axes fraction",
-            color=codec_colour(codec),
-            fontweight="bold",
-        )
-        place += 0.03 * len(codec) + 0.12
+    codecs = dict.fromkeys(row.codec for row in results.rows)
+    key(panels[0], [(codec, codec_colour(codec)) for codec in codecs])
     return Drawing(
         figure,
         "Each codec by itself, in one process, measured with pyperf. Wire is the text or the "

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.figures.canvas import rule_y, sheet
+from reports.figures.canvas import key, rule_y, sheet
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import ALARM, INK, process_colour
 from reports.figures.phases import mark_phases
@@ -36,19 +36,15 @@ def _moments(run: Run) -> np.ndarray:
 
 
 def _name(axes: Axes, names: list[str], busy: list[np.ndarray], moments: np.ndarray) -> None:
-    """Name each process above the sheet, with the CPU seconds that it used."""
-    place = 0.0
-    for name, cores in zip(names, busy, strict=True):
-        seconds = float((cores * np.diff(moments)).sum())
-        text = f"■ {process_title(name)} {plain(seconds)} s"
-        axes.annotate(
-            text,
-            (place, 1.05),
-            xycoords="axes fraction",
-            color=process_colour(name),
-            fontweight="bold",
-        )
-        place += 0.0105 * len(text) + 0.03
+    """Name each process above the panel, with the CPU seconds that it used."""
+    used = [float((cores * np.diff(moments)).sum()) for cores in busy]
+    key(
+        axes,
+        [
+            (f"{process_title(name)}, {plain(seconds)} s", process_colour(name))
+            for name, seconds in zip(names, used, strict=True)
+        ],
+    )
 
 
 def draw(run: Run) -> Drawing | None:
@@ -74,8 +70,9 @@ def draw(run: Run) -> Drawing | None:
             ha="right",
             va="bottom",
             color=ALARM,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )
-    axes.set_ylim(0, max(float(below.max()), float(machine)) * 1.18)
+    axes.set_ylim(0, max(float(below.max()), float(machine)) * 1.32)
     axes.set_xlim(float(moments[0]), float(moments[-1]))
     axes.set_ylabel("cores busy")
     axes.set_xlabel("seconds since the first intended create", color=INK)

@@ -22,7 +22,7 @@ _PROCESSES: Final = {
     "measuring": "#a0a7ae",
 }
 STEPS: Final = {
-    "created": "#88ccee",
+    "created": "#3a8fb7",
     "scheduled": "#44aa99",
     "running": "#332288",
     "deleted": "#aa4499",

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.comparing import Cell, Matrix
-from reports.figures.canvas import rule_x, write_plain
+from reports.figures.canvas import key, rule_x, write_plain
 from reports.figures.palette import INK, SOFT, process_colour, tint
 from reports.model import ProcessUse, Run, process_order
 from reports.wording import plain, process_title
@@ -30,7 +30,7 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], unit: str) -> None:
         colour = process_colour(bar.process)
         axes.barh(row, bar.main, height=0.62, color=colour)
         axes.barh(row, bar.rest, left=bar.main, height=0.62, color=tint(colour, 0.4))
-        split = f"  ({plain(bar.main)} + {plain(bar.rest)})" if bar.rest > 0 else ""
+        split = f"  (fill {plain(bar.main)}, rest {plain(bar.rest)})" if bar.rest > 0 else ""
         axes.annotate(
             f" {plain(bar.main + bar.rest)} {unit}{split}",
             (bar.main + bar.rest, row),
@@ -39,7 +39,7 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], unit: str) -> None:
         )
     axes.set_yticks(range(len(bars)), [process_title(bar.process) for bar in bars], color=INK)
     axes.invert_yaxis()
-    axes.set_xlim(0, top * 1.3)
+    axes.set_xlim(0, top * 1.42)
     axes.set_xlabel(unit)
     rule_x(axes)
     write_plain(axes, x=True)
@@ -97,18 +97,4 @@ def draw_stacks(axes: Axes, stacks: dict[str, dict[str, float]], unit: str) -> N
     axes.set_xlabel(unit, color=SOFT)
     rule_x(axes)
     write_plain(axes, x=True)
-    _key(axes, processes)
-
-
-def _key(axes: Axes, processes: Sequence[str]) -> None:
-    place = 0.0
-    for process in processes:
-        text = f"■ {process_title(process)}"
-        axes.annotate(
-            text,
-            (place, 1.03),
-            xycoords="axes fraction",
-            color=process_colour(process),
-            fontweight="bold",
-        )
-        place += 0.0125 * len(text) + 0.03
+    key(axes, [(process_title(process), process_colour(process)) for process in processes])

@@ -13,7 +13,7 @@ from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import ALARM, INK, MAIN, tint
 from reports.model import Latency, Run
 from reports.samples import PodSample
-from reports.wording import counted, duration_ms
+from reports.wording import counted, duration_ms, round_ms
 
 TITLE: Final = "How long pods take to start"
 STARTUP_SLO: Final = "pod_startup_p99"
@@ -85,7 +85,7 @@ def _draw_row(axes: Axes, row: _Row, edges: np.ndarray) -> None:
     write_durations(axes)
     rule_y(axes)
     axes.set_ylabel("% of pods")
-    axes.set_title(f"{row.title}  ({len(times):,})")
+    axes.set_title(f"{row.title}  ({counted(len(times), 'pod')})")
     marks = _percentiles(row)
     for (name, value), level in zip(marks, (1.40, 1.24, 1.08), strict=False):
         at = max(value, float(edges[0]))
@@ -107,8 +107,9 @@ def draw(run: Run) -> Drawing | None:
     target = run.results.slo.get(STARTUP_SLO)
     longest = max(max(row.times_ms) for row in rows)
     last = max(longest * 2.5, target.target * 1.6 if target else 0.0)
-    decades = np.log10(last / _FLOOR_MS)
-    edges = np.geomspace(_FLOOR_MS, last, int(decades * _BINS_PER_DECADE) + 2)
+    first = max(_FLOOR_MS, 0.7 * min(min(row.times_ms) for row in rows))
+    decades = np.log10(last / first)
+    edges = np.geomspace(first, last, int(decades * _BINS_PER_DECADE) + 2)
     figure = sheet(TITLE, 1.75 * len(rows) + 0.8)
     grid = figure.subplots(len(rows), 1, sharex=True, squeeze=False)
     for axes, row in zip(grid[:, 0], rows, strict=True):
@@ -118,7 +119,7 @@ def draw(run: Run) -> Drawing | None:
     if target and rows[-1].times_ms and "probes" in rows[-1].title:
         bottom.axvline(target.target, color=ALARM, linewidth=1.4, linestyle=(0, (4, 2)))
         bottom.annotate(
-            f"p99 asked for: {duration_ms(target.target)} ",
+            f"p99 asked for: {round_ms(target.target)} ",
             (target.target, bottom.get_ylim()[1]),
             ha="right",
             va="top",

@@ -52,11 +52,12 @@ def _draw_rates(axes: Axes, steps: dict[str, np.ndarray], edges: np.ndarray) -> 
             f"{step}: up to {plain(float(heights[best]))}/s",
             (float(edges[best]) + width / 2, float(heights[best])),
             xytext=(0, 3),
+            ha="right" if best > 0.75 * heights.size else "left",
             textcoords="offset points",
             color=STEPS[step],
             fontweight="bold",
         )
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.32)
     axes.set_ylabel("pods/s")
     axes.set_title("Pods seen running, and pods seen deleted")
 

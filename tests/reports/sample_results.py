@@ -108,17 +108,8 @@ def _write_csv(path: Path, head: list[str], rows: list[list[str | float]]) -> No
 
 
 _POD_HEAD: Final = [
-    "source",
-    "namespace",
-    "name",
-    "uid",
-    "node",
-    "intended_ms",
-    "added_ms",
-    "bound_ms",
-    "running_ms",
-    "deleted_ms",
-    "resource_version",
+    *("source", "namespace", "name", "uid", "node", "intended_ms", "added_ms", "bound_ms"),
+    *("running_ms", "deleted_ms", "resource_version"),
 ]
 
 
