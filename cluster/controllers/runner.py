@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -66,10 +65,13 @@ class Runner:
 
     async def run(self) -> None:
         """Work until ``stop``."""
-        async with asyncio.TaskGroup() as group:
-            for informer in self._controller.informers:
-                group.create_task(informer.wait_synced())
+        await self.wait_synced()
         await self.workers.run()
+
+    async def wait_synced(self) -> None:
+        """Return once the controller's caches have their first lists."""
+        for informer in self._controller.informers:
+            await informer.wait_synced()
 
     def stop(self) -> None:
         """Take no new keys; ``run`` returns when those in line are done."""

@@ -84,8 +84,8 @@ class Fleet:
             Rhythm(options.heartbeat_s, clock, chance),
             capacity=options.capacity,
         )
-        self._pod_workers = Workers("pod", self.pod_queue, self.pods.sync, count=POD_WORKERS)
-        self._heartbeat_workers = Workers(
+        self.pod_workers = Workers("pod", self.pod_queue, self.pods.sync, count=POD_WORKERS)
+        self.heartbeat_workers = Workers(
             "heartbeat", self.heartbeat_queue, self.heartbeats.sync, count=HEARTBEAT_WORKERS
         )
         self.registered = 0
@@ -103,8 +103,8 @@ class Fleet:
     async def run(self, ready: Callable[[], None]) -> None:
         """Register all nodes and open their watches, call ``ready``, and work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._pod_workers.run())
-            group.create_task(self._heartbeat_workers.run())
+            group.create_task(self.pod_workers.run())
+            group.create_task(self.heartbeat_workers.run())
             group.create_task(self.heartbeats.turn())
             await self._join()
             ready()

@@ -93,12 +93,16 @@ class Scheduler:
 
     async def run(self) -> None:
         """Schedule until cancelled."""
-        await self._nodes.wait_synced()
-        await self._pods.wait_synced()
+        await self.wait_synced()
         async with asyncio.TaskGroup() as group:
             for _ in range(BINDERS):
                 group.create_task(self._work())
             await self._decide_forever()
+
+    async def wait_synced(self) -> None:
+        """Return once nodes and pods are known."""
+        await self._nodes.wait_synced()
+        await self._pods.wait_synced()
 
     def node_seen(self, node: CachedObject[core.Node]) -> None:
         """A node appeared or changed."""

@@ -1,0 +1,119 @@
+"""The nodes process: hollow nodes, each with its own watches, all with the same few connections."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+from contextlib import AsyncExitStack
+
+from cluster.client.events import EventRecorder
+from cluster.client.informer import InformerFactory
+from cluster.kubelet.fleet import Fleet, FleetOptions
+from cluster.kubelet.latency import NONE, Latency
+from cluster.kubelet.node_object import Capacity
+from cluster.kubelet.stages import Latencies
+from cluster.processes.client_arguments import (
+    add_client_arguments,
+    event_client,
+    on_or_off,
+    work_client,
+)
+from cluster.processes.counting import (
+    count_clients,
+    count_events,
+    count_fields,
+    count_informers,
+)
+from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
+
+EVENTS_WAITING_PER_NODE = 25
+"""The bound on events in line grows with the nodes: each real kubelet has a line of its own."""
+
+
+def fleet_options(arguments: argparse.Namespace) -> FleetOptions:
+    """Return the fleet's part of a parsed command line."""
+    return FleetOptions(
+        nodes=arguments.nodes,
+        first_node=arguments.first_node,
+        name_prefix=arguments.name_prefix,
+        heartbeat_s=arguments.heartbeat_s,
+        latencies=Latencies(arguments.start_latency_ms, arguments.terminate_latency_ms),
+        capacity=Capacity(arguments.node_cpu, arguments.node_memory, arguments.node_pods),
+        node_watch=arguments.node_watch,
+    )
+
+
+async def main(shell: Shell, arguments: argparse.Namespace) -> None:
+    """Run the hollow nodes until the shell is stopped."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(work_client(arguments, shell, "nodes"))
+        events = await stack.enter_async_context(event_client(arguments, shell, "nodes"))
+        informers = await stack.enter_async_context(
+            InformerFactory(client, shell.clock, shell.random)
+        )
+        recorder: EventRecorder | None = None
+        if arguments.events:
+            waiting_max = max(1000, EVENTS_WAITING_PER_NODE * arguments.nodes)
+            recorder = EventRecorder(
+                events, shell.clock, component="kubelet", waiting_max=waiting_max
+            )
+            count_events(shell, recorder)
+        fleet = Fleet(
+            client,
+            informers,
+            shell.clock,
+            random.Random(shell.random.getrandbits(64)),
+            options=fleet_options(arguments),
+            recorder=recorder,
+        )
+        count_clients(shell, client, events)
+        count_informers(shell, informers)
+        _count_fleet(shell, fleet)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(fleet.run(lambda: shell.ready(nodes=fleet.registered)))]
+            if recorder is not None:
+                tasks.append(group.create_task(recorder.run()))
+            await shell.stopped()
+            for task in tasks:
+                task.cancel()
+
+
+def _count_fleet(shell: Shell, fleet: Fleet) -> None:
+    pods, beats = fleet.pods.counts, fleet.heartbeats.counts
+    count_fields(shell, "nodes_", [fleet], "registered")
+    count_fields(shell, "node_watch_", [fleet.mirror], "events")
+    count_fields(shell, "present_", fleet.nodes, "pods")
+    count_fields(shell, "pod_", [pods], "gets status_puts conflicts deletes started removed")
+    count_fields(shell, "pod_syncs_", [fleet.pod_workers], "failed")
+    count_fields(shell, "heartbeat_", [beats], "beats conflicts missed")
+    count_fields(shell, "heartbeat_syncs_", [fleet.heartbeat_workers], "failed")
+    shell.counter("pod_late_ms_max", lambda: pods.late_ns_max / 1e6)
+    shell.counter("heartbeat_late_ms_max", lambda: beats.late_ns_max / 1e6)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of this process."""
+    made = argparse.ArgumentParser(prog="cluster.processes.nodes", description=__doc__)
+    add_shell_arguments(made)
+    add_client_arguments(made)
+    made.add_argument("--nodes", type=int, required=True, metavar="N")
+    made.add_argument("--first-node", type=int, default=0, metavar="N")
+    made.add_argument("--name-prefix", default="hollow-node-")
+    made.add_argument(
+        "--heartbeat-s", type=float, default=10.0, help="between status writes; 0: none"
+    )
+    latency = "MS, or LOW:HIGH for evenly between"
+    made.add_argument("--start-latency-ms", type=Latency.parse, default=NONE, help=latency)
+    made.add_argument("--terminate-latency-ms", type=Latency.parse, default=NONE, help=latency)
+    made.add_argument("--node-watch", type=on_or_off, default=True, metavar="on|off")
+    made.add_argument("--node-cpu", default="8")
+    made.add_argument("--node-memory", default="32Gi")
+    made.add_argument("--node-pods", default="110")
+    return made
+
+
+if __name__ == "__main__":
+    given = parser().parse_args()
+    sys.exit(run(lambda shell: main(shell, given), shell_options(given)))
