@@ -1,0 +1,156 @@
+"""Compaction, and what may still be read and watched after it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage.errors import CompactedError, FutureRevisionError
+from storage.interface import Store
+from storage.records import KeyValue
+from storage.registry import StoreEntry
+from tests.storage.conftest import Make
+from tests.storage.recorder import Recorder
+
+
+async def history(store: Store) -> None:
+    """Write a (2, 3, 5), b (4, deleted at 6) and c (7)."""
+    await store.create(b"/a", b"one")
+    await store.update(b"/a", b"two", expected=2)
+    await store.create(b"/b", b"one")
+    await store.update(b"/a", b"three", expected=3)
+    await store.delete(b"/b")
+    await store.create(b"/c", b"one")
+
+
+async def test_compaction_keeps_the_newest_state(make: Make) -> None:
+    async with make() as store:
+        await history(store)
+
+        await store.compact(7)
+
+        items = (await store.list(b"/")).items
+        assert items == [KeyValue(b"/a", b"three", 5, 2, 3), KeyValue(b"/c", b"one", 7, 7, 1)]
+        status = await store.status()
+        assert (status.compact_revision, status.revision) == (7, 7)
+
+
+async def test_state_at_the_compact_revision_stays_readable(entry: StoreEntry, make: Make) -> None:
+    if not entry.capabilities.old_revisions:
+        pytest.skip("declares no reads at old revisions")
+    async with make() as store:
+        await history(store)
+
+        await store.compact(4)
+
+        at_4 = [(i.key, i.value) for i in (await store.list(b"/", revision=4)).items]
+        assert at_4 == [(b"/a", b"two"), (b"/b", b"one")]
+        at_6 = await store.get(b"/a", revision=6)
+        assert at_6 is not None
+        assert at_6.value == b"three"
+
+
+async def test_reads_below_the_compact_revision_raise_compacted(
+    entry: StoreEntry, make: Make
+) -> None:
+    if not entry.capabilities.old_revisions:
+        pytest.skip("declares no reads at old revisions")
+    async with make() as store:
+        await history(store)
+        await store.compact(4)
+
+        for reading in (store.get(b"/a", revision=3), store.list(b"/", revision=3)):
+            with pytest.raises(CompactedError) as caught:
+                await reading
+            assert (caught.value.revision, caught.value.compacted) == (3, 4)
+
+
+async def test_compaction_of_the_same_or_an_older_revision_is_refused(make: Make) -> None:
+    async with make() as store:
+        await history(store)
+        await store.compact(4)
+
+        for revision in (4, 3, 1):
+            with pytest.raises(CompactedError):
+                await store.compact(revision)
+
+
+async def test_compaction_of_a_future_revision_is_refused(make: Make) -> None:
+    async with make() as store:
+        with pytest.raises(FutureRevisionError):
+            await store.compact(2)
+
+
+async def test_watch_from_the_compact_revision_sees_all_that_followed(make: Make) -> None:
+    recorder = Recorder(after=4)
+    async with make() as store:
+        await history(store)
+        await store.compact(4)
+
+        store.watch(b"/", recorder, after=4)
+
+        await recorder.reach(7)
+        assert recorder.revisions == [5, 6, 7]
+        assert recorder.error is None
+
+
+async def test_watch_from_below_the_compact_revision_is_closed(make: Make) -> None:
+    recorder = Recorder()
+    async with make() as store:
+        await history(store)
+        await store.compact(4)
+
+        store.watch(b"/", recorder, after=3)
+
+        assert isinstance(await recorder.end(), CompactedError)
+        assert recorder.batches == []
+
+
+async def test_running_watch_is_not_touched_by_compaction(make: Make) -> None:
+    recorder = Recorder(after=1)
+    async with make() as store:
+        store.watch(b"/", recorder, after=1)
+        await history(store)
+
+        await store.compact(7)
+        await store.create(b"/d", b"one")
+
+        assert recorder.revisions == [2, 3, 4, 5, 6, 7, 8]
+        assert recorder.error is None
+
+
+async def test_list_that_has_begun_ends_though_its_revision_is_compacted(make: Make) -> None:
+    keys = [b"/k/%05d" % number for number in range(1600)]
+    async with make() as store:
+        await asyncio.gather(*[store.create(key, b"old") for key in keys])
+        reading = asyncio.ensure_future(store.list(b"/k/"))
+        await asyncio.sleep(0)
+        await asyncio.gather(
+            *[store.update(key, b"new", expected=number + 2) for number, key in enumerate(keys)]
+        )
+        if not reading.done():
+            await store.compact(store.current_revision())
+
+        listing = await reading
+
+        assert [item.key for item in listing.items] == keys
+        assert {item.value for item in listing.items} == {b"old"}
+
+
+async def test_writes_go_on_during_a_long_compaction(make: Make) -> None:
+    async with make() as store:
+        revision = await store.create(b"/a", b"0")
+        for burst in range(10):
+            writes = []
+            for number in range(400):
+                writes.append(store.update(b"/a", b"%d.%d" % (burst, number), expected=revision))
+                revision += 1
+            await asyncio.gather(*writes)
+
+        await store.compact(revision)
+        for number in range(20):
+            revision = await store.update(b"/a", b"after %d" % number, expected=revision)
+        await store.compact(revision)
+
+        assert [item.value for item in (await store.list(b"/")).items] == [b"after 19"]

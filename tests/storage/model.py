@@ -1,0 +1,93 @@
+"""The store contract, naively: one list of changes, every answer worked out by replaying it."""
+
+from __future__ import annotations
+
+from storage.errors import (
+    CompactedError,
+    ConflictError,
+    FutureRevisionError,
+    KeyExistsError,
+    KeyNotFoundError,
+)
+from storage.records import Change, KeyValue, Listing
+
+
+class Model:
+    """What a store should hold and answer, for writes in the order in which they are judged."""
+
+    def __init__(self) -> None:
+        self.history: list[Change] = []
+        self.compacted = 1
+
+    @property
+    def revision(self) -> int:
+        return self.history[-1].revision if self.history else 1
+
+    def state(self, revision: int = 0) -> dict[bytes, KeyValue]:
+        state: dict[bytes, KeyValue] = {}
+        for key, value, at, created, _, version in self.history:
+            if at > (revision or self.revision):
+                break
+            if value is None:
+                del state[key]
+            else:
+                state[key] = KeyValue(key, value, at, created, version)
+        return state
+
+    def create(self, key: bytes, value: bytes) -> int:
+        current = self.state().get(key)
+        if current is not None:
+            raise KeyExistsError(key, current)
+        return self._add(Change(key, value, self.revision + 1, self.revision + 1, None, 1))
+
+    def update(self, key: bytes, value: bytes, expected: int) -> int:
+        current = self._expect(key, expected)
+        if current.value == value:
+            return current.revision
+        revision, created = self.revision + 1, current.create_revision
+        return self._add(Change(key, value, revision, created, current, current.version + 1))
+
+    def delete(self, key: bytes, expected: int | None) -> int:
+        current = self._expect(key, expected)
+        revision = self.revision + 1
+        return self._add(Change(key, None, revision, current.create_revision, current, 0))
+
+    def compact(self, revision: int) -> None:
+        if revision > self.revision:
+            raise FutureRevisionError(revision, self.revision)
+        if revision <= self.compacted:
+            raise CompactedError(revision, self.compacted)
+        self.compacted = revision
+
+    def list(self, prefix: bytes, limit: int, after: bytes, revision: int) -> Listing:
+        self._check(revision)
+        state = self.state(revision)
+        keys = sorted(key for key in state if key.startswith(prefix) and key > after)
+        page = keys[:limit] if limit else keys
+        items = [state[key] for key in page]
+        return Listing(items, revision or self.revision, len(keys) - len(page))
+
+    def get(self, key: bytes, revision: int) -> KeyValue | None:
+        self._check(revision)
+        return self.state(revision).get(key)
+
+    def changes(self, prefix: bytes, after: int) -> list[Change]:
+        return [c for c in self.history if c.revision > after and c.key.startswith(prefix)]
+
+    def _expect(self, key: bytes, expected: int | None) -> KeyValue:
+        current = self.state().get(key)
+        if current is None:
+            raise KeyNotFoundError(key)
+        if expected is not None and current.revision != expected:
+            raise ConflictError(key, expected, current)
+        return current
+
+    def _add(self, change: Change) -> int:
+        self.history.append(change)
+        return change.revision
+
+    def _check(self, revision: int) -> None:
+        if revision > self.revision:
+            raise FutureRevisionError(revision, self.revision)
+        if 0 < revision < self.compacted:
+            raise CompactedError(revision, self.compacted)
