@@ -11,8 +11,10 @@ from google.protobuf.message import Message
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, bad_request
+from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
 from cluster.apiserver.objects import Encoded, Stored, decode_stored, encode_stored, type_meta
+from cluster.apiserver.reads.reads import Reads
 from cluster.apiserver.registry import Registry
 from serialization.codecs.interface import Codec, TypeMeta
 from serialization.errors import DecodeError
@@ -29,8 +31,10 @@ class Api:
 
     store: Store
     cache: WatchCache
+    reads: Reads
     negotiator: Negotiator
     registry: Registry
+    metrics: RequestMetrics
     clock: Clock
     random: Random
 

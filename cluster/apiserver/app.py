@@ -10,7 +10,7 @@ from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, status_error, unknown_resource
 from cluster.apiserver.health import NOT_FOUND
-from cluster.apiserver.metrics import RequestLabels, RequestMetrics
+from cluster.apiserver.metrics import RequestLabels
 from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
 from cluster.apiserver.verbs.success import STATUS_KIND
@@ -22,10 +22,9 @@ logger = logging.getLogger(__name__)
 class ApiServer:
     """Serves the Kubernetes API over ASGI. Holds no state of its own but its counters."""
 
-    def __init__(self, api: Api, pages: Pages, metrics: RequestMetrics) -> None:
+    def __init__(self, api: Api, pages: Pages) -> None:
         self._api = api
         self._pages = pages
-        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -45,21 +44,24 @@ class ApiServer:
         await self._serve_resource(Call(route, strategy, scope, receive, send))
 
     async def _serve_resource(self, call: Call) -> None:
-        api, metrics = self._api, self._metrics
+        api, metrics = self._api, self._api.metrics
         started_ns = api.clock.stamp_ns()
         kind = "readOnly" if call.method == "GET" else "mutating"
-        metrics.inflight[kind] += 1
-        code, media, size = 200, b"", 0
         label = call.method
+        metrics.inflight[kind] += 1
         try:
             served = find_verb(call)
             label = served.label
             answer = await served.serve(api, call)
-        except Exception as error:  # noqa: BLE001  whatever it is, the client gets a Status
+        except Exception as error:
+            if call.answered:
+                raise  # the head is out: all that is left is to break the connection
             answer = self._failure(call.scope, error)
         finally:
             metrics.inflight[kind] -= 1
-        if answer is not None:
+        if answer is None:
+            code, media, size = 200, call.media, call.size
+        else:
             code, media = answer.code, answer.media_type
             size = await send_answer(call.send, answer)
         route = call.route

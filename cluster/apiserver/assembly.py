@@ -14,10 +14,13 @@ from cluster.apiserver.app import ApiServer
 from cluster.apiserver.bootstrap import create_first_namespaces
 from cluster.apiserver.discovery import Discovery
 from cluster.apiserver.exposition import render
+from cluster.apiserver.fanout.config import FanoutConfig
+from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.health import Health
 from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
 from cluster.apiserver.pages import Pages
+from cluster.apiserver.reads.reads import Reads
 from cluster.apiserver.registry import Registry, served
 from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.interface import Codec
@@ -36,6 +39,7 @@ class ServerConfig:
     json_codec: Codec = field(default_factory=lambda: CODECS["orjson"])
     """The library that reads and writes application/json."""
     cache: CacheConfig = field(default_factory=CacheConfig)
+    fanout: FanoutConfig = field(default_factory=FanoutConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,13 @@ class Assembly:
 
     app: ApiServer
     api: Api
-    metrics: RequestMetrics
+    fanout: Fanout
 
     def counters(self) -> dict[str, int]:
         """Return every counter under the name that ``--stats`` uses."""
-        return self.metrics.flat() | self.api.cache.counters.flat()
+        return (
+            self.api.metrics.flat() | self.api.cache.counters.flat() | self.fanout.counters.flat()
+        )
 
 
 @asynccontextmanager
@@ -64,7 +70,10 @@ async def assemble(
     metrics = RequestMetrics()
     async with WatchCache(store, config.storage_codec, registry.resources, config.cache) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])
-        api = Api(store, cache, negotiator, registry, clock, random)
+        # A server that starts again on a store must not draw the same uids again.
+        random = Random(f"{random.getrandbits(64)}/{store.current_revision()}")
+        fanout = Fanout(config.fanout, clock, random)
+        api = Api(store, cache, Reads(cache, fanout), negotiator, registry, metrics, clock, random)
         await create_first_namespaces(api)
 
         async def exposition() -> bytes:
@@ -72,4 +81,7 @@ async def assemble(
 
         health = Health({"ping": lambda: True, "log": lambda: True})
         pages = Pages(health, Discovery(registry), exposition)
-        yield Assembly(ApiServer(api, pages, metrics), api, metrics)
+        try:
+            yield Assembly(ApiServer(api, pages), api, fanout)
+        finally:
+            fanout.shut_down()

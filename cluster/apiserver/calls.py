@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from google.protobuf.message import Message
 
-from cluster.apiserver.asgi import Receive, Scope, Send
+from cluster.apiserver.asgi import Receive, Scope, Send, SendEvent
 from cluster.apiserver.errors import (
     StatusError,
     bad_request,
@@ -33,21 +33,26 @@ FIELD_VALIDATION: Final = {
 
 
 class Call:
-    """A request to a resource. ``warnings`` become Warning headers of the answer."""
+    """A request to a resource. ``warnings`` become Warning headers of the answer.
+
+    A verb that answers by itself sends through ``stream`` and leaves the ``media`` type here.
+    """
 
     __slots__ = (
         "accept",
+        "answered",
         "authorization",
         "content_length",
         "content_type",
+        "media",
         "method",
         "query",
         "receive",
         "route",
         "scope",
         "send",
+        "size",
         "strategy",
-        "verb",
         "warnings",
     )
 
@@ -65,11 +70,13 @@ class Call:
         self.receive = receive
         self.send = send
         self.method = scope["method"]
-        self.verb = ""
         self.accept = b""
         self.content_type = b""
         self.authorization = b""
         self.content_length = 0
+        self.media = b""
+        self.size = 0
+        self.answered = False
         self.warnings: list[str] = []
         for name, value in scope["headers"]:
             if name == b"accept":
@@ -129,6 +136,12 @@ class Call:
             return int(text)
         except ValueError:
             raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+    async def stream(self, event: SendEvent) -> None:
+        """Send a part of an answer that is not made whole before it is sent, and count it."""
+        self.answered = True
+        self.size += len(event.get("body", b""))
+        await self.send(event)
 
     async def body(self) -> bytes:
         """Read the whole body. Raises StatusError 413 beyond the limit."""

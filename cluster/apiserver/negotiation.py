@@ -46,16 +46,16 @@ class Negotiator:
         self._accepted: dict[tuple[bytes, bool, bool], Accepted] = {}
         self._contents: dict[bytes, Codec] = {}
 
-    def accept(self, header: bytes, *, tables: bool = False, watch: bool = False) -> Accepted:
+    def accept(self, header: bytes, *, tables: bool = False, streams: bool = False) -> Accepted:
         """Return how to answer an Accept header (empty: JSON); 406 when nothing fits.
 
         ``tables`` says that this answer can be had as a Table. Where it cannot, clauses that ask
         for one are passed over: kubectl always adds plain JSON behind.
         """
-        key = (header, tables, watch)
+        key = (header, tables, streams)
         found = self._accepted.get(key)
         if found is None:
-            found = self._choose(header, tables=tables, watch=watch)
+            found = self._choose(header, tables=tables, streams=streams)
             if len(self._accepted) < MEMO_LIMIT:
                 self._accepted[key] = found
         return found
@@ -77,7 +77,7 @@ class Negotiator:
                 self._contents[header] = codec
         return codec
 
-    def _choose(self, header: bytes, *, tables: bool, watch: bool) -> Accepted:
+    def _choose(self, header: bytes, *, tables: bool, streams: bool) -> Accepted:
         if not header.strip():
             return Accepted(self.json)
         for clause in sorted(_clauses(header), key=lambda each: -each.quality):
@@ -90,7 +90,7 @@ class Negotiator:
             if not form:
                 return Accepted(codec)
         offered = [JSON, PROTOBUF]
-        if watch:
+        if streams:
             offered += [f"{JSON};stream=watch", f"{PROTOBUF};stream=watch"]
         raise StatusError(
             406,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
@@ -26,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("json", "orjson"),
         help="the library that reads and writes application/json",
     )
-    parser.add_argument("--watch-write", default="transport", choices=("transport", "asgi"))
+    parser.add_argument("--watch-write", default="transport", choices=tuple(WatchWrite))
     add_shell_arguments(parser)
     return parser
 
@@ -35,7 +36,11 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
     host, _, port = arguments.listen.rpartition(":")
     options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock)
-    config = ServerConfig(CODECS[arguments.storage_codec], CODECS[arguments.json_codec])
+    config = ServerConfig(
+        CODECS[arguments.storage_codec],
+        CODECS[arguments.json_codec],
+        fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
+    )
     sock = bind(host.strip("[]"), int(port))
     async with (
         STORES[arguments.store].make(options) as store,

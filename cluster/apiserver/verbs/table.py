@@ -11,8 +11,10 @@ from cluster.apiserver.verbs.binding import bind_any, bind_pod
 from cluster.apiserver.verbs.create import create
 from cluster.apiserver.verbs.delete import delete
 from cluster.apiserver.verbs.get import get
+from cluster.apiserver.verbs.list import list_objects
 from cluster.apiserver.verbs.status import finalize, update_status
 from cluster.apiserver.verbs.update import update
+from cluster.apiserver.verbs.watch import watch_objects
 from serialization.kinds import BINDINGS
 
 
@@ -32,7 +34,9 @@ OBJECT: Final = {
     "PUT": Served("update", "PUT", update),
     "DELETE": Served("delete", "DELETE", delete),
 }
-COLLECTION: Final = {"POST": Served("create", "POST", create)}
+LIST: Final = Served("list", "LIST", list_objects)
+WATCH: Final = Served("watch", "WATCH", watch_objects)
+COLLECTION: Final = {"GET": LIST, "POST": Served("create", "POST", create)}
 SUBRESOURCES: Final = {
     "status": {"GET": GET, "PUT": Served("update", "PUT", update_status)},
     "binding": {"POST": Served("create", "POST", bind_pod)},
@@ -56,6 +60,8 @@ def find_verb(call: Call) -> Served:
     served = table.get(call.method)
     if served is None:
         raise method_not_allowed()
+    if served is LIST and call.flag("watch"):
+        served = WATCH
     if resource is BINDINGS and served.name == "create":
         return BIND
     if not route.subresource and served.name not in strategy.verbs:
