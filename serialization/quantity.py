@@ -1,4 +1,4 @@
-"""Quantities: amounts such as ``100m``, ``1.5Gi`` and ``2e3``, read exactly and written canonically.
+"""Quantities: amounts such as ``100m``, ``1.5Gi``, ``2e3``; read exactly, written canonically.
 
 How this works. A quantity is a decimal number and a suffix; the suffix fixes a *format*: decimal
 (``m``, ``k``, ``M``), decimal exponent (``e3``) or binary (``Ki``, ``Mi``). The value is kept as an
@@ -20,6 +20,8 @@ _MILLI_IN_NANO: Final = 10**6
 _BINARY_CAP: Final = (2**63 - 1) * NANO
 
 _SHAPE: Final = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*(?:[+-]?[0-9]*))")
+# Up to three digits and a suffix: canonical as it is, and most of what is ever sent.
+_PLAIN: Final = re.compile(r"[1-9][0-9]{0,2}(?:[numkMGTPE]|[KMGTP]i)?")
 _EXPONENT: Final = re.compile(r"[eE][+-]?[0-9]+")
 _FORMAT_ERROR: Final = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -107,6 +109,8 @@ def canonical(text: str) -> str:
 
     Raises QuantityError.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     parsed = parse_exact(text)
     return text if parsed.verbatim else format_nanos(parsed.nanos, parsed.format)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,6 +15,7 @@ _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _MICRO_SHAPE: Final = re.compile(r".{19}\.\d{6}(Z|[+-]\d\d:\d\d)", re.ASCII)
+_TWO: Final = tuple(f"{number:02d}" for number in range(60))
 _FIRST_SECOND: Final = -62_135_596_800  # 0001-01-01T00:00:00Z, the zero time of Kubernetes
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 
@@ -67,8 +69,7 @@ def _parse_any(text: str) -> Instant:
 
 
 def _seconds(moment: datetime) -> int:
-    elapsed = moment - _EPOCH
-    seconds = elapsed.days * 86_400 + elapsed.seconds
+    seconds = int(moment.timestamp())  # whole seconds: exact in a float
     return 0 if seconds == _FIRST_SECOND else seconds
 
 
@@ -78,7 +79,7 @@ def _no_time(text: str) -> TimeFormatError:
 
 def format_time(seconds: int) -> str:
     """Write whole seconds since 1970 as ``2024-01-02T03:04:05Z``. Raises TimeFormatError."""
-    return _local(seconds) + "Z"
+    return f"{_local(seconds)}Z"
 
 
 def format_micro_time(seconds: int, nanos: int) -> str:
@@ -89,7 +90,15 @@ def format_micro_time(seconds: int, nanos: int) -> str:
 def _local(seconds: int) -> str:
     if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
         raise TimeFormatError(f"{seconds} s is outside the years 1 to 9999")
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+    days, rest = divmod(seconds, 86_400)
+    minutes, second = divmod(rest, 60)
+    return f"{_day(days)}T{_TWO[minutes // 60]}:{_TWO[minutes % 60]}:{_TWO[second]}"
+
+
+@lru_cache(maxsize=64)
+def _day(days: int) -> str:
+    """Return the date of a day: few differ in a run, and the calendar is most of the work."""
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def seconds_of(moment: datetime) -> int:

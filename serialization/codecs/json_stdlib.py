@@ -5,11 +5,53 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from serialization.jsonform.codec import JsonCodec
+import msgspec
+
+from serialization.jsonform.codec import CarefulReader, Hook, JsonCodec, Reader
+from serialization.jsonform.decode import ObjectWithDuplicates
+from serialization.jsonform.text import no_constant, object_of_pairs
 
 
-def _dumps(tree: Any) -> bytes:
-    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+class StdlibText:
+    """The standard library's ``json``; only the conversion to the schema is msgspec's."""
+
+    def __init__(self) -> None:
+        self._loads = json.JSONDecoder(parse_constant=no_constant).decode
+        self._dumps = json.JSONEncoder(
+            ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+        ).encode
+
+    def dumps(self, tree: Any) -> bytes:
+        return self._dumps(tree).encode()
+
+    def reader(self, schema: Any, hook: Hook) -> Reader:
+        loads, convert = self._loads, msgspec.convert
+
+        def read(data: bytes) -> dict[str, Any]:
+            made: dict[str, Any] = convert(loads(data.decode()), schema, dec_hook=hook)
+            return made
+
+        return read
+
+    def careful_reader(self, schema: Any, hook: Hook) -> CarefulReader:
+        twice: list[ObjectWithDuplicates] = []
+
+        def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+            made = object_of_pairs(found)
+            if made.__class__ is ObjectWithDuplicates:
+                twice.append(made)
+            return made
+
+        loads = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=pairs).decode
+
+        def read(data: bytes) -> tuple[dict[str, Any], bool]:
+            twice.clear()
+            tree = loads(data.decode())
+            made = msgspec.convert(tree, schema, dec_hook=hook)
+            # Held values compare as the JSON that they were made of: equal means nothing pruned.
+            return made, not twice and made == tree
+
+        return read
 
 
-CODEC: Final = JsonCodec("json", _dumps)
+CODEC: Final = JsonCodec("json", StdlibText())

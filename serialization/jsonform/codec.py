@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from serialization.codecs.interface import FrameReader, ListHead, TypeMeta, UnknownFields
@@ -19,9 +20,13 @@ from serialization.errors import DecodeError
 from serialization.jsonform.decode import message_of
 from serialization.jsonform.encode import tree_of
 from serialization.jsonform.frames import LineReader, frame
+from serialization.jsonform.schema import REFUSALS, Schemas, build
 from serialization.jsonform.text import parse_exact
 
 M = TypeVar("M", bound=Message)
+Hook = Callable[[type, Any], Any]
+Reader = Callable[[bytes], dict[str, Any]]
+CarefulReader = Callable[[bytes], tuple[dict[str, Any], bool]]
 
 # Items of a list that are joined into one piece: few enough not to hold up the loop.
 ITEMS_PER_PIECE: Final = 256
@@ -55,15 +60,42 @@ def quoted(text: str) -> bytes:
     return msgspec.json.encode(text)
 
 
+class JsonText(Protocol):
+    """A library that reads and writes JSON text."""
+
+    def dumps(self, tree: Any) -> bytes:
+        """Write a tree as compact UTF-8, in bytes that hold no spare memory."""
+        ...
+
+    def reader(self, schema: Any, hook: Hook) -> Reader:
+        """Return a function from text to a tree that msgspec has checked against a schema.
+
+        It raises one of REFUSALS for all that is not in order.
+        """
+        ...
+
+    def careful_reader(self, schema: Any, hook: Hook) -> CarefulReader:
+        """Return such a function that also tells whether the text had no more than the tree.
+
+        False may be wrong, True never: no unknown field, no key twice.
+        """
+        ...
+
+
 class JsonCodec:
-    """Kubernetes' JSON, with the text written by ``dumps``."""
+    """Kubernetes' JSON, with the text in the hands of one library."""
 
     media_type: Final = "application/json"
     stream_media_type: Final = "application/json;stream=watch"
 
-    def __init__(self, name: str, dumps: Callable[[Any], bytes]) -> None:
+    def __init__(self, name: str, text: JsonText) -> None:
         self._name = name
-        self._dumps = dumps
+        self._text = text
+        self._dumps = text.dumps
+        self._schemas = Schemas()
+        # By message class: made once, at the first object of a class.
+        self._readers: dict[Descriptor, Reader] = {}
+        self._careful: dict[Descriptor, CarefulReader] = {}
 
     @property
     def name(self) -> str:
@@ -79,7 +111,29 @@ class JsonCodec:
         unknown: UnknownFields = UnknownFields.IGNORE,
         warnings: list[str] | None = None,
     ) -> M:
+        try:
+            if unknown is UnknownFields.IGNORE:
+                return build(message, self._reader(message)(data))
+            pruned, clean = self._careful_reader(message)(data)
+            if clean:
+                return build(message, pruned)
+        except REFUSALS:
+            pass  # the exact way below says what is wrong, or takes it
         return message_of(message, parse_exact(data), unknown, warnings)
+
+    def _reader(self, message: type[Message]) -> Reader:
+        made = self._readers.get(message.DESCRIPTOR)
+        if made is None:
+            made = self._text.reader(self._schemas.top(message), self._schemas.hook)
+            self._readers[message.DESCRIPTOR] = made
+        return made
+
+    def _careful_reader(self, message: type[Message]) -> CarefulReader:
+        made = self._careful.get(message.DESCRIPTOR)
+        if made is None:
+            made = self._text.careful_reader(self._schemas.top(message), self._schemas.hook)
+            self._careful[message.DESCRIPTOR] = made
+        return made
 
     def wrap(self, kind: TypeMeta, bare: bytes) -> bytes:
         head = b'{"kind":%b,"apiVersion":%b' % (quoted(kind.kind), quoted(kind.api_version))

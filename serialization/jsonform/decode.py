@@ -106,7 +106,8 @@ class _Decoder:
         if one.shape is Shape.OBJECT:
             if not isinstance(value, dict):
                 raise DecodeError(str(unfit(value, _type_name(one))), path)
-            return self._object(plan_of(one.message), value, path)
+            plan = plan_of(one.message)
+            return self._object(plan, value, path, typed=plan.typed)
         return _scalar(one.element, value, path)
 
 

@@ -22,6 +22,11 @@ from serialization.jsonform.leaves import LEAVES, Leaf
 # Kubernetes 1.36 leaves this struct out when it is zero, alone of all that are no pointers.
 OMITTED_WHEN_ZERO: Final = frozenset({"kubedyno.meta.v1.ObjectMeta.creationTimestamp"})
 
+# Objects within objects that name their type in JSON: (apiVersion, kind).
+TYPED_WITHIN: Final = {
+    "kubedyno.apps.v1.StatefulSetSpec.volumeClaimTemplates": ("v1", "PersistentVolumeClaim"),
+}
+
 
 class Shape(Enum):
     """How a field's value is built."""
@@ -66,6 +71,8 @@ class JsonField:
     absent: Absent
     zero: object
     """The zero value that JSON shows; objects are built by the encoder instead."""
+    type_meta: tuple[str, str] | None = None
+    """apiVersion and kind, where the values carry them in JSON."""
 
     @property
     def message(self) -> type[Message]:
@@ -84,9 +91,12 @@ class Plan:
 
     message: type[Message]
     fields: tuple[JsonField, ...]
+    names: tuple[str, ...]
     by_name: dict[str, JsonField] = field(hash=False)
     flat: bool
     """No inlined messages and no renamed fields: JSON names are the constructor's keywords."""
+    typed: bool
+    """It is a kind: its JSON may carry ``kind`` and ``apiVersion``, which the message lacks."""
 
 
 def message_class(descriptor: Descriptor) -> type[Message]:
@@ -100,12 +110,30 @@ def rules_of(descriptor: FieldDescriptor) -> rules_pb2.Rules:
     return descriptor.GetOptions().Extensions[rules_pb2.rules]
 
 
-@cache
 def plan_of(message: type[Message]) -> Plan:
     """Return the plan of a message class."""
-    fields = tuple(_fields(message.DESCRIPTOR, ()))
-    flat = all(len(f.path) == 1 and f.path[0] == f.name for f in fields)
-    return Plan(message, fields, {f.name: f for f in fields}, flat)
+    return _plan_of(message.DESCRIPTOR)
+
+
+@cache
+def _plan_of(descriptor: Descriptor) -> Plan:
+    fields = tuple(_fields(descriptor, ()))
+    return Plan(
+        message=message_class(descriptor),
+        fields=fields,
+        names=tuple(f.name for f in fields),
+        by_name={f.name: f for f in fields},
+        flat=all(f.path == (f.name,) for f in fields),
+        typed=_is_kind(descriptor),
+    )
+
+
+def _is_kind(descriptor: Descriptor) -> bool:
+    """Tell a kind: it is a list, or the items of a list of its own (PodTemplateSpec is none)."""
+    beside = descriptor.file.message_types_by_name
+    return "metadata" in descriptor.fields_by_name and (
+        f"{descriptor.name}List" in beside or descriptor.name.endswith("List")
+    )
 
 
 def _fields(descriptor: Descriptor, path: tuple[str, ...]) -> list[JsonField]:
@@ -135,6 +163,7 @@ def _field(descriptor: FieldDescriptor, path: tuple[str, ...]) -> JsonField:
         pointer=rules.pointer,
         absent=absent,
         zero=_zero(descriptor, container, shape, leaf),
+        type_meta=TYPED_WITHIN.get(descriptor.full_name),
     )
 
 

@@ -13,7 +13,8 @@ from serialization.jsonform.decode import ObjectWithDuplicates
 from serialization.jsonform.leaves import NumberText
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, marked where a key stands in it twice."""
     made = dict(pairs)
     if len(made) == len(pairs):
         return made
@@ -28,7 +29,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return marked
 
 
-def _constant(name: str) -> NoReturn:
+def no_constant(name: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python's library would take."""
     raise ValueError(f"{name} is no JSON")
 
 
@@ -37,9 +39,9 @@ def parse_exact(data: bytes) -> Any:
     try:
         return json.loads(
             data.decode(),
-            object_pairs_hook=_object,
+            object_pairs_hook=object_of_pairs,
             parse_float=NumberText,
-            parse_constant=_constant,
+            parse_constant=no_constant,
         )
     except UnicodeDecodeError as error:
         raise DecodeError(f"no UTF-8: {error.reason} at byte {error.start}") from None
