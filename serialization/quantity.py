@@ -76,7 +76,8 @@ def _suffix(text: str) -> tuple[Format, int]:
 def _scaled(digits: int, power_of_ten: int) -> int:
     """Return digits * 10**power_of_ten in nanos, rounded up to a whole nano."""
     shift = power_of_ten + 9
-    return digits * 10**shift if shift >= 0 else -(-digits // 10**-shift)
+    factor: int = 10 ** abs(shift)
+    return digits * factor if shift >= 0 else -(-digits // factor)
 
 
 def parse_exact(text: str) -> Parsed:

@@ -1,4 +1,4 @@
-"""Codec ``orjson``: the same JSON, the text read by msgspec into its schema and written by orjson."""
+"""Codec ``orjson``: the same JSON; msgspec reads the text into its schema, orjson writes it."""
 
 from __future__ import annotations
 

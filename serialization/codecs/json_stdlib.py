@@ -8,8 +8,15 @@ from typing import Any, Final
 import msgspec
 
 from serialization.jsonform.codec import CarefulReader, Hook, JsonCodec, Reader
-from serialization.jsonform.decode import ObjectWithDuplicates
-from serialization.jsonform.text import no_constant, object_of_pairs
+from serialization.jsonform.text import no_constant
+
+
+def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; a key that stands in it twice sends the text to the exact way."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands in an object twice")
+    return made
 
 
 class StdlibText:
@@ -34,22 +41,13 @@ class StdlibText:
         return read
 
     def careful_reader(self, schema: Any, hook: Hook) -> CarefulReader:
-        twice: list[ObjectWithDuplicates] = []
-
-        def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-            made = object_of_pairs(found)
-            if made.__class__ is ObjectWithDuplicates:
-                twice.append(made)
-            return made
-
-        loads = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=pairs).decode
+        loads = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=_single).decode
 
         def read(data: bytes) -> tuple[dict[str, Any], bool]:
-            twice.clear()
             tree = loads(data.decode())
             made = msgspec.convert(tree, schema, dec_hook=hook)
             # Held values compare as the JSON that they were made of: equal means nothing pruned.
-            return made, not twice and made == tree
+            return made, made == tree
 
         return read
 

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from serialization.codecs.interface import FrameReader, ListHead, TypeMeta, UnknownFields
@@ -94,8 +93,8 @@ class JsonCodec:
         self._dumps = text.dumps
         self._schemas = Schemas()
         # By message class: made once, at the first object of a class.
-        self._readers: dict[Descriptor, Reader] = {}
-        self._careful: dict[Descriptor, CarefulReader] = {}
+        self._readers: dict[type[Message], Reader] = {}
+        self._careful: dict[type[Message], CarefulReader] = {}
 
     @property
     def name(self) -> str:
@@ -122,17 +121,17 @@ class JsonCodec:
         return message_of(message, parse_exact(data), unknown, warnings)
 
     def _reader(self, message: type[Message]) -> Reader:
-        made = self._readers.get(message.DESCRIPTOR)
+        made = self._readers.get(message)
         if made is None:
             made = self._text.reader(self._schemas.top(message), self._schemas.hook)
-            self._readers[message.DESCRIPTOR] = made
+            self._readers[message] = made
         return made
 
     def _careful_reader(self, message: type[Message]) -> CarefulReader:
-        made = self._careful.get(message.DESCRIPTOR)
+        made = self._careful.get(message)
         if made is None:
             made = self._text.careful_reader(self._schemas.top(message), self._schemas.hook)
-            self._careful[message.DESCRIPTOR] = made
+            self._careful[message] = made
         return made
 
     def wrap(self, kind: TypeMeta, bare: bytes) -> bytes:

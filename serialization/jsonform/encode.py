@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
@@ -20,7 +20,8 @@ from serialization.jsonform.plan import (
     JsonField,
     Plan,
     Shape,
-    message_class,
+    class_of,
+    fields_of,
     plan_of,
     rules_of,
 )
@@ -44,27 +45,27 @@ class Writers:
     """The functions from messages to trees, one per message class, made at first use."""
 
     def __init__(self) -> None:
-        self._made: dict[Descriptor, Write] = {}
+        self._made: dict[type[Message], Write] = {}
 
-    def of(self, descriptor: Descriptor) -> Write:
+    def of(self, message: type[Message]) -> Write:
         """Return the function for a message."""
-        made = self._made.get(descriptor)
-        return made if made is not None else self._make(plan_of(message_class(descriptor)))
+        made = self._made.get(message)
+        return made if made is not None else self._make(plan_of(message))
 
     def _make(self, plan: Plan) -> Write:
-        descriptor = plan.message.DESCRIPTOR
+        fields = fields_of(cast("Descriptor", plan.message.DESCRIPTOR))
         steps: dict[object, Step] = {}
         always: list[tuple[str, Callable[[], object]]] = []
-        numbers = [each.number for each in descriptor.fields]
+        numbers = [each.number for each in fields]
         # Registered before it is filled, so that a message may contain itself.
         write = _writer(steps, always, plan.names, in_order=numbers == sorted(numbers))
-        self._made[descriptor] = write
+        self._made[plan.message] = write
         direct = {one.path[0]: one for one in plan.fields if len(one.path) == 1}
-        for each in descriptor.fields:
+        for each in fields:
             if each.name in direct:
                 steps[each] = self._step(direct[each.name])
             elif rules_of(each).inline:
-                steps[each] = ("", _INLINE, self.of(each.message_type))
+                steps[each] = ("", _INLINE, self.of(class_of(each)))
         always += [(one.name, self._zero(one)) for one in plan.fields if one.absent is Absent.WRITE]
         return write
 
@@ -88,12 +89,12 @@ class Writers:
             return _base64
         if one.shape is not Shape.OBJECT:
             return None
-        write = self.of(one.element.message_type)
+        write = self.of(one.message)
         return write if one.type_meta is None else _typed(write, *one.type_meta)
 
     def _zero(self, one: JsonField) -> Callable[[], object]:
         if one.shape is Shape.OBJECT and one.container is Container.ONE and not one.pointer:
-            write, empty = self.of(one.element.message_type), one.message()
+            write, empty = self.of(one.message), one.message()
             return lambda: write(empty)
         if one.zero == []:
             return list
@@ -101,7 +102,7 @@ class Writers:
         return lambda: zero
 
 
-def _writer(
+def _writer(  # noqa: C901 - as its inner function
     steps: dict[object, Step],
     always: list[tuple[str, Callable[[], object]]],
     names: tuple[str, ...],
@@ -111,7 +112,7 @@ def _writer(
     """Return the function for one message class; both collections are filled afterwards."""
     orders: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def write(message: Any) -> Tree:  # noqa: C901 - the steps inline, for speed
+    def write(message: Any) -> Tree:  # noqa: C901, PLR0912 - the steps inline, for speed
         out: Tree = {}
         for descriptor, value in message.ListFields():
             name, step, make = steps[descriptor]
@@ -176,7 +177,7 @@ _WRITERS: Final = Writers()
 def tree_of(message: Message) -> Tree:
     """Return the JSON tree of a message, without kind and apiVersion. Raises EncodeError."""
     try:
-        tree: Tree = _WRITERS.of(message.DESCRIPTOR)(message)
+        tree: Tree = _WRITERS.of(type(message))(message)
     except ValueError as error:
         raise EncodeError(f"{message.DESCRIPTOR.name}: {error}") from None
     return tree

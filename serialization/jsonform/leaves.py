@@ -107,7 +107,8 @@ def _read_micro_time(value: object) -> dict[str, Any]:
 
 
 def _write_int_or_string(message: Any) -> int | str:
-    return message.strVal if message.type else message.intVal
+    found: int | str = message.strVal if message.type else message.intVal
+    return found
 
 
 def _read_int_or_string(value: object) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -77,7 +76,7 @@ class JsonField:
     @property
     def message(self) -> type[Message]:
         """Return the class of its value, where that is a message."""
-        return message_class(self.element.message_type)
+        return class_of(self.element)
 
     @property
     def omits_zero(self) -> bool:
@@ -99,10 +98,16 @@ class Plan:
     """It is a kind: its JSON may carry ``kind`` and ``apiVersion``, which the message lacks."""
 
 
-def message_class(descriptor: Descriptor) -> type[Message]:
-    """Return the generated class of a descriptor."""
-    found: type[Message] = GetMessageClass(descriptor)
+def class_of(element: FieldDescriptor) -> type[Message]:
+    """Return the generated class of a message field's values."""
+    assert element.message_type is not None, element.full_name
+    found: type[Message] = GetMessageClass(element.message_type)
     return found
+
+
+def fields_of(descriptor: Descriptor) -> list[FieldDescriptor]:
+    """Return the fields in the order of their declaration."""
+    return cast("list[FieldDescriptor]", list(descriptor.fields))
 
 
 def rules_of(descriptor: FieldDescriptor) -> rules_pb2.Rules:
@@ -112,14 +117,21 @@ def rules_of(descriptor: FieldDescriptor) -> rules_pb2.Rules:
 
 def plan_of(message: type[Message]) -> Plan:
     """Return the plan of a message class."""
-    return _plan_of(message.DESCRIPTOR)
+    made = _PLANS.get(message)
+    if made is None:
+        made = _PLANS[message] = _make(message)
+    return made
 
 
-@cache
-def _plan_of(descriptor: Descriptor) -> Plan:
+# A memo: what is worked out from a descriptor never changes.
+_PLANS: Final[dict[type[Message], Plan]] = {}
+
+
+def _make(message: type[Message]) -> Plan:
+    descriptor = cast("Descriptor", message.DESCRIPTOR)
     fields = tuple(_fields(descriptor, ()))
     return Plan(
-        message=message_class(descriptor),
+        message=message,
         fields=fields,
         names=tuple(f.name for f in fields),
         by_name={f.name: f for f in fields},
@@ -138,7 +150,7 @@ def _is_kind(descriptor: Descriptor) -> bool:
 
 def _fields(descriptor: Descriptor, path: tuple[str, ...]) -> list[JsonField]:
     found: list[JsonField] = []
-    for each in descriptor.fields:
+    for each in fields_of(descriptor):
         if rules_of(each).inline and each.message_type is not None:
             found += _fields(each.message_type, (*path, each.name))
         else:
@@ -200,7 +212,8 @@ def _zero(
 ) -> Any:
     if container is Container.LIST:
         # Kubernetes makes the items of a list first, and writes [] for none; all else is null.
-        is_list = descriptor.name == "items" and descriptor.containing_type.name.endswith("List")
+        owner = descriptor.containing_type
+        is_list = descriptor.name == "items" and owner is not None and owner.name.endswith("List")
         return [] if is_list else None
     if container is Container.MAP or rules_of(descriptor).pointer or shape is Shape.BYTES:
         return None

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, TypedDict, TypeVar
 
 import msgspec
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from serialization.jsonform.decode import place
@@ -42,7 +42,7 @@ class Held(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         return bool(self.tree == other)
 
-    __hash__ = None  # type: ignore[assignment]  # mutable, as every dictionary
+    __hash__ = None
 
 
 class InexactError(ValueError):
@@ -53,8 +53,8 @@ class Schemas:
     """Schemas by message class; each class has two Python types: a TypedDict and a custom type."""
 
     def __init__(self) -> None:
-        self._objects: dict[Descriptor, Any] = {}
-        self._customs: dict[Descriptor, type[Held]] = {}
+        self._objects: dict[type[Message], Any] = {}
+        self._customs: dict[type[Message], type[Held]] = {}
         self._hooks: dict[type, Callable[[Any], Held]] = {}
 
     def hook(self, wanted: type, value: Any) -> Held:
@@ -67,26 +67,24 @@ class Schemas:
         if not plan.flat:
             return self._custom_object(plan)
         fields = {**self._flat(plan).__annotations__, "kind": str | None, "apiVersion": str | None}
-        return _typed_dict(message.DESCRIPTOR.name, fields)
+        return _typed_dict(message.__name__, fields)
 
     def _object(self, one: JsonField) -> Any:
         plan = plan_of(one.message)
         return self._flat(plan) if plan.flat else self._custom_object(plan)
 
     def _flat(self, plan: Plan) -> Any:
-        descriptor = plan.message.DESCRIPTOR
-        made = self._objects.get(descriptor)
+        made = self._objects.get(plan.message)
         if made is None:
             fields = {one.name: self._value(one) | None for one in plan.fields}
-            made = self._objects[descriptor] = _typed_dict(descriptor.name, fields)
+            made = self._objects[plan.message] = _typed_dict(plan.message.__name__, fields)
         return made
 
     def _custom_object(self, plan: Plan) -> type[Held]:
         """Return a type for a message whose JSON fields are not its own fields."""
-        descriptor = plan.message.DESCRIPTOR
-        if descriptor in self._customs:
-            return self._customs[descriptor]
-        wanted = self._customs[descriptor] = type(descriptor.name, (Held,), {"__slots__": ()})
+        if plan.message in self._customs:
+            return self._customs[plan.message]
+        wanted = self._customs[plan.message] = _held(plan.message)
         flat = self._flat(plan)
         paths = {one.name: one.path for one in plan.fields}
 
@@ -102,11 +100,11 @@ class Schemas:
         return wanted
 
     def _leaf(self, one: JsonField) -> type[Held]:
-        descriptor, leaf = one.element.message_type, one.leaf
+        message, leaf = one.message, one.leaf
         assert leaf is not None, one.name
-        if descriptor in self._customs:
-            return self._customs[descriptor]
-        wanted = self._customs[descriptor] = type(descriptor.name, (Held,), {"__slots__": ()})
+        if message in self._customs:
+            return self._customs[message]
+        wanted = self._customs[message] = _held(message)
         read = leaf.read
 
         def hook(value: Any) -> Held:
@@ -120,10 +118,12 @@ class Schemas:
         return wanted
 
     def _value(self, one: JsonField) -> Any:
-        element = self._element(one)
+        element: Any = self._element(one)
         if one.container is Container.ONE:
             return element
-        return list[element] if one.container is Container.LIST else dict[str, element]
+        sequence: Any = list
+        mapping: Any = dict
+        return sequence[element] if one.container is Container.LIST else mapping[str, element]
 
     def _element(self, one: JsonField) -> Any:
         if one.leaf is not None:
@@ -137,6 +137,16 @@ class Schemas:
         if kind == FieldDescriptor.TYPE_BOOL:
             return bool
         return bytes if kind == FieldDescriptor.TYPE_BYTES else str
+
+
+def _held(message: type[Message]) -> type[Held]:
+    """Return a type of its own for a message, by which msgspec picks the hook."""
+
+    class Kept(Held):
+        __slots__ = ()
+
+    Kept.__name__ = message.__name__
+    return Kept
 
 
 def _typed_dict(name: str, fields: dict[str, Any]) -> Any:
