@@ -117,7 +117,7 @@ class Api:
     def answer(self, call: Call, code: int, bare: bytes, codec: Codec) -> Answer:
         """Return the answer that holds an object of the call's kind."""
         document = codec.wrap(type_meta(call.strategy.resource), bare)
-        return Answer(code, codec.media_type.encode(), document, None, warning_headers(call))
+        return Answer(code, codec.media_type.encode(), document, warning_headers(call))
 
 
 Verb = Callable[[Api, Call], Awaitable[Answer | None]]

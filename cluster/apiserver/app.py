@@ -82,7 +82,7 @@ class ApiServer:
     def _failure(self, scope: Scope, error: Exception) -> Answer:
         """Return the Status of a failure, in the form that the client takes (else JSON)."""
         told = status_error(error)
-        if told.code >= 500 and not isinstance(error, StatusError):
+        if told.code == 500 and not isinstance(error, StatusError):
             logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         negotiator = self._api.negotiator
@@ -94,4 +94,4 @@ class ApiServer:
         if told.details is not None and told.details.retryAfterSeconds:
             headers = ((b"retry-after", b"%d" % told.details.retryAfterSeconds),)
         body = b"" if scope["method"] == "HEAD" else codec.encode(STATUS_KIND, told.status())
-        return Answer(told.code, codec.media_type.encode(), body, None, headers)
+        return Answer(told.code, codec.media_type.encode(), body, headers)

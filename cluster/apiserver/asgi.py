@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, TypedDict
 
 Headers = list[tuple[bytes, bytes]]
@@ -45,28 +45,23 @@ NO_STORE: Final = (b"cache-control", b"no-cache, private")
 
 
 class Answer(NamedTuple):
-    """A whole answer; ``pieces`` are sent one by one (a list of 60,000 pods has many)."""
+    """A whole answer."""
 
     code: int
     media_type: bytes
     body: bytes = b""
-    pieces: Iterable[bytes] | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 async def send_answer(send: Send, answer: Answer) -> int:
     """Send an answer, return the size of its body in bytes."""
-    code, media_type, body, pieces, more = answer
-    headers = [(b"content-type", media_type), NO_STORE, *more]
-    if pieces is None:
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": code, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        return len(body)
-    size = 0
+    code, media_type, body, more = answer
+    headers = [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(body)),
+        NO_STORE,
+        *more,
+    ]
     await send({"type": "http.response.start", "status": code, "headers": headers})
-    for piece in pieces:
-        size += len(piece)
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-    return size
+    await send({"type": "http.response.body", "body": body})
+    return len(body)

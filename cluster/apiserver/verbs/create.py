@@ -13,6 +13,7 @@ from cluster.apiserver.errors import already_exists, bad_request, invalid_object
 from cluster.apiserver.identity import generated_name, stamp_new
 from cluster.apiserver.namespaces import check_namespace
 from cluster.apiserver.resources.metadata import metadata_problems
+from serialization.api.meta.v1_pb2 import ObjectMeta
 from serialization.scheme import metadata_of
 from storage.errors import KeyExistsError
 
@@ -34,18 +35,24 @@ def admit(api: Api, call: Call, obj: Message) -> None:
     """
     strategy, namespace = call.strategy, call.route.namespace
     meta = metadata_of(obj)
-    if meta.resourceVersion not in {"", "0"}:
-        raise unreasoned("resourceVersion should not be set on objects to be created")
     if strategy.resource.namespaced:
         if meta.namespace and meta.namespace != namespace:
             raise bad_request(
                 "the namespace of the provided object does not match the namespace sent on the "
                 "request"
             )
+        _check_version(meta)
         check_namespace(api.cache, strategy.resource, namespace, meta.name)
+    else:
+        _check_version(meta)
     stamp_new(meta, namespace, api.clock, api.random)
     strategy.default(obj)
     strategy.prepare_create(obj)
+
+
+def _check_version(meta: ObjectMeta) -> None:
+    if meta.resourceVersion not in {"", "0"}:
+        raise unreasoned("resourceVersion should not be set on objects to be created")
 
 
 async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:

@@ -42,7 +42,7 @@ async def update_status(api: Api, call: Call) -> Answer:
 
 
 async def finalize(api: Api, call: Call) -> Answer:
-    """Replace a namespace's spec.finalizers; without any, one that is being deleted goes."""
+    """Replace a namespace's finalizers; a deleted one goes when it has none left."""
     obj = await api.body(call)
     check_identity(call, obj)
     asked = metadata_of(obj)
@@ -51,11 +51,12 @@ async def finalize(api: Api, call: Call) -> Answer:
 
     def change(stored: Stored) -> Message:
         check_preconditions(call, stored, uid=asked.uid, wanted=wanted)
-        new = stored.message
-        if not isinstance(new, Namespace) or not isinstance(obj, Namespace):
+        new, old = copy_of(obj), stored.message
+        if not isinstance(new, Namespace) or not isinstance(old, Namespace):
             raise TypeError(type(new))
-        del new.spec.finalizers[:]
-        new.spec.finalizers.extend(obj.spec.finalizers)
+        keep_system_fields(new.metadata, old.metadata)
+        new.status.CopyFrom(old.status)
+        call.strategy.default(new)
         return new
 
     return await rewrite(api, call, current, change)

@@ -20,4 +20,4 @@ def success_answer(
         status.code = http_code
     codec = api.negotiator.accept(call.accept).codec
     document = codec.encode(STATUS_KIND, status)
-    return Answer(http_code, codec.media_type.encode(), document, None, warning_headers(call))
+    return Answer(http_code, codec.media_type.encode(), document, warning_headers(call))

@@ -10,6 +10,7 @@ from cluster.apiserver.errors import StatusError, method_not_allowed, unknown_re
 from cluster.apiserver.verbs.binding import bind_any, bind_pod
 from cluster.apiserver.verbs.create import create
 from cluster.apiserver.verbs.delete import delete
+from cluster.apiserver.verbs.delete_collection import delete_collection
 from cluster.apiserver.verbs.get import get
 from cluster.apiserver.verbs.list import list_objects
 from cluster.apiserver.verbs.status import finalize, update_status
@@ -36,7 +37,11 @@ OBJECT: Final = {
 }
 LIST: Final = Served("list", "LIST", list_objects)
 WATCH: Final = Served("watch", "WATCH", watch_objects)
-COLLECTION: Final = {"GET": LIST, "POST": Served("create", "POST", create)}
+COLLECTION: Final = {
+    "GET": LIST,
+    "POST": Served("create", "POST", create),
+    "DELETE": Served("deletecollection", "DELETECOLLECTION", delete_collection),
+}
 SUBRESOURCES: Final = {
     "status": {"GET": GET, "PUT": Served("update", "PUT", update_status)},
     "binding": {"POST": Served("create", "POST", bind_pod)},
