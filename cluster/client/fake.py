@@ -86,7 +86,10 @@ class FakeApi:
     def put(self, obj: M) -> M:
         """Replace an object whole, status too, whatever its revision; return what is stored."""
         resource = resource_of(obj)
-        return self._store(resource, self._existing(resource, key_of(obj)), copied(obj))
+        old, new = self._existing(resource, key_of(obj)), copied(obj)
+        for field in ("uid", "creationTimestamp", "generation"):
+            carry(field, metadata_of(old), metadata_of(new))
+        return self._store(resource, old, new)
 
     def remove(self, resource: Resource, key: ObjectKey) -> None:
         """Make an object vanish at once."""

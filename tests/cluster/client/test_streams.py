@@ -163,7 +163,12 @@ def test_reader_that_lags_stops_the_socket_and_loses_nothing(
             stream, connection = await opened(server, transport)
             paused = asyncio.Event()
             pause = stream._connection.pause
-            monkeypatch.setattr(stream._connection, "pause", lambda: (pause(), paused.set()))
+
+            def pause_and_say() -> None:
+                pause()
+                paused.set()
+
+            monkeypatch.setattr(stream._connection, "pause", pause_and_say)
             sent = 3 * STREAM_BUFFER_BYTES_MAX
             connection.write(chunk(b"x" * sent) + b"0\r\n\r\n")
             await paused.wait()
