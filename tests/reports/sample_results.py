@@ -241,7 +241,7 @@ def _values(run: Json) -> dict[str, float]:
 
 def _cell(directory: Path, codec: str, store: str, rounds: int) -> Json:
     name = f"{codec}-{store}"
-    made = []
+    made: list[Json] = []
     for number in range(1, rounds + 1):
         run = write_run(
             directory / name / f"round-{number}", codec=codec, store=store, seed=number * 31
@@ -254,7 +254,7 @@ def _cell(directory: Path, codec: str, store: str, rounds: int) -> Json:
                 "values": _values(run),
             }
         )
-    summary = {}
+    summary: Json = {}
     for key in METRICS:
         values = [item["values"][key] for item in made]
         mean = sum(values) / rounds

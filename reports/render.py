@@ -1,0 +1,56 @@
+"""Drawing the report of a results directory: what ``bench`` calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from reports.codecs_page import codecs_page
+from reports.comparing import CODECS_FILE, MATRIX_FILE, Matrix, read_codecs
+from reports.errors import ReportError
+from reports.files import write_whole
+from reports.matrix_page import matrix_page
+from reports.model import RESULTS_FILE, Run
+from reports.run_page import run_page
+
+REPORT_FILE: Final = "report.html"
+
+
+def render_run(directory: Path) -> Path:
+    """Draw the report and the figures of a run; return the report's path.
+
+    Files of an earlier report are replaced, each whole or not at all. Raises ReportError.
+    """
+    return _write(directory, run_page(Run.read(directory)))
+
+
+def render_matrix(directory: Path) -> Path:
+    """Draw the comparing report of a matrix; return its path. Raises ReportError.
+
+    The runs' own reports are not drawn. A ``codecs.json`` in the directory becomes part of it.
+    """
+    return _write(directory, matrix_page(Matrix.read(directory)))
+
+
+def render_codecs(directory: Path) -> Path:
+    """Draw the report of a codec table; return its path. Raises ReportError."""
+    results = read_codecs(directory)
+    if results is None:
+        raise ReportError(f"{directory / CODECS_FILE}: no such file")
+    return _write(directory, codecs_page(directory, results))
+
+
+def render(directory: Path) -> Path:
+    """Draw the report of whatever a directory holds; return its path. Raises ReportError."""
+    if (directory / MATRIX_FILE).is_file():
+        return render_matrix(directory)
+    if (directory / RESULTS_FILE).is_file():
+        return render_run(directory)
+    if (directory / CODECS_FILE).is_file():
+        return render_codecs(directory)
+    names = f"{MATRIX_FILE}, {RESULTS_FILE} nor {CODECS_FILE}"
+    raise ReportError(f"{directory}: holds no results: neither {names}")
+
+
+def _write(directory: Path, page: str) -> Path:
+    return write_whole(directory / REPORT_FILE, page.encode())

@@ -1,0 +1,47 @@
+"""The command line that makes results again, from the configuration that they carry."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Final
+
+from reports.model import Config
+
+_USUAL: Final = {"watch_write": "transport", "rate": 0.0, "heartbeat_s": 10.0, "probes": 25}
+"""The command line's defaults, which need no flag."""
+
+
+def _load_flags(config: Config) -> list[str]:
+    flags = ["--nodes", str(config.nodes), "--pods", str(config.pods)]
+    if config.watch_write and config.watch_write != _USUAL["watch_write"]:
+        flags += ["--watch-write", config.watch_write]
+    for flag, key in (("--rate", "rate"), ("--heartbeat", "heartbeat_s"), ("--probes", "probes")):
+        value: float | None = getattr(config, key)
+        if value is not None and value != _USUAL[key]:
+            flags += [flag, f"{value:g}"]
+    if config.probe_interval_ms not in (None, 200.0):
+        flags += ["--probe-interval", f"{config.probe_interval_ms:g}"]
+    if config.seed is not None:
+        flags += ["--seed", str(config.seed)]
+    return flags
+
+
+def run_command(config: Config) -> str:
+    """Return the command of a run."""
+    parts = ["kubedyno", "run", "--codec", config.codec, "--store", config.store]
+    if config.storage_codec not in ("", config.codec):
+        parts += ["--storage-codec", config.storage_codec]
+    parts += _load_flags(config)
+    if config.profile:
+        parts.append("--profile")
+    return shlex.join([*parts, "--out", "DIR"])
+
+
+def matrix_command(
+    config: Config, codecs: Iterable[str], stores: Iterable[str], rounds: int
+) -> str:
+    """Return the command of a matrix."""
+    parts = ["kubedyno", "matrix", "--codec", ",".join(codecs), "--store", ",".join(stores)]
+    parts += ["--rounds", str(rounds), *_load_flags(config)]
+    return shlex.join([*parts, "--out", "DIR"])

@@ -1,0 +1,66 @@
+"""``reports`` reads what ``bench`` writes: the shapes are two, and this holds them together."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_type_hints
+
+import pytest
+
+import bench.matrix_results
+import bench.results
+import reports.comparing
+import reports.model
+
+PAIRS: list[tuple[type[Any], type[Any]]] = [
+    *(
+        (getattr(bench.results, name), getattr(reports.model, name))
+        for name in (
+            "Results",
+            "Verdict",
+            "Environment",
+            "ServiceLevel",
+            "Latency",
+            "PodStartup",
+            "ApiLatency",
+            "Throughput",
+            "ProcessUse",
+            "Bytes",
+            "Phase",
+            "Measurements",
+        )
+    ),
+    *(
+        (getattr(bench.matrix_results, name), getattr(reports.comparing, name))
+        for name in (
+            "MatrixResults",
+            "Metric",
+            "Round",
+            "Interval",
+            "Cell",
+            "Comparison",
+            "CodecResults",
+            "CodecRow",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "read"), PAIRS, ids=[pair[0].__name__ for pair in PAIRS])
+def test_every_key_that_is_read_is_written(written: type[Any], read: type[Any]) -> None:
+    names = {field.name for field in dataclasses.fields(read)}
+
+    assert names == {field.name for field in dataclasses.fields(written)}
+
+
+def test_every_key_of_the_config_that_is_read_is_written() -> None:
+    read = set(get_type_hints(reports.model.Config))
+
+    assert read <= set(get_type_hints(bench.results.Config))
+
+
+def test_files_and_schema_versions_agree() -> None:
+    assert bench.results.RESULTS_FILE == reports.model.RESULTS_FILE
+    assert bench.matrix_results.MATRIX_FILE == reports.comparing.MATRIX_FILE
+    assert bench.matrix_results.CODECS_FILE == reports.comparing.CODECS_FILE
+    assert bench.results.SCHEMA_VERSION == reports.reading.SCHEMA_VERSION

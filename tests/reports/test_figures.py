@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+from reports.comparing import Cell, CodecResults, Matrix, MatrixResults, read_codecs
+from reports.figures.canvas import house_style, png, svg
+from reports.figures.kind import Drawing
+from reports.figures.palette import codec_colour, process_colour
+from reports.figures.registry import CODEC_FIGURES, FIGURES, MATRIX_FIGURES, RUN_FIGURES
+from reports.model import Config, Results, Run
+from tests.reports.sample_results import write_codecs, write_matrix, write_run
+
+RUN_NAMES = [kind.name for kind in RUN_FIGURES]
+MATRIX_NAMES = [kind.name for kind in MATRIX_FIGURES]
+CODEC_NAMES = [kind.name for kind in CODEC_FIGURES]
+KINDS = {"run": RUN_NAMES, "matrix": MATRIX_NAMES, "codecs": CODEC_NAMES}
+
+
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[type, object]:
+    directory: Path = tmp_path_factory.mktemp("results")
+    for part in ("run", "matrix"):
+        (directory / part).mkdir()
+    write_run(directory / "run")
+    write_matrix(directory / "matrix", rounds=2)
+    write_codecs(directory / "matrix")
+    codecs = read_codecs(directory / "matrix")
+    assert codecs is not None
+    return {
+        Run: Run.read(directory / "run"),
+        Matrix: Matrix.read(directory / "matrix"),
+        CodecResults: codecs,
+    }
+
+
+def _drawn(name: str, subjects: dict[type, object]) -> Drawing | None:
+    kind = FIGURES[name]
+    draw = kind.draw
+    return draw(subjects[kind.subject])  # type: ignore[arg-type]  # subjects are keyed by type
+
+
+def test_figures_of_all_subjects_are_in_one_registry() -> None:
+    names = [name for group in KINDS.values() for name in group]
+
+    assert sorted(FIGURES) == sorted(names)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_figure_is_drawn_the_same_every_time(name: str, subjects: dict[type, object]) -> None:
+    files = []
+    captions = []
+    for _ in range(2):
+        with house_style():
+            drawing = _drawn(name, subjects)
+            assert drawing is not None
+            files.append((svg(drawing.figure), png(drawing.figure)))
+            captions.append(drawing.caption)
+
+    assert files[0] == files[1]
+    assert files[0][0].startswith(b"<?xml")
+    assert files[0][1].startswith(b"\x89PNG")
+    assert b"<dc:date>" not in files[0][0]
+    assert captions[0] == captions[1]
+    assert captions[0].endswith(".")
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_figure_of_nothing_measured_is_not_drawn(name: str) -> None:
+    config = Config(codec="protobuf", store="etcd3", nodes=0, pods=0)
+    run = Run(Path("nowhere"), Results(schema_version=1, config=config))
+    empty: dict[type, object] = {
+        Run: run,
+        Matrix: _empty_matrix(config),
+        CodecResults: CodecResults(1, []),
+    }
+
+    with house_style():
+        assert _drawn(name, empty) is None
+
+
+def _empty_matrix(config: Config) -> Matrix:
+    cells = [Cell("protobuf-etcd3", "protobuf", "etcd3")]
+    return Matrix(Path("nowhere"), MatrixResults(1, config, cells), {}, None)
+
+
+def test_house_style_leaves_the_settings_of_matplotlib_alone() -> None:
+    before = mpl.rcParams["font.size"]
+
+    with house_style():
+        inside = mpl.rcParams["svg.hashsalt"]
+
+    assert inside == "kubedyno"
+    assert mpl.rcParams["font.size"] == before
+    assert mpl.rcParams["svg.hashsalt"] is None
+
+
+def test_colour_of_an_unknown_name_is_steady_and_of_the_palette() -> None:
+    assert codec_colour("cbor") == codec_colour("cbor")
+    assert process_colour("proxy").startswith("#")
+    assert len({codec_colour(name) for name in ("json", "orjson", "protobuf")}) == 3
