@@ -17,7 +17,7 @@ from storage.engine.key_index import KeyIndex
 from storage.engine.ledger import Group, Ledger
 from storage.engine.reads import Pins, Reader
 from storage.engine.watch_hub import HubWatch, WatchHub
-from storage.errors import ReadOnlyError, StoreClosedError
+from storage.errors import ReadOnlyError, StoreClosedError, StoreError
 from storage.interface import Capabilities, Watcher
 from storage.records import KeyValue, Listing, StoreStatus
 
@@ -127,7 +127,10 @@ class EngineStore:
         if not self._open or self._commits.alarm:
             return self._refused()
         deadline_ms = self._deadline_ms(ttl_s) if ttl_s else 0
-        return self._commits.answer(self._ledger.create(key, value, deadline_ms))
+        try:
+            return self._commits.answer(self._ledger.create(key, value, deadline_ms))
+        except StoreError as error:
+            return failed(self._loop, error)
 
     def update(
         self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0
@@ -135,12 +138,18 @@ class EngineStore:
         if not self._open or self._commits.alarm:
             return self._refused()
         deadline_ms = self._deadline_ms(ttl_s) if ttl_s else 0
-        return self._commits.answer(self._ledger.update(key, value, expected, deadline_ms))
+        try:
+            return self._commits.answer(self._ledger.update(key, value, expected, deadline_ms))
+        except StoreError as error:  # the present value could not be read
+            return failed(self._loop, error)
 
     def delete(self, key: bytes, *, expected: int | None = None) -> asyncio.Future[int]:
         if not self._open or self._commits.alarm:
             return self._refused()
-        return self._commits.answer(self._ledger.delete(key, expected))
+        try:
+            return self._commits.answer(self._ledger.delete(key, expected))
+        except StoreError as error:  # the present value could not be read
+            return failed(self._loop, error)
 
     async def compact(self, revision: int) -> None:
         self._check_open()

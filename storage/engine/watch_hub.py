@@ -126,6 +126,8 @@ class WatchHub:
         for change in changes:
             key = change.key
             for length in lengths:
+                if length > len(key):
+                    break
                 prefix = key[:length]
                 if prefix in buckets:
                     buckets[prefix].append(change)
@@ -157,13 +159,15 @@ class WatchHub:
     def _replay(self, watch: HubWatch) -> None:
         if not watch.live:
             return
-        compacted = self._compacted()
-        if watch.position < compacted:
-            self._replaying.discard(watch)
-            self._end(watch, CompactedError(watch.position, compacted))
-            return
         upto = min(self._index.last, watch.position + REPLAY_PAGE)
-        changes = self._history(watch.prefix, watch.position, upto)
+        try:
+            if watch.position < self._compacted():
+                raise CompactedError(watch.position, self._compacted())
+            changes = self._history(watch.prefix, watch.position, upto)
+        except StoreError as error:
+            self._replaying.discard(watch)
+            self._end(watch, error)
+            return
         watch.position = upto
         if upto == self._index.last:
             self._replaying.discard(watch)

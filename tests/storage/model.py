@@ -59,7 +59,10 @@ class Model:
             raise CompactedError(revision, self.compacted)
         self.compacted = revision
 
-    def list(self, prefix: bytes, limit: int, after: bytes, revision: int) -> Listing:
+    def changes(self, prefix: bytes, after: int) -> list[Change]:
+        return [c for c in self.history if c.revision > after and c.key.startswith(prefix)]
+
+    def page(self, prefix: bytes, limit: int, after: bytes, revision: int) -> Listing:
         self._check(revision)
         state = self.state(revision)
         keys = sorted(key for key in state if key.startswith(prefix) and key > after)
@@ -70,9 +73,6 @@ class Model:
     def get(self, key: bytes, revision: int) -> KeyValue | None:
         self._check(revision)
         return self.state(revision).get(key)
-
-    def changes(self, prefix: bytes, after: int) -> list[Change]:
-        return [c for c in self.history if c.revision > after and c.key.startswith(prefix)]
 
     def _expect(self, key: bytes, expected: int | None) -> KeyValue:
         current = self.state().get(key)

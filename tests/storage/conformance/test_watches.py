@@ -89,6 +89,17 @@ async def test_watches_of_nested_prefixes_each_get_their_changes(make: Make) -> 
         assert told == {b"": every, b"/": every, b"/a/": [2, 4], b"/a/1": [2, 4], b"/x": []}
 
 
+async def test_key_shorter_than_another_watched_prefix_is_told_once(make: Make) -> None:
+    short, longer = Recorder(after=1), Recorder(after=1)
+    async with make() as store:
+        store.watch(b"/b", short, after=1)
+        store.watch(b"/a/", longer, after=1)
+
+        await store.create(b"/b", b"one")
+
+        assert (short.revisions, longer.revisions) == ([2], [])
+
+
 async def test_watch_learns_that_nothing_changed_under_its_prefix(make: Make) -> None:
     recorder = Recorder(after=1)
     async with make() as store:

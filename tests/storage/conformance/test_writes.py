@@ -127,7 +127,7 @@ async def test_writes_are_judged_at_the_call_in_the_order_of_the_calls(make: Mak
         with pytest.raises(KeyExistsError) as caught:
             await second
         assert caught.value.current == KeyValue(b"/a", b"one", 2, 2, 1)
-        assert await asyncio.gather(third, fourth, fifth) == [3, 4, 5]
+        assert list(await asyncio.gather(third, fourth, fifth)) == [3, 4, 5]
         assert await store.get(b"/a") == KeyValue(b"/a", b"five", 5, 5, 1)
 
 

@@ -1,0 +1,121 @@
+"""Values with a TTL, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from storage.errors import UnsupportedError
+from storage.interface import Store
+from storage.registry import StoreEntry, StoreOptions
+from tests.storage.recorder import Recorder
+from tests.storage.virtual_time import VirtualClock, run_virtual
+
+
+def make(entry: StoreEntry, tmp_path: Path, clock: VirtualClock | None = None) -> Store:
+    return entry.make(
+        StoreOptions(data_dir=tmp_path / "data", clock=clock or VirtualClock(), inline_commits=True)
+    )
+
+
+def test_ttl_is_honoured_or_refused_as_declared(entry: StoreEntry, tmp_path: Path) -> None:
+    recorder = Recorder(after=1)
+
+    async def scenario() -> None:
+        async with make(entry, tmp_path) as store:
+            if not entry.capabilities.leases:
+                with pytest.raises(UnsupportedError):
+                    await store.create(b"/a", b"one", ttl_s=10)
+                return
+            store.watch(b"/", recorder, after=1)
+            await store.create(b"/a", b"one", ttl_s=10)
+            await store.create(b"/b", b"one")
+            await asyncio.sleep(9.5)
+            assert await store.get(b"/a") is not None
+            await asyncio.sleep(1)
+            assert await store.get(b"/a") is None
+            assert await store.get(b"/b") is not None
+            assert recorder.revisions == [2, 3, 4]
+            assert recorder.changes[-1].value is None
+
+    run_virtual(scenario())
+
+
+def test_update_renews_or_ends_a_ttl(entry: StoreEntry, tmp_path: Path) -> None:
+    if not entry.capabilities.leases:
+        pytest.skip("declares no leases")
+
+    async def scenario() -> None:
+        async with make(entry, tmp_path) as store:
+            await store.create(b"/renewed", b"one", ttl_s=10)
+            await store.create(b"/kept", b"one", ttl_s=10)
+            await store.create(b"/gone", b"one", ttl_s=10)
+            await asyncio.sleep(5)
+            await store.update(b"/renewed", b"two", expected=2, ttl_s=10)
+            await store.update(b"/kept", b"two", expected=3)
+
+            await asyncio.sleep(7)
+            assert [item.key for item in (await store.list(b"/")).items] == [b"/kept", b"/renewed"]
+            await asyncio.sleep(100)
+            assert [item.key for item in (await store.list(b"/")).items] == [b"/kept"]
+
+    run_virtual(scenario())
+
+
+def test_key_made_again_without_a_ttl_stays(entry: StoreEntry, tmp_path: Path) -> None:
+    if not entry.capabilities.leases:
+        pytest.skip("declares no leases")
+
+    async def scenario() -> None:
+        async with make(entry, tmp_path) as store:
+            await store.create(b"/a", b"one", ttl_s=10)
+            await store.delete(b"/a")
+            await store.create(b"/a", b"two")
+
+            await asyncio.sleep(100)
+
+            assert await store.get(b"/a") is not None
+
+    run_virtual(scenario())
+
+
+def test_many_ttls_that_end_together_all_end(entry: StoreEntry, tmp_path: Path) -> None:
+    if not entry.capabilities.leases:
+        pytest.skip("declares no leases")
+
+    async def scenario() -> None:
+        async with make(entry, tmp_path) as store:
+            await asyncio.gather(
+                *[store.create(b"/k/%d" % number, b"v", ttl_s=10) for number in range(1200)]
+            )
+            await asyncio.sleep(12)
+
+            assert await store.count(b"") == 0
+
+    run_virtual(scenario())
+
+
+def test_ttl_goes_on_over_a_restart(entry: StoreEntry, tmp_path: Path) -> None:
+    if not (entry.capabilities.leases and entry.capabilities.durable):
+        pytest.skip("declares no durable leases")
+    later = VirtualClock()
+    later.offset_s = 3600
+
+    async def before() -> None:
+        async with make(entry, tmp_path) as store:
+            await store.create(b"/ended", b"one", ttl_s=3000)
+            await store.create(b"/running", b"one", ttl_s=4000)
+            await store.create(b"/for ever", b"one")
+
+    async def after() -> None:
+        async with make(entry, tmp_path, later) as store:
+            await asyncio.sleep(1)
+            keys = [item.key for item in (await store.list(b"/")).items]
+            assert keys == [b"/for ever", b"/running"]
+            await asyncio.sleep(500)
+            assert [item.key for item in (await store.list(b"/")).items] == [b"/for ever"]
+
+    run_virtual(before())
+    run_virtual(after())

@@ -1,0 +1,309 @@
+"""Group commit: what is told when, and what a failed commit takes with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
+
+import pytest
+
+from storage.engine.group_commit import PROBE_FIRST_S
+from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError, ReadOnlyError
+from storage.records import Batch
+from tests.storage.engine.faults import Stage, turns
+from tests.storage.recorder import Recorder
+from tests.storage.virtual_time import run_virtual
+
+
+def staged(scenario: Callable[[Stage], Coroutine[object, object, None]]) -> Callable[[], None]:
+    """Run a scenario on a stage, on virtual time."""
+
+    async def main() -> None:
+        async with Stage() as stage:
+            await scenario(stage)
+
+    @wraps(scenario)
+    def test() -> None:
+        run_virtual(main())
+
+    del test.__dict__["__wrapped__"]  # or pytest would look for a fixture named stage
+    return test
+
+
+@staged
+async def test_first_write_is_handed_over_at_once(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+
+    assert len(stage.committer.jobs) == 1
+
+
+@staged
+async def test_writes_gather_while_a_group_is_in_flight(stage: Stage) -> None:
+    answers = [stage.store.create(b"/%d" % number, b"v") for number in range(10)]
+    await stage.committer.finish()
+    await stage.committer.finish()
+
+    assert await asyncio.gather(*answers) == list(range(2, 12))
+    status = await stage.store.status()
+    assert (status.commits, status.writes) == (2, 10)
+
+
+@staged
+async def test_callers_that_are_answered_together_write_together(stage: Stage) -> None:
+    async def write(number: int) -> None:
+        for step in range(3):
+            await stage.store.create(b"/%d/%d" % (number, step), b"v")
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(8):
+            tasks.create_task(write(number))
+        await turns()
+        await stage.committer.finish_all()
+
+    status = await stage.store.status()
+    assert (status.commits, status.writes) == (4, 24)  # 1, then 7 with 1 more, then 8, then 8
+
+
+@staged
+async def test_nothing_is_told_or_read_before_the_commit(stage: Stage) -> None:
+    recorder = Recorder(after=1)
+    stage.store.watch(b"/", recorder, after=1)
+    answer = stage.store.create(b"/a", b"one")
+    await turns()
+
+    assert not answer.done()
+    assert recorder.batches == []
+    assert await stage.store.get(b"/a") is None
+    assert await stage.store.count(b"/") == 0
+    assert (await stage.store.list(b"/")).revision == 1
+
+    await stage.committer.finish()
+    assert answer.result() == 2
+    assert recorder.revisions == [2]
+
+
+@staged
+async def test_index_then_watchers_then_callers(stage: Stage) -> None:
+    order: list[str] = []
+
+    class Ordered(Recorder):
+        def deliver(self, batch: Batch) -> None:
+            assert stage.store.current_revision() == batch.revision
+            order.append("watcher")
+
+    stage.store.watch(b"/", Ordered(), after=1)
+    answer = stage.store.create(b"/a", b"one")
+    answer.add_done_callback(lambda _: order.append("caller"))
+    await stage.committer.finish()
+
+    assert order == ["watcher", "caller"]
+
+
+@staged
+async def test_conflict_with_a_pending_write_waits_for_its_group(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    in_flight = stage.store.update(b"/a", b"two", expected=9)
+    stage.store.create(b"/b", b"one")
+    gathering = stage.store.create(b"/b", b"two")
+    await turns()
+    assert not in_flight.done()
+
+    await stage.committer.finish()
+
+    assert isinstance(in_flight.exception(), ConflictError)
+    assert not gathering.done()
+    await stage.committer.finish()
+    assert isinstance(gathering.exception(), KeyExistsError)
+
+
+@staged
+async def test_not_found_after_a_pending_delete_waits_for_its_group(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    stage.store.delete(b"/a")
+    missing = stage.store.update(b"/a", b"two", expected=2)
+    await stage.committer.finish()
+    assert not missing.done()
+
+    await stage.committer.finish()
+
+    assert isinstance(missing.exception(), KeyNotFoundError)
+
+
+@staged
+async def test_unchanged_update_of_a_pending_write_waits_for_its_group(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    unchanged = stage.store.update(b"/a", b"one", expected=2)
+    await turns()
+    assert not unchanged.done()
+
+    await stage.committer.finish()
+
+    assert unchanged.result() == 2
+    assert not stage.committer.jobs
+
+
+@staged
+async def test_answer_that_met_only_applied_state_comes_at_once(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    await stage.committer.finish()
+    stage.store.create(b"/pending", b"one")
+
+    answers = [
+        stage.store.create(b"/a", b"two"),
+        stage.store.delete(b"/a", expected=7),
+        stage.store.delete(b"/none"),
+    ]
+
+    kinds = [KeyExistsError, ConflictError, KeyNotFoundError]
+    assert [type(answer.exception()) for answer in answers] == kinds
+    assert stage.store.update(b"/a", b"one", expected=2).result() == 2
+
+
+@staged
+async def test_failed_commit_fails_everything_judged_on_top_of_it(stage: Stage) -> None:
+    recorder = Recorder(after=1)
+    stage.store.watch(b"/", recorder, after=1)
+    answers = [
+        stage.store.create(b"/a", b"one"),
+        stage.store.update(b"/a", b"two", expected=2),
+        stage.store.create(b"/a", b"three"),
+        stage.store.create(b"/b", b"one"),
+    ]
+
+    await stage.committer.fail()
+
+    errors = [answer.exception() for answer in answers]
+    assert [type(error) for error in errors] == [ReadOnlyError] * 4
+    assert "disk on fire" in str(errors[0])
+    assert stage.store.current_revision() == 1
+    assert recorder.batches == []
+    assert await stage.store.get(b"/a") is None
+
+
+@staged
+async def test_store_is_read_only_with_an_alarm_after_a_failed_commit(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    await stage.committer.finish()
+    stage.store.create(b"/b", b"one").add_done_callback(asyncio.Future.exception)
+    await stage.committer.fail()
+
+    refused = [
+        stage.store.create(b"/c", b"one"),
+        stage.store.update(b"/a", b"two", expected=2),
+        stage.store.delete(b"/a"),
+    ]
+
+    assert [type(answer.exception()) for answer in refused] == [ReadOnlyError] * 3
+    with pytest.raises(ReadOnlyError):
+        await stage.store.compact(2)
+    assert await stage.store.get(b"/a") is not None
+    assert (await stage.store.status()).alarm == "disk on fire"
+
+
+@staged
+async def test_probe_ends_the_alarm_and_revisions_are_used_again(stage: Stage) -> None:
+    recorder = Recorder(after=1)
+    stage.store.watch(b"/", recorder, after=1)
+    stage.store.create(b"/a", b"lost").add_done_callback(asyncio.Future.exception)
+    await stage.committer.fail()
+
+    await asyncio.sleep(PROBE_FIRST_S)
+    await stage.committer.finish()
+
+    assert (await stage.store.status()).alarm == ""
+    answer = stage.store.create(b"/a", b"one")
+    await stage.committer.finish()
+    assert answer.result() == 2
+    assert [(change.revision, change.value) for change in recorder.changes] == [(2, b"one")]
+
+
+@staged
+async def test_probe_is_repeated_with_doubling_pauses(stage: Stage) -> None:
+    stage.store.create(b"/a", b"lost").add_done_callback(asyncio.Future.exception)
+    await stage.committer.fail("first")
+
+    for number, pause_s in enumerate([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]):
+        await asyncio.sleep(pause_s - 0.001)
+        assert not stage.committer.jobs
+        await asyncio.sleep(0.002)
+        await stage.committer.fail(f"probe {number}")
+
+    assert (await stage.store.status()).alarm == "probe 7"
+
+
+@staged
+async def test_failed_compaction_turns_the_store_read_only(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    await stage.committer.finish()
+
+    async with asyncio.TaskGroup() as tasks:
+        compacting = tasks.create_task(_refused_compaction(stage))
+        await turns()
+        await stage.committer.fail()
+
+    assert compacting.result() == "disk on fire"
+    assert (await stage.store.status()).compact_revision == 1
+
+
+async def _refused_compaction(stage: Stage) -> str:
+    with pytest.raises(ReadOnlyError) as caught:
+        await stage.store.compact(2)
+    return caught.value.alarm
+
+
+@staged
+async def test_fast_commits_do_not_gather(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    await stage.committer.finish(took_ns=400_000)
+
+    stage.store.create(b"/b", b"one")
+
+    assert len(stage.committer.jobs) == 1
+
+
+@staged
+async def test_slow_commits_gather_for_a_share_of_their_time(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    await stage.committer.finish(took_ns=10_000_000)
+
+    stage.store.create(b"/b", b"one")
+    assert not stage.committer.jobs
+    await asyncio.sleep(0.0015)
+    stage.store.create(b"/c", b"one")
+    assert not stage.committer.jobs
+
+    await asyncio.sleep(0.001)
+    await stage.committer.finish()
+    status = await stage.store.status()
+    assert (status.commits, status.writes) == (2, 3)
+
+
+@staged
+async def test_compaction_takes_turns_with_groups(stage: Stage) -> None:
+    for number in range(4):
+        stage.store.create(b"/%d" % number, b"v")
+        await stage.committer.finish()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stage.store.compact(5))
+        await turns()
+        answers = [stage.store.create(b"/%d" % number, b"v") for number in range(4, 8)]
+        await stage.committer.finish_all()
+
+    assert await asyncio.gather(*answers) == [6, 7, 8, 9]
+
+
+@staged
+async def test_watcher_that_raises_does_not_keep_callers_waiting(stage: Stage) -> None:
+    class Raising(Recorder):
+        def deliver(self, batch: Batch) -> None:
+            raise ValueError(f"cannot take {batch.revision}")
+
+    stage.store.watch(b"/", Raising(), after=1)
+    answer = stage.store.create(b"/a", b"one")
+
+    with pytest.raises(ValueError, match="cannot take 2"):
+        await stage.committer.finish()
+
+    assert answer.result() == 2
