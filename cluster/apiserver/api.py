@@ -13,9 +13,10 @@ from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, bad_request
 from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
-from cluster.apiserver.objects import Encoded, Stored, decode_stored, encode_stored, type_meta
+from cluster.apiserver.objects import Encoded, Stored, decode_stored, encode_stored
 from cluster.apiserver.reads.reads import Reads
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.interface import Codec, TypeMeta
 from serialization.errors import DecodeError
 from serialization.scheme import Resource
@@ -61,14 +62,15 @@ class Api:
         """Return the object of a store's entry."""
         return decode_stored(self.storage_codec, resource, entry)
 
-    def encode(self, resource: Resource, message: Message) -> Encoded:
+    def encode(self, strategy: Strategy[Message], message: Message) -> Encoded:
         """Encode a message for the store, and tell the cache what is about to arrive."""
-        encoded = encode_stored(self.storage_codec, resource, message)
-        self.cache.of(resource).expect(encoded.value, encoded.bare, message)
+        encoded = encode_stored(self.storage_codec, strategy.type_meta, message)
+        self.cache.of(strategy.resource).expect(encoded.value, encoded.bare, message)
         return encoded
 
-    def decode(self, call: Call, codec: Codec, resource: Resource, body: bytes) -> Message:
+    def decode(self, call: Call, codec: Codec, strategy: Strategy[Message], body: bytes) -> Message:
         """Decode a document of a kind. Raises StatusError, with the path at fault."""
+        resource = strategy.resource
         try:
             kind, bare = codec.unwrap(body)
         except DecodeError as error:
@@ -76,7 +78,7 @@ class Api:
                 f"the object provided is unrecognized (must be of type {resource.kind}): "
                 f"{error} ({_excerpt(body)})"
             ) from error
-        if kind.kind and kind != type_meta(resource):
+        if kind.kind and kind != strategy.type_meta:
             raise _wrong_kind(kind, resource)
         try:
             return codec.decode_bare(
@@ -88,10 +90,10 @@ class Api:
                 f"{resource.kind}: {error}"
             ) from error
 
-    async def body(self, call: Call, resource: Resource | None = None) -> Message:
+    async def body(self, call: Call, strategy: Strategy[Message] | None = None) -> Message:
         """Read and decode the body as the kind of the call, or another. Raises StatusError."""
         codec = self.negotiator.content(call.content_type)
-        return self.decode(call, codec, resource or call.strategy.resource, await call.body())
+        return self.decode(call, codec, strategy or call.strategy, await call.body())
 
     def written(
         self, call: Call, code: int, message: Message, encoded: Encoded, revision: int
@@ -116,7 +118,7 @@ class Api:
 
     def answer(self, call: Call, code: int, bare: bytes, codec: Codec) -> Answer:
         """Return the answer that holds an object of the call's kind."""
-        document = codec.wrap(type_meta(call.strategy.resource), bare)
+        document = codec.wrap(call.strategy.type_meta, bare)
         return Answer(code, codec.media_type.encode(), document, warning_headers(call))
 
 

@@ -46,6 +46,7 @@ class Call:
         "content_type",
         "media",
         "method",
+        "name_generated",
         "query",
         "receive",
         "route",
@@ -77,6 +78,7 @@ class Call:
         self.media = b""
         self.size = 0
         self.answered = False
+        self.name_generated = False
         self.warnings: list[str] = []
         for name, value in scope["headers"]:
             if name == b"accept":

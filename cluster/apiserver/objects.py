@@ -25,11 +25,6 @@ class Encoded(NamedTuple):
     value: bytes
 
 
-def type_meta(resource: Resource) -> TypeMeta:
-    """Return the type that documents of this resource carry."""
-    return TypeMeta(resource.api_version, resource.kind)
-
-
 def decode_stored(codec: Codec, resource: Resource, entry: KeyValue) -> Stored:
     """Return the object of a store's entry. Raises DecodeError for a corrupt one."""
     _kind, bare = codec.unwrap(entry.value)
@@ -38,7 +33,7 @@ def decode_stored(codec: Codec, resource: Resource, entry: KeyValue) -> Stored:
     return Stored(message, entry.revision)
 
 
-def encode_stored(codec: Codec, resource: Resource, message: Message) -> Encoded:
+def encode_stored(codec: Codec, kind: TypeMeta, message: Message) -> Encoded:
     """Encode for the store; takes out of the metadata what is never stored (hot path).
 
     Field ownership is not tracked, so managedFields go with it.
@@ -48,4 +43,4 @@ def encode_stored(codec: Codec, resource: Resource, message: Message) -> Encoded
     meta.ClearField("selfLink")
     meta.ClearField("managedFields")
     bare = codec.encode_bare(message)
-    return Encoded(bare, codec.wrap(type_meta(resource), bare))
+    return Encoded(bare, codec.wrap(kind, bare))

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from cluster.apiserver.errors import FieldProblem
 from cluster.apiserver.resources.metadata import subdomain_name
+from serialization.codecs.interface import TypeMeta
 from serialization.scheme import Resource
 
 M = TypeVar("M", bound=Message)
@@ -21,6 +22,9 @@ class Strategy(Generic[M]):
     """The rules of one kind. What a subclass does not override does nothing."""
 
     resource: ClassVar[Resource]
+
+    type_meta: ClassVar[TypeMeta]
+    """The type that documents of this kind carry."""
 
     verbs: ClassVar[frozenset[str]] = frozenset(
         ("create", "delete", "deletecollection", "get", "list", "update", "watch")
@@ -35,6 +39,10 @@ class Strategy(Generic[M]):
 
     ttl_s: ClassVar[int] = 0
     """How long an object lives after its last write; 0: until it is deleted."""
+
+    def __init_subclass__(cls) -> None:
+        """Make once what every request needs."""
+        cls.type_meta = TypeMeta(cls.resource.api_version, cls.resource.kind)
 
     def name_problem(self, name: str) -> str:
         """Return what is wrong with an object's name, or nothing."""

@@ -43,7 +43,7 @@ async def _read(api: Api, call: Call) -> Binding:
     bindings = api.registry.find("", "v1", BINDINGS.plural)
     if bindings is None:
         raise LookupError("a binding came, but bindings are not served")
-    binding = await api.body(call, bindings.resource)
+    binding = await api.body(call, bindings)
     if not isinstance(binding, Binding):
         raise TypeError(type(binding))
     namespace = binding.metadata.namespace

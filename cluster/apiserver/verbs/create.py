@@ -29,10 +29,7 @@ async def create(api: Api, call: Call) -> Answer:
 
 
 def admit(api: Api, call: Call, obj: Message) -> None:
-    """Judge a decoded object in the light of the call, and make it ready to be stored.
-
-    Everything but its name when that is to be generated. Raises StatusError.
-    """
+    """Judge a decoded object in the light of the call, and fill it in. Raises StatusError."""
     strategy, namespace = call.strategy, call.route.namespace
     meta = metadata_of(obj)
     if strategy.resource.namespaced:
@@ -46,6 +43,9 @@ def admit(api: Api, call: Call, obj: Message) -> None:
     else:
         _check_version(meta)
     stamp_new(meta, namespace, api.clock, api.random)
+    if not meta.name and meta.generateName:
+        meta.name = generated_name(meta.generateName, api.random)
+        call.name_generated = True
     strategy.default(obj)
     strategy.prepare_create(obj)
 
@@ -56,16 +56,15 @@ def _check_version(meta: ObjectMeta) -> None:
 
 
 async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
-    """Name, validate and store an admitted object, and answer it."""
+    """Validate and store an admitted object, and answer it.
+
+    A generated name that is taken is drawn again.
+    """
     strategy = call.strategy
     resource = strategy.resource
     meta = metadata_of(obj)
-    prefix = "" if meta.name else meta.generateName
-    tries = GENERATE_TRIES if prefix else 1
+    tries = GENERATE_TRIES if call.name_generated else 1
     for left in range(tries - 1, -1, -1):
-        if prefix:
-            meta.name = generated_name(prefix, api.random)
-        strategy.default(obj)
         problems = metadata_problems(meta, strategy.name_problem) + strategy.validate(obj)
         if problems:
             raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
@@ -75,12 +74,14 @@ async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
         except KeyExistsError:
             if not left:
                 raise already_exists(resource, meta.name) from None
+            meta.name = generated_name(meta.generateName, api.random)
+            strategy.default(obj)
     raise AssertionError("the last try returns or raises")
 
 
 async def _write(api: Api, call: Call, obj: Message, code: int) -> Answer:
     resource = call.strategy.resource
-    encoded = api.encode(resource, obj)
+    encoded = api.encode(call.strategy, obj)
     if call.dry_run:
         if api.cached(call) is not None:
             raise already_exists(resource, call.route.name)

@@ -138,7 +138,7 @@ async def _delete(api: Api, call: Call, wish: Deletion, current: Stored) -> Answ
     if not changed:
         codec = api.negotiator.accept(call.accept).codec
         return api.answer(call, 200, codec.encode_bare(obj), codec)
-    encoded = api.encode(call.strategy.resource, obj)
+    encoded = api.encode(call.strategy, obj)
     if wish.dry_run:
         return api.written(call, 200, obj, encoded, 0)
     revision = await api.store.update(

@@ -56,7 +56,7 @@ async def rewrite(
         try:
             if is_gone(call, new):
                 return await _remove(api, call, current, new)
-            encoded = api.encode(resource, new)
+            encoded = api.encode(call.strategy, new)
             if call.dry_run:
                 return api.written(call, code, new, encoded, 0)
             revision = await api.store.update(
