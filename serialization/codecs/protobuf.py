@@ -7,9 +7,11 @@ length prefix and a copy cost less than a message object.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError as WireError
 from google.protobuf.message import Message
 
@@ -17,6 +19,7 @@ from serialization.api.meta.v1_pb2 import ListMeta, WatchEvent
 from serialization.api.runtime_pb2 import Unknown
 from serialization.codecs.interface import Frame, FrameReader, ListHead, TypeMeta, UnknownFields
 from serialization.errors import DecodeError
+from serialization.wire import delimited, find_fault, read_field, read_varint, varint
 
 M = TypeVar("M", bound=Message)
 
@@ -28,38 +31,22 @@ ITEMS_PER_PIECE: Final = 256
 _TAIL: Final = b"\x1a\x00\x22\x00"
 
 
-def varint(value: int) -> bytes:
-    """Encode an unsigned base-128 integer."""
-    if value < 0x80:
-        return bytes((value,))
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+@lru_cache(maxsize=256)
+def _type_meta(kind: TypeMeta) -> bytes:
+    """Return magic, type and the tag of the raw bytes: what all documents of a kind begin with."""
+    meta = delimited(0x0A, kind.api_version.encode()) + delimited(0x12, kind.kind.encode())
+    return b"%b%b\x12" % (MAGIC, delimited(0x0A, meta))
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the integer at a place, and the place behind it. Raises DecodeError."""
-    value = shift = 0
-    for index in range(at, min(at + 10, len(data))):
-        byte = data[index]
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, index + 1
-        shift += 7
-    raise DecodeError("a torn length")
+@lru_cache(maxsize=256)
+def _event_type(event_type: str) -> bytes:
+    """Return what the watch events of a type begin with, up to the length of the object."""
+    return delimited(0x0A, event_type.encode()) + b"\x12"
 
 
-def _field(tag: int, value: bytes) -> bytes:
-    return b"%c%b%b" % (tag, varint(len(value)), value)
-
-
-def _envelope(kind: TypeMeta, raw_bytes: int) -> bytes:
-    """Return what stands before the raw bytes of a document."""
-    meta = _field(0x0A, kind.api_version.encode()) + _field(0x12, kind.kind.encode())
-    return b"%b%b\x12%b" % (MAGIC, _field(0x0A, meta), varint(raw_bytes))
+def _refused(message: type[Message], data: bytes, error: Exception) -> DecodeError:
+    fault = find_fault(cast("Descriptor", message.DESCRIPTOR), data)
+    return fault or DecodeError(f"{message.DESCRIPTOR.name}: {error}")
 
 
 class ProtobufCodec:
@@ -81,13 +68,23 @@ class ProtobufCodec:
         unknown: UnknownFields = UnknownFields.IGNORE,
         warnings: list[str] | None = None,
     ) -> M:
+        """As the contract, but unknown fields are kept whatever is asked, as Kubernetes does.
+
+        A known field of a wrong wire type is an unknown field to protobuf, and is kept too; with
+        STRICT it is refused.
+        """
         try:
-            return message.FromString(data)
+            made = message.FromString(data)
         except WireError as error:
-            raise DecodeError(f"{message.DESCRIPTOR.name}: {error}") from None
+            raise _refused(message, data, error) from None
+        if unknown is UnknownFields.STRICT:
+            fault = find_fault(cast("Descriptor", message.DESCRIPTOR), data)
+            if fault is not None:
+                raise fault
+        return made
 
     def wrap(self, kind: TypeMeta, bare: bytes) -> bytes:
-        return b"%b%b%b" % (_envelope(kind, len(bare)), bare, _TAIL)
+        return b"".join((_type_meta(kind), varint(len(bare)), bare, _TAIL))
 
     def unwrap(self, document: bytes) -> tuple[TypeMeta, bytes]:
         if not document.startswith(MAGIC):
@@ -95,7 +92,7 @@ class ProtobufCodec:
         try:
             envelope = Unknown.FromString(document[4:])
         except WireError as error:
-            raise DecodeError(f"runtime.Unknown: {error}") from None
+            raise _refused(Unknown, document[4:], error) from None
         meta = envelope.typeMeta
         return TypeMeta(meta.apiVersion, meta.kind), envelope.raw
 
@@ -103,28 +100,28 @@ class ProtobufCodec:
         return self.wrap(kind, self.encode_bare(message))
 
     def with_resource_version(self, bare: bytes, resource_version: str) -> bytes:
+        # At the end of the metadata, the first field of every kind: nothing is searched, and of a
+        # field that stands twice (a foreign server stores it empty) the last one counts.
         version = resource_version.encode()
         field = b"\x32%c%b" % (len(version), version)
-        if not bare.startswith(b"\x0a"):
-            return b"\x0a%b%b%b" % (varint(len(field)), field, bare)
-        length, begin = read_varint(bare, 1)
-        end = begin + length
-        return b"\x0a%b%b%b%b" % (
-            varint(length + len(field)),
-            bare[begin:end],
-            field,
-            bare[end:],
-        )
+        if len(bare) > 2 and bare[0] == 0x0A and bare[1] >= 0x80 > bare[2]:
+            # Metadata of 128 bytes to 16 KB, as nearly all is: the length's two bytes at once.
+            end = bare[1] + (bare[2] << 7) - 0x80 + 3
+            length = end - 3 + len(field)
+            if length < 0x4000:
+                low, high = length & 0x7F | 0x80, length >> 7
+                return b"\x0a%c%c%b%b%b" % (low, high, bare[3:end], field, bare[end:])
+        return _insert(bare, field)
 
     def join_list(self, kind: TypeMeta, head: ListHead, items: Sequence[bytes]) -> Iterable[bytes]:
         meta = ListMeta(resourceVersion=head.resource_version, continue_=head.continue_)
         if head.remaining is not None:
             meta.remainingItemCount = head.remaining
-        metadata = _field(0x0A, meta.SerializeToString())
+        metadata = delimited(0x0A, meta.SerializeToString())
         lengths = [varint(len(item)) for item in items]
         total = len(metadata) + len(items)
         total += sum(map(len, lengths)) + sum(map(len, items))
-        yield _envelope(kind, total) + metadata
+        yield b"".join((_type_meta(kind), varint(total), metadata))
         pairs = zip(lengths, items, strict=True)
         while group := list(islice(pairs, ITEMS_PER_PIECE)):
             yield b"".join([part for length, item in group for part in (b"\x12", length, item)])
@@ -136,41 +133,40 @@ class ProtobufCodec:
         items: list[bytes] = []
         at = 0
         while at < len(raw):
-            tag = raw[at]
-            if tag not in (0x0A, 0x12):
-                raise DecodeError(f"a list has no field with tag {tag:#x}")
-            length, begin = read_varint(raw, at + 1)
-            at = begin + length
-            if at > len(raw):
-                raise DecodeError("a torn list")
-            if tag == 0x12:
-                items.append(raw[begin:at])
-            else:
-                head = _head(raw[begin:at])
+            try:
+                found, at = read_field(raw, at)
+            except DecodeError as error:
+                raise DecodeError(error.reason, f"items[{len(items)}]") from None
+            if found.number == 2 and isinstance(found.value, bytes):
+                items.append(found.value)
+            elif found.number == 1 and isinstance(found.value, bytes):
+                head = _head(found.value)
         return head, items
 
     def frame(self, event_type: str, document: bytes) -> bytes:
-        event = b"%b\x12%b" % (
-            _field(0x0A, event_type.encode()),
-            _field_head(0x0A, document),
-        )
-        return b"%b%b%b" % ((len(event) + len(document)).to_bytes(4), event, document)
+        inner = b"\x0a" + varint(len(document))
+        event = b"".join((_event_type(event_type), varint(len(inner) + len(document)), inner))
+        return b"".join(((len(event) + len(document)).to_bytes(4), event, document))
 
     def frame_reader(self) -> FrameReader:
         return LengthReader()
 
 
-def _field_head(tag: int, value: bytes) -> bytes:
-    """Return the lengths that stand before a document in a watch event's RawExtension."""
-    inner = b"%c%b" % (tag, varint(len(value)))
-    return varint(len(inner) + len(value)) + inner
+def _insert(bare: bytes, field: bytes) -> bytes:
+    """Put a field at the end of the metadata, whatever its length."""
+    if bare[:1] != b"\x0a":
+        return b"".join((b"\x0a", varint(len(field)), field, bare))
+    length, begin = read_varint(bare, 1)
+    end = begin + length
+    head = varint(length + len(field))
+    return b"".join((b"\x0a", head, bare[begin:end], field, bare[end:]))
 
 
 def _head(data: bytes) -> ListHead:
     try:
         meta = ListMeta.FromString(data)
     except WireError as error:
-        raise DecodeError(f"{error}", "metadata") from None
+        raise DecodeError(str(error), "metadata") from None
     remaining = meta.remainingItemCount if meta.HasField("remainingItemCount") else None
     return ListHead(meta.resourceVersion, meta.continue_, remaining)
 
@@ -202,7 +198,7 @@ def _event(data: bytes) -> Frame:
     try:
         event = WatchEvent.FromString(data)
     except WireError as error:
-        raise DecodeError(f"WatchEvent: {error}") from None
+        raise _refused(WatchEvent, data, error) from None
     return Frame(event.type, event.object.raw)
 
 

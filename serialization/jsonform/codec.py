@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
@@ -54,9 +55,11 @@ _type_meta: Final = msgspec.json.Decoder(_TypeMeta)
 _list: Final = msgspec.json.Decoder(_List)
 
 
-def quoted(text: str) -> bytes:
-    """Return a string as JSON."""
-    return msgspec.json.encode(text)
+@lru_cache(maxsize=256)
+def _head(kind: TypeMeta) -> bytes:
+    """Return what all documents of a kind begin with."""
+    quoted = msgspec.json.encode
+    return b'{"kind":%b,"apiVersion":%b' % (quoted(kind.kind), quoted(kind.api_version))
 
 
 class JsonText(Protocol):
@@ -135,7 +138,7 @@ class JsonCodec:
         return made
 
     def wrap(self, kind: TypeMeta, bare: bytes) -> bytes:
-        head = b'{"kind":%b,"apiVersion":%b' % (quoted(kind.kind), quoted(kind.api_version))
+        head = _head(kind)
         return b"%b}" % head if bare == b"{}" else b"%b,%b" % (head, bare[1:])
 
     def unwrap(self, document: bytes) -> tuple[TypeMeta, bytes]:
@@ -171,11 +174,7 @@ class JsonCodec:
             metadata["continue"] = head.continue_
         if head.remaining is not None:
             metadata["remainingItemCount"] = head.remaining
-        yield b'{"kind":%b,"apiVersion":%b,"metadata":%b,"items":[' % (
-            quoted(kind.kind),
-            quoted(kind.api_version),
-            msgspec.json.encode(metadata),
-        )
+        yield b'%b,"metadata":%b,"items":[' % (_head(kind), msgspec.json.encode(metadata))
         rest = iter(items)
         comma = b""
         while group := list(islice(rest, ITEMS_PER_PIECE)):
