@@ -94,9 +94,9 @@ class Child:
             raise ChildError(self._failure(f"said {line[:200]!r} instead of its ready line"))
         return facts
 
-    def dump_statistics(self) -> None:
-        """Have it write its ``--stats`` file now (SIGUSR1); nothing if it has ended."""
-        self._signal(signal.SIGUSR1)
+    async def ended(self) -> None:
+        """Return once it has ended, whoever asked for it."""
+        await self._running().wait()
 
     async def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL if it has not ended in time. Idempotent."""

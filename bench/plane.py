@@ -76,6 +76,11 @@ class Plane:
         return {name: child.pid for name, child in self._children.items()}
 
     @property
+    def children(self) -> list[Child]:
+        """Return the processes."""
+        return list(self._children.values())
+
+    @property
     def died(self) -> list[str]:
         """Return which processes have ended unasked, with their exit codes."""
         return [child.died for child in self._children.values() if child.died]
@@ -87,11 +92,6 @@ class Plane:
             for child in self._children.values()
             if child.died
         )
-
-    def dump_statistics(self) -> None:
-        """Have every process write its statistics file now."""
-        for child in self._children.values():
-            child.dump_statistics()
 
     async def stop(self) -> None:
         """End all processes, the clients before the API server. Idempotent."""
@@ -107,7 +107,7 @@ class Plane:
             raise ChildError("apiserver named no url in its ready line")
         config = self._options.config
         client = ["--server", self.url, "--codec", config.codec]
-        nodes = [*client, "--nodes", str(config.nodes), "--heartbeat", f"{config.heartbeat_s:g}"]
+        nodes = [*client, "--nodes", str(config.nodes), "--heartbeat-s", f"{config.heartbeat_s:g}"]
         allowed_s = READY_S_MAX + config.nodes * READY_S_A_NODE
         await asyncio.gather(
             self._launch(NODES, nodes, allowed_s), self._launch(CONTROL, client, READY_S_MAX)

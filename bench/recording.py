@@ -54,7 +54,8 @@ class PodRecorder:
         """Pods that were seen running, gone ones too."""
         self.gone = 0
         self.events = 0
-        self.event_bytes = 0
+        self.running_bytes = 0
+        """Of the bare objects in which pods were first seen running."""
         self.last_event_ns = 0
         self.resumed = 0
         self.relisted = 0
@@ -155,9 +156,11 @@ class PodRecorder:
             if event.type == "BOOKMARK":
                 continue
             self.events += 1
-            self.event_bytes += len(event.bare)
             self.last_event_ns = event.received_ns
+            before = self.running
             record = self._update(pod, event.received_ns)
+            if self.running > before:
+                self.running_bytes += len(event.bare)
             if event.type == "DELETED":
                 self._delete(record, event.received_ns)
         self._changed.set()

@@ -1,0 +1,57 @@
+"""The measuring process's client: the cell's codec over its own transport, bytes counted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from cluster.client.exchange import Request
+from cluster.client.interface import ApiError, TransportError
+from cluster.client.rest import ClientOptions, RestClient
+from cluster.client.transport import HttpTransport, TransportOptions
+from serialization.kinds import NAMESPACES
+from storage.clock import Clock
+
+SCRAPE_S_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client, and the transport below it."""
+
+    client: RestClient
+    transport: HttpTransport
+
+    async def revision(self) -> int:
+        """Return the store's revision, as the list of a small kind tells it; 0 if it cannot."""
+        try:
+            return int((await self.client.list_raw(NAMESPACES)).resource_version)
+        except (ApiError, TransportError, ValueError):
+            return 0
+
+    async def metrics(self) -> str:
+        """Return the API server's /metrics; empty if it cannot be read."""
+        try:
+            answer = await self.transport.request(
+                Request("GET", "/metrics"), timeout_s=SCRAPE_S_MAX
+            )
+        except TransportError:
+            return ""
+        return answer.body.decode("utf-8", "replace") if answer.code == 200 else ""
+
+    def traffic(self) -> dict[str, int]:
+        """Return the bytes so far: ``sent``, ``received``."""
+        counts = self.client.meter.by_call.values()
+        return {
+            "sent": sum(traffic.sent_bytes for traffic in counts),
+            "received": sum(traffic.received_bytes for traffic in counts),
+        }
+
+
+@asynccontextmanager
+async def connect(url: str, codec: str, clock: Clock) -> AsyncIterator[Connection]:
+    """Give a client of an API server in a codec (a name in ``CODECS``)."""
+    async with HttpTransport(TransportOptions(url), clock) as transport:
+        options = ClientOptions(base_url=url, codec=codec, user_agent="kubedyno-measuring")
+        yield Connection(RestClient(options, clock, transport), transport)

@@ -1,0 +1,103 @@
+"""``kubedyno matrix``: one load over codecs and stores, in rounds, and a comparing report."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench.commands.drawing import draw
+from bench.commands.interface import OK, VOID
+from bench.commands.options import (
+    add_load_arguments,
+    add_plane_arguments,
+    claim_directory,
+    load_config,
+    names,
+    positive,
+)
+from bench.commands.progress import Narrator
+from bench.commands.summary import number as shown
+from bench.commands.summary import print_matrix
+from bench.matrix import Matrix, Turn
+from bench.matrix_results import MATRIX_FILE, ROUNDS_TO_DECIDE, MatrixResults, Round
+from bench.measuring import Measuring
+from bench.results import Status
+from storage.clock import SystemClock
+
+HELP: Final = "the same load over codecs x stores, in rounds, shuffled -> one comparing report"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_plane_arguments(parser)
+    add_load_arguments(parser)
+    parser.add_argument("--codec", type=names, default=["json", "orjson", "protobuf"])
+    parser.add_argument("--store", type=names, default=["etcd3", "memory"])
+    parser.add_argument(
+        "--rounds",
+        type=positive,
+        default=3,
+        help=f"a fresh cluster per cell each; under {ROUNDS_TO_DECIDE} nothing is decided",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/matrix"))
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Play the matrix, draw the report, print the summary."""
+    configs = [
+        load_config(arguments, codec, store)
+        for store in arguments.store
+        for codec in arguments.codec
+    ]
+    directory = claim_directory(arguments.out, (MATRIX_FILE,))
+    clock = SystemClock()
+    matrix = Matrix(configs, arguments.rounds, arguments.seed, directory, clock)
+    results = asyncio.run(_play(matrix, clock))
+    report = draw(directory)
+    if arguments.json:
+        sys.stdout.buffer.write((directory / MATRIX_FILE).read_bytes())
+    else:
+        console = Console()
+        print_matrix(results, console)
+        console.print(f"  report: {report}", highlight=False, soft_wrap=True)
+    return exit_code(results)
+
+
+def exit_code(results: MatrixResults) -> int:
+    """Return what the shell is told: void as soon as one run is."""
+    runs = [run for cell in results.cells for run in cell.rounds]
+    void = any(run.verdict.status is Status.VOID for run in runs)
+    return VOID if void or not results.complete else OK
+
+
+class MatrixNarrator:
+    """Tells of a matrix through a narrator: which run this is, how long it will take."""
+
+    def __init__(self, narrator: Narrator) -> None:
+        self._narrator = narrator
+
+    def turn(self, turn: Turn, number: int, total: int, left_s: float | None) -> None:
+        left = "" if left_s is None else f", about {left_s / 60:.1f} min left"
+        self._narrator.entitle(f"[{number}/{total}{left}] {turn.config.cell} round {turn.round}")
+
+    def hear(self, said: dict[str, object]) -> None:
+        self._narrator.hear(said)
+
+    def done(self, run: Round) -> None:
+        values = run.values
+        self._narrator.note(
+            f"{run.directory}: {run.verdict.status}, {shown(values.get('pods_per_s'))} pods/s,"
+            f" start-up p50 {shown(values.get('startup_p50_ms'))} ms,"
+            f" CPU {shown(values.get('cpu_ms_per_pod'))} ms/pod"
+        )
+
+
+async def _play(matrix: Matrix, clock: SystemClock) -> MatrixResults:
+    measuring = Measuring()
+    with Narrator(clock) as narrator, measuring.signals():
+        return await matrix.play(measuring, MatrixNarrator(narrator))

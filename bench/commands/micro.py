@@ -1,0 +1,37 @@
+"""``kubedyno micro``: the microbenchmarks, by pyperf."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench.commands.interface import OK, CommandError
+from bench.commands.summary import print_codecs
+from bench.matrix_results import CODECS_FILE
+from bench.micro.suites import SUITES, SuiteFailedError, run_suite
+
+HELP: Final = "the pyperf microbenchmarks"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--suite", choices=sorted(SUITES), default="codecs")
+    parser.add_argument("--out", type=Path, default=Path("out/micro"))
+    parser.add_argument("--fast", action="store_true", help="few repetitions: a look, no claim")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run a suite, write its files, print its table."""
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        results = run_suite(arguments.suite, out, fast=arguments.fast)
+    except SuiteFailedError as error:
+        raise CommandError(str(error)) from error
+    console = Console()
+    print_codecs(results, console)
+    console.print(f"  {out / CODECS_FILE}", highlight=False, soft_wrap=True)
+    return OK

@@ -1,0 +1,134 @@
+"""The flags that several subcommands share, and the config that they make."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.commands.interface import UsageError
+from bench.results import Config
+from serialization.codecs.registry import CODECS
+from storage.registry import STORES
+
+WATCH_WRITES: Final = ("transport", "asgi")
+NODES_DEFAULT: Final = 100
+PODS_DEFAULT: Final = 1000
+
+
+def positive(text: str) -> int:
+    """Parse a whole number above 0."""
+    return _at_least(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """Parse a whole number, 0 included."""
+    return _at_least(text, 0)
+
+
+def _at_least(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is below {least}")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Parse a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every plane has."""
+    parser.add_argument("--nodes", type=positive, default=NODES_DEFAULT, help="hollow nodes")
+    parser.add_argument(
+        "--storage-codec", default="", metavar="CODEC", help="of stored bytes; default: the codec"
+    )
+    parser.add_argument("--watch-write", choices=WATCH_WRITES, default="transport")
+    parser.add_argument(
+        "--heartbeat", type=seconds, default=10.0, metavar="S", help="node status interval"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
+
+
+def add_load_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every load has."""
+    parser.add_argument("--pods", type=positive, default=PODS_DEFAULT, help="pods of the fill")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=0.0,
+        help="replication controllers a second, open loop; 0: all at once",
+    )
+    parser.add_argument(
+        "--probes", type=not_negative, default=Config().probes, help="single pods, timed exactly"
+    )
+    parser.add_argument(
+        "--probe-interval", type=seconds, default=Config().probe_interval_ms, metavar="MS"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--fault", default="", help=argparse.SUPPRESS)
+
+
+def load_config(
+    arguments: argparse.Namespace, codec: str, store: str, *, data_dir: str = ""
+) -> Config:
+    """Return the config of one cell. Raises UsageError."""
+    check_names([codec], [store], arguments.storage_codec)
+    return Config(
+        nodes=arguments.nodes,
+        pods=arguments.pods,
+        codec=codec,
+        storage_codec=arguments.storage_codec or codec,
+        store=store,
+        data_dir=data_dir,
+        watch_write=arguments.watch_write,
+        rate=arguments.rate,
+        probes=arguments.probes,
+        probe_interval_ms=arguments.probe_interval,
+        heartbeat_s=arguments.heartbeat,
+        seed=arguments.seed,
+        profile=getattr(arguments, "profile", False),
+        fault=arguments.fault,
+    )
+
+
+def check_names(codecs: Sequence[str], stores: Sequence[str], storage_codec: str = "") -> None:
+    """Raise UsageError for a codec or store that there is not."""
+    for codec in [*codecs, *([storage_codec] if storage_codec else [])]:
+        if codec not in CODECS:
+            raise UsageError(f"no codec {codec!r}; there are {', '.join(CODECS)}")
+    for store in stores:
+        if store not in STORES:
+            raise UsageError(f"no store {store!r}; there are {', '.join(STORES)}")
+
+
+def names(text: str) -> list[str]:
+    """Parse ``a,b,c``; each name once."""
+    found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not found:
+        raise argparse.ArgumentTypeError("no names")
+    return found
+
+
+def claim_directory(path: Path, markers: Sequence[str]) -> Path:
+    """Make sure that results can go to ``path``: it is new, empty, or holds older results.
+
+    Raises UsageError for a directory with other things in it, which are nobody's to overwrite.
+    """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is no directory")
+    if path.exists() and any(path.iterdir()) and not any((path / m).exists() for m in markers):
+        raise UsageError(f"{path} is not empty and holds no results: choose another --out")
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,94 @@
+"""Progress: a bar on a terminal, plain lines otherwise; both on standard error."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from storage.clock import Clock
+
+LINE_INTERVAL_S: Final = 5.0
+"""How often a phase that goes on says so where there is no terminal."""
+REFRESH_HZ: Final = 4
+"""The bar is drawn on the machine that is being measured: seldom is enough."""
+
+SAYINGS: Final = {
+    "start": "starting the plane",
+    "fill": "pods running",
+    "steady": "pods running, probes too",
+    "audit": "auditing",
+    "delete": "pods deleted",
+    "stop": "stopping the plane",
+}
+
+
+class Narrator:
+    """Tells how a run goes on. Inside ``with``."""
+
+    def __init__(self, clock: Clock, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._clock = clock
+        self._title = ""
+        self._phase = ""
+        self._next_line_ns = 0
+        self._progress: Progress | None = None
+        if self.console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.fields[title]}"),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=self.console,
+                refresh_per_second=REFRESH_HZ,
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=None, title="")
+
+    def __enter__(self) -> Self:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def entitle(self, title: str) -> None:
+        """Put something in front of what follows: which cell, how long it will take."""
+        self._title = title
+        self._phase = ""
+
+    def note(self, text: str) -> None:
+        """Say something once."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def hear(self, said: dict[str, object]) -> None:
+        """Take a line of the measuring process."""
+        if "note" in said:
+            self.note(str(said["note"]))
+        phase, done, total = said.get("phase"), said.get("done"), said.get("total")
+        if isinstance(phase, str) and isinstance(done, int) and isinstance(total, int):
+            self._show(phase, done, total)
+
+    def _show(self, phase: str, done: int, total: int) -> None:
+        saying = SAYINGS.get(phase, phase)
+        if self._progress is not None:
+            self._progress.update(
+                self._task, description=saying, completed=done, total=total, title=self._title
+            )
+            return
+        now_ns = self._clock.stamp_ns()
+        if phase == self._phase and now_ns < self._next_line_ns:
+            return
+        self._phase, self._next_line_ns = phase, now_ns + int(LINE_INTERVAL_S * 1e9)
+        count = f" {done}/{total}" if total > 1 else ""
+        self.note(f"{self._title}{': ' if self._title else ''}{saying}{count}")

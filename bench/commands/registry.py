@@ -1,0 +1,16 @@
+"""The subcommands by name. A new one is a file here beside and a line below."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.commands import matrix, micro, report, run, up
+from bench.commands.interface import Command
+
+COMMANDS: Final[dict[str, Command]] = {
+    "up": up,
+    "run": run,
+    "matrix": matrix,
+    "micro": micro,
+    "report": report,
+}

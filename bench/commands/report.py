@@ -1,0 +1,30 @@
+"""``kubedyno report``: draw the report of a results directory again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench.commands.drawing import draw
+from bench.commands.interface import OK, UsageError
+from bench.matrix_results import MATRIX_FILE
+from bench.results import RESULTS_FILE
+
+HELP: Final = "draw the report of a results directory again"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("directory", type=Path, help="of a run or a matrix")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Draw it, print where it is."""
+    directory: Path = arguments.directory
+    if not any((directory / name).exists() for name in (MATRIX_FILE, RESULTS_FILE)):
+        raise UsageError(f"{directory} holds neither {RESULTS_FILE} nor {MATRIX_FILE}")
+    Console().print(str(draw(directory)), highlight=False, soft_wrap=True)
+    return OK

@@ -1,0 +1,73 @@
+"""``kubedyno run``: one load test, into a results directory with its report."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench.commands.drawing import draw
+from bench.commands.interface import MISSED, OK, VOID, CommandError
+from bench.commands.options import (
+    add_load_arguments,
+    add_plane_arguments,
+    claim_directory,
+    load_config,
+)
+from bench.commands.progress import Narrator
+from bench.commands.summary import print_run
+from bench.matrix_results import MATRIX_FILE
+from bench.measuring import CONFIG_FILE, Measuring, RunFailedError
+from bench.results import RESULTS_FILE, Config, Results, Status
+from storage.clock import SystemClock
+
+HELP: Final = "one load test -> a results directory with its report"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_plane_arguments(parser)
+    add_load_arguments(parser)
+    parser.add_argument("--codec", default="protobuf", help="of every process")
+    parser.add_argument("--store", default="etcd3")
+    parser.add_argument("--data-dir", default="", help="the store's; default: fresh, removed")
+    parser.add_argument("--out", type=Path, help="default: out/run-<time>")
+    parser.add_argument("--profile", action="store_true", help="py-spy on every process")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run, print the summary, draw the report."""
+    config = load_config(arguments, arguments.codec, arguments.store, data_dir=arguments.data_dir)
+    out = arguments.out or Path("out") / f"run-{SystemClock().now():%Y%m%d-%H%M%S}"
+    directory = claim_directory(out, (RESULTS_FILE, CONFIG_FILE))
+    (directory / MATRIX_FILE).unlink(missing_ok=True)
+    results = asyncio.run(_run(config, directory))
+    report = draw(directory)
+    if arguments.json:
+        sys.stdout.buffer.write((directory / RESULTS_FILE).read_bytes())
+    else:
+        console = Console()
+        print_run(results, console)
+        console.print(f"  report: {report}", highlight=False, soft_wrap=True)
+    return exit_code(results)
+
+
+def exit_code(results: Results) -> int:
+    """Return what the shell is told of a run."""
+    if results.verdict.status is Status.VOID:
+        return VOID
+    return OK if all(level.met for level in results.slo.values()) else MISSED
+
+
+async def _run(config: Config, directory: Path) -> Results:
+    measuring = Measuring()
+    with Narrator(SystemClock()) as narrator, measuring.signals():
+        narrator.entitle(config.cell)
+        try:
+            return await measuring.run(config, directory, narrator.hear)
+        except RunFailedError as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,153 @@
+"""The terminal summaries: what a person reads in ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.matrix_results import Cell, CodecResults, Interval, MatrixResults
+from bench.results import Latency, Results, Status
+
+COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
+PROCESSES = ("apiserver", "control", "nodes", "measuring")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number as people read it: three significant digits, none for large ones."""
+    if value is None:
+        return "-"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def print_run(results: Results, console: Console) -> None:
+    """Print one run."""
+    config, measured = results.config, results.measurements
+    console.print(
+        f"[bold]{config.cell}[/bold]: {config.nodes} nodes, {config.pods} pods"
+        f" + {config.probes} probes, {results.duration_s:.1f} s",
+        highlight=False,
+    )
+    rates = measured.throughput
+    console.print(
+        f"  pods started  {number(rates.pods_per_s)}/s   deleted {number(rates.deletes_per_s)}/s"
+        f"   writes {number(rates.writes_per_s)}/s   watch events"
+        f" {number(rates.watch_events_per_s)}/s",
+        highlight=False,
+    )
+    startup = measured.pod_startup
+    console.print(f"  pod start-up  {_latency(startup.pod_startup)} (probes, end to end)")
+    console.print(f"  in the fill   {_latency(startup.watched_startup)} (first event to Running)")
+    console.print(_process_table(results))
+    for name, level in results.slo.items():
+        word = "[green]met[/green]" if level.met else "[red]MISSED[/red]"
+        console.print(
+            f"  {name}: {number(level.measured)} {level.unit}, allowed"
+            f" {number(level.target)}: {word}",
+            highlight=False,
+        )
+    for name, lines in measured.hot.items():
+        console.print(f"  [bold]{name}[/bold] spends its time in", highlight=False)
+        for line in lines:
+            console.print(f"    {line}", highlight=False, markup=False)
+    status = results.verdict.status
+    console.print(f"  verdict: [bold {COLOURS[status]}]{status}[/]")
+    for reason in results.verdict.reasons:
+        console.print(f"    {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _latency(latency: Latency) -> str:
+    return (
+        f"p50 {number(latency.p50_ms)} ms, p99 {number(latency.p99_ms)} ms,"
+        f" max {number(latency.max_ms)} ms of {latency.count}"
+    )
+
+
+def _process_table(results: Results) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("  process")
+    for title in ("CPU s", "in the fill", "anon MiB", "file MiB", "gc max ms", "lag p99 ms"):
+        table.add_column(title, justify="right")
+    for name, use in results.measurements.processes.items():
+        table.add_row(
+            f"  {name}",
+            number(use.cpu_s),
+            number(use.cpu_fill_s),
+            number(use.anon_max_mib),
+            number(use.file_max_mib),
+            number(use.gc_max_ms),
+            number(use.lag_p99_ms),
+        )
+    return table
+
+
+def print_matrix(results: MatrixResults, console: Console) -> None:
+    """Print all cells, then what they say about each other."""
+    config = results.config
+    rounds = max((len(cell.rounds) for cell in results.cells), default=0)
+    console.print(
+        f"[bold]{len(results.cells)} cells x {rounds} rounds[/bold] of"
+        f" {config.nodes} nodes, {config.pods} pods, {results.duration_s:.0f} s",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("cell")
+    for title in ("pods/s", "start-up p50", "p99 ms", "CPU ms/pod"):
+        table.add_column(title, justify="right")
+    for name in PROCESSES:
+        table.add_column(f"{name} s", justify="right")
+    table.add_column("verdicts")
+    for cell in results.cells:
+        table.add_row(cell.name, *_cell_numbers(cell), _verdicts(cell))
+    console.print(table)
+    for comparison in results.comparisons:
+        if comparison.metric in ("pods_per_s", "cpu_ms_per_pod"):
+            console.print(f"  {comparison.text}", highlight=False, soft_wrap=True)
+    for cell in results.cells:
+        for run in cell.rounds:
+            for reason in run.verdict.reasons:
+                console.print(
+                    f"  {run.directory}: {reason}", highlight=False, markup=False, soft_wrap=True
+                )
+
+
+def _cell_numbers(cell: Cell) -> list[str]:
+    metrics = ["pods_per_s", "startup_p50_ms", "startup_p99_ms", "cpu_ms_per_pod"]
+    metrics += [f"{name}_cpu_s" for name in PROCESSES]
+    return [_interval(cell.summary.get(metric)) for metric in metrics]
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    if interval.high is None:
+        return number(interval.mean)
+    return f"{number(interval.mean)} ±{number(interval.high - interval.mean, 2)}"
+
+
+def _verdicts(cell: Cell) -> str:
+    counts = [(s, sum(1 for r in cell.rounds if r.verdict.status is s)) for s in Status]
+    return " ".join(f"[{COLOURS[s]}]{count} {s}[/]" for s, count in counts if count)
+
+
+def print_codecs(results: CodecResults, console: Console) -> None:
+    """Print the codec table: a row a shape, direction and level, a column a codec."""
+    codecs = list(dict.fromkeys(row.codec for row in results.rows))
+    found = {(r.shape, r.direction, r.level, r.codec): r for r in results.rows}
+    table = Table(title="microseconds (bytes encoded)", title_justify="left", box=None)
+    for title in ("shape", "direction", "level"):
+        table.add_column(title)
+    for codec in codecs:
+        table.add_column(codec, justify="right")
+    for shape, direction, level in dict.fromkeys(key[:3] for key in found):
+        cells = [found.get((shape, direction, level, codec)) for codec in codecs]
+        shown: Sequence[str] = [
+            f"{number(row.mean_us)} ({row.encoded_bytes:,})" if row else "-" for row in cells
+        ]
+        table.add_row(shape, direction, level, *shown)
+    console.print(table)
+    for note in results.notes:
+        console.print(f"  {note}", highlight=False, soft_wrap=True)

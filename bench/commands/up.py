@@ -1,0 +1,125 @@
+"""``kubedyno up``: a cluster that stays up until Ctrl-C, and how to use it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench.child import Child, ChildError
+from bench.commands.interface import ERROR, OK, CommandError
+from bench.commands.options import add_plane_arguments, check_names
+from bench.kubeconfig import write_kubeconfig
+from bench.plane import Plane, PlaneOptions
+from bench.readiness import NotReadyError, wait_ready
+from bench.results import Config
+from storage.clock import SystemClock
+
+HELP: Final = "start a cluster and keep it up until Ctrl-C; writes a kubeconfig"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_plane_arguments(parser)
+    parser.set_defaults(nodes=10)
+    parser.add_argument("--codec", default="protobuf", help="of every process")
+    parser.add_argument("--store", default="etcd3")
+    parser.add_argument("--data-dir", default="", help="the store's; default: removed at the end")
+    parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
+    parser.add_argument("--kubeconfig", type=Path, default=Path("kubedyno.kubeconfig"))
+    parser.add_argument("--out", type=Path, help="logs and statistics; default: removed at the end")
+    parser.add_argument("--json", action="store_true", help="say it as one JSON object")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Keep a cluster up until Ctrl-C or SIGTERM, or until a process of it dies."""
+    check_names([arguments.codec], [arguments.store], arguments.storage_codec)
+    config = Config(
+        nodes=arguments.nodes,
+        codec=arguments.codec,
+        storage_codec=arguments.storage_codec or arguments.codec,
+        store=arguments.store,
+        data_dir=arguments.data_dir,
+        watch_write=arguments.watch_write,
+        heartbeat_s=arguments.heartbeat,
+        seed=arguments.seed,
+    )
+    with _directory(arguments.out) as directory:
+        options = PlaneOptions(config, directory, listen=arguments.listen)
+        try:
+            return asyncio.run(_keep_up(options, arguments.kubeconfig, as_json=arguments.json))
+        except (ChildError, NotReadyError) as error:
+            raise CommandError(str(error)) from error
+
+
+@contextmanager
+def _directory(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        yield out
+        return
+    made = Path(tempfile.mkdtemp(prefix="kubedyno-up-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+async def _keep_up(options: PlaneOptions, target: Path, *, as_json: bool) -> int:
+    stop = asyncio.Event()
+    starting = asyncio.current_task()
+    assert starting is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, starting.cancel)
+    try:
+        async with Plane(options) as plane:
+            await wait_ready(plane.url, SystemClock())
+            write_kubeconfig(target, plane.url)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+            _announce(plane, options.config, target, as_json=as_json)
+            await _stopped_or_ended(stop, plane.children)
+            died = plane.died
+            if died:
+                sys.stderr.write(f"kubedyno: died: {', '.join(died)}\n{plane.tails()}\n")
+            return ERROR if died else OK
+    except asyncio.CancelledError:
+        return OK
+
+
+async def _stopped_or_ended(stop: asyncio.Event, children: list[Child]) -> None:
+    """Return when the stop is asked for or the first process has ended."""
+
+    async def tell(child: Child) -> None:
+        await child.ended()
+        stop.set()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(tell(child)) for child in children]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def _announce(plane: Plane, config: Config, target: Path, *, as_json: bool) -> None:
+    if as_json:
+        facts = {"ready": True, "url": plane.url, "kubeconfig": str(target), "pids": plane.pids}
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+        return
+    say = Console(highlight=False, soft_wrap=True).print
+    say(f"[bold]{config.nodes} nodes[/bold], {config.cell}, serving at {plane.url}")
+    say(f"  kubectl --kubeconfig {target} get nodes")
+    say(f"  curl {plane.url}/api/v1/nodes")
+    say("  Ctrl-C ends it.")

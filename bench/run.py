@@ -1,0 +1,214 @@
+"""One run: a fresh plane, a scenario on it, what it left behind. This is the measuring process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bench.api_client import Connection, connect
+from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
+from bench.child import Child
+from bench.observed import Observed, ProcessStatistics
+from bench.pacing import Pacer
+from bench.plane import Plane, PlaneOptions
+from bench.profiling import Profilers
+from bench.recording import PodRecorder
+from bench.requests import RequestLog
+from bench.results import Config
+from bench.sampling import Sampler
+from bench.scenarios.registry import SCENARIOS
+from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
+from bench.statistics_files import read_statistics
+from bench.verdict import Observations
+from cluster.processes.vitals import CollectorPauses, LoopLag
+from storage.clock import Clock
+
+MEASURING: Final = "measuring"
+Tell = Callable[[str, int, int], None]
+"""Told a phase, how much is done, out of how much."""
+
+
+@dataclass(slots=True)
+class Audits:
+    """What the auditor said."""
+
+    made: list[AuditReport] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def sentences(self) -> list[str]:
+        """Return every disagreement, with the moment that it is of."""
+        said = [f"{a.label}: {sentence}" for a in self.made for sentence in a.disagreements]
+        return said + self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run gave: for the measurements, for the verdict, and what to tell about profiles."""
+
+    observed: Observed
+    observations: Observations
+    profiles_refused: dict[str, str]
+
+
+class Run:
+    """A run; ``play`` it once, ``interrupt`` it at any time."""
+
+    def __init__(
+        self, options: PlaneOptions, clock: Clock, tell: Tell, *, stall_s: float = STALL_S
+    ) -> None:
+        self._options = options
+        self._config: Config = options.config
+        self._clock = clock
+        self._tell = tell
+        self._stall_s = stall_s
+        self._scenario: asyncio.Task[None] | None = None
+        self._audits = Audits()
+        self._failure = ""
+        self._completed = False
+        self._disk_bytes = 0
+        self._profilers = Profilers(options.directory / "profiles")
+        self._hot: dict[str, list[str]] = {}
+
+    def interrupt(self) -> bool:
+        """End the scenario now, keep what it measured; False when none is playing."""
+        if self._scenario is None:
+            return False
+        return self._scenario.cancel()
+
+    async def play(self) -> Outcome:
+        """Play the scenario on a fresh plane. Raises ChildError where that does not come up."""
+        self._tell("start", 0, 1)
+        with CollectorPauses(self._clock) as pauses, LoopLag(self._clock) as lag:
+            async with Plane(self._options) as plane:
+                async with connect(plane.url, self._config.codec, self._clock) as api:
+                    sampler = Sampler({**plane.pids, MEASURING: os.getpid()}, self._clock)
+                    stage = self._stage(plane, api, sampler)
+                    await self._perform(plane, stage, sampler)
+                end_ns = self._clock.stamp_ns()
+                died = plane.died
+            died += [name for name in plane.died if name not in died]
+        statistics = read_statistics(self._options.statistics("x").parent, plane.pids)
+        statistics[MEASURING] = ProcessStatistics(gc=pauses.summary(), loop_lag_ms=lag.summary())
+        observed = Observed(
+            config=self._config,
+            origin_ns=stage.origin_ns,
+            end_ns=end_ns,
+            records=list(stage.pods.records.values()),
+            probes=stage.probes,
+            requests=stage.requests.requests,
+            phases=stage.phases,
+            samples=sampler.samples,
+            first_audit_ns=sampler.first_excluded_ns,
+            statistics=statistics,
+            sizes=self._sizes(stage),
+            wire={f"{MEASURING}.{name}": count for name, count in api.traffic().items()},
+            hot=self._hot,
+        )
+        return Outcome(observed, self._observations(stage, died), self._profilers.refused)
+
+    def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
+        async def mark() -> Mark:
+            revision, metrics = await api.revision(), await api.metrics()
+            return Mark(self._clock.stamp_ns(), sampler.sample(), revision, metrics)
+
+        async def audit(label: AuditLabel) -> None:
+            self._tell("audit", 0, 1)
+            self._disk_bytes = self._disk_bytes or disk_bytes(self._options.data_dir)
+            with sampler.excluded():
+                recording = await record(stage, label)
+                try:
+                    report = await run_auditor(plane.url, recording, self._options.directory)
+                except AuditNotMadeError as error:
+                    self._audits.failures.append(f"{label.label}: no audit: {error}")
+                else:
+                    self._audits.made.append(report)
+
+        stage = Stage(
+            config=self._config,
+            client=api.client,
+            clock=self._clock,
+            pods=PodRecorder(api.client, self._clock),
+            requests=RequestLog(self._clock),
+            pacer=Pacer(self._clock),
+            mark=mark,
+            audit=audit,
+            progress=self._tell,
+            stall_s=self._stall_s,
+        )
+        return stage
+
+    async def _perform(self, plane: Plane, stage: Stage, sampler: Sampler) -> None:
+        """Play the scenario, with watch, sampler, guard and profilers around it."""
+        async with asyncio.TaskGroup() as group:
+            around = [group.create_task(stage.pods.run()), group.create_task(sampler.run())]
+            await stage.pods.wait_synced()
+            if self._config.profile:
+                await self._profilers.start({**plane.pids, MEASURING: os.getpid()})
+            self._scenario = group.create_task(self._caught(stage))
+            around += [
+                group.create_task(_cancel_when_ended(child, self._scenario))
+                for child in plane.children
+            ]
+            await asyncio.wait({self._scenario})
+            self._scenario = None
+            if self._config.profile:
+                self._hot = await self._profilers.stop()
+            for task in around:
+                task.cancel()
+        self._tell("stop", 0, 1)
+
+    async def _caught(self, stage: Stage) -> None:
+        """Play; what fails makes the run void, but what was measured is kept."""
+        try:
+            await SCENARIOS[self._config.scenario](stage)
+            self._completed = True
+        except Exception as error:  # noqa: BLE001  whatever it is, the results name it
+            while isinstance(error, ExceptionGroup):
+                error = error.exceptions[0]
+            self._failure = f"{type(error).__name__}: {error}"
+
+    def _sizes(self, stage: Stage) -> dict[str, float]:
+        sizes = {}
+        pods = stage.pods
+        if pods.running:
+            sizes[f"pod.{self._config.codec}"] = pods.running_bytes / pods.running
+        if self._disk_bytes and pods.running:
+            sizes["store.disk"] = self._disk_bytes / pods.running
+        return sizes
+
+    def _observations(self, stage: Stage, died: list[str]) -> Observations:
+        late_ms = sorted(request.late_ns / 1e6 for request in stage.requests.requests)
+        return Observations(
+            pods_expected=self._config.pods + self._config.probes,
+            pods_running=stage.pods.running,
+            pods_left=stage.pods.alive,
+            completed=self._completed or bool(self._failure),
+            failure=self._failure,
+            audit=self._audits.sentences,
+            audits_made=len(self._audits.made),
+            late_p99_ms=late_ms[int(0.99 * (len(late_ms) - 1))] if late_ms else None,
+            requests=len(stage.requests.requests),
+            request_errors=stage.requests.errors,
+            died=died,
+            watch_resumed=stage.pods.resumed,
+            watch_relisted=stage.pods.relisted,
+            profiled=self._config.profile,
+        )
+
+
+async def _cancel_when_ended(child: Child, scenario: asyncio.Task[None]) -> None:
+    """Break a scenario off when a process of its plane is gone: nothing more will come."""
+    await child.ended()
+    scenario.cancel()
+
+
+def disk_bytes(directory: Path) -> int:
+    """Return what the files below a directory take on the disk (blocks, not lengths)."""
+    if not directory.is_dir():
+        return 0
+    return sum(512 * path.stat().st_blocks for path in directory.rglob("*") if path.is_file())
