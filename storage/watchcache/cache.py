@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import Self
+from typing import Final, Self
 
 from serialization.codecs.interface import Codec
 from serialization.scheme import Resource
-from storage.errors import FutureRevisionError
+from storage.errors import FutureRevisionError, StoreClosedError, StoreError
 from storage.interface import Store
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.counters import CacheCounters
 from storage.watchcache.encoder import Encoder
 from storage.watchcache.errors import NotCachedError
 from storage.watchcache.resource import ResourceCache, Shared
+
+
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
 
 
 class WatchCache:
@@ -116,4 +122,16 @@ class WatchCache:
 
     def _resync(self, cache: ResourceCache) -> None:
         self.counters.resyncs += 1
-        self._tasks.create_task(cache.start())
+        self._tasks.create_task(self._start_again(cache))
+
+    async def _start_again(self, cache: ResourceCache) -> None:
+        while True:
+            try:
+                await cache.start()
+            except StoreClosedError:
+                return
+            except StoreError as error:
+                logger.warning("%s cannot be listed again: %s", cache.resource.plural, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from serialization.codecs.interface import Codec
 from serialization.scheme import Resource
-from storage.errors import CompactedError, StoreError
+from storage.errors import CompactedError, StoreClosedError, StoreError
 from storage.interface import Store, Watch
 from storage.records import Batch, Change, KeyValue
 from storage.watchcache.config import CacheConfig
@@ -231,7 +231,8 @@ class ResourceCache:
         """Take the end of the store's watch: watchers are ended, the resource is listed again."""
         self._watch = None
         self._dispatcher.end_all(error)
-        self._lost(self)
+        if not isinstance(error, StoreClosedError):
+            self._lost(self)
 
     async def _list(self) -> tuple[list[KeyValue], int]:
         if not self._store.capabilities.old_revisions:
