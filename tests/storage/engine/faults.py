@@ -35,10 +35,14 @@ class SteppedCommitter:
 
     async def finish(self, *, took_ns: int = 0) -> None:
         """Run the job that is under way."""
+        self.finish_now(took_ns=took_ns)
+        await turns()
+
+    def finish_now(self, *, took_ns: int = 0) -> None:
+        """Run the job that is under way, within this turn of the loop."""
         job, done = self.jobs.popleft()
         job()
         done(None, took_ns)
-        await turns()
 
     async def fail(self, reason: str = "disk on fire") -> None:
         """Fail the job that is under way, without running it."""
@@ -47,6 +51,8 @@ class SteppedCommitter:
         await turns()
 
     async def finish_all(self) -> None:
+        """Let what is gathering be handed over, and finish until nothing is left."""
+        await turns()
         while self.jobs:
             await self.finish()
 
