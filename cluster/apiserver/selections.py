@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import bad_request
+from serialization.scheme import Resource
+from serialization.selectors import FieldSelector, SelectorError, parse_fields, parse_labels
+from storage.watchcache.fields import fields_of, selectable
 from storage.watchcache.selection import Selection
-
-
-class Terms(NamedTuple):
-    """``a=b,c!=d``: what must be equal, and what must not."""
-
-    equal: tuple[tuple[str, str], ...]
-    unequal: tuple[tuple[str, str], ...]
-
-    def matches(self, values: Mapping[str, str]) -> bool:
-        """Tell whether every term holds."""
-        return all(values.get(key, "") == value for key, value in self.equal) and not any(
-            values.get(key) == value for key, value in self.unequal
-        )
-
-    def exact(self, field: str) -> str | None:
-        """Return the only value that ``field`` may have, or None."""
-        return next((value for key, value in self.equal if key == field), None)
-
-
-def _terms(text: str) -> Terms:
-    equal, unequal = [], []
-    for term in text.split(","):
-        key, sign, value = term.partition("!=")
-        if sign:
-            unequal.append((key, value))
-            continue
-        key, sign, value = term.partition("=")
-        if not sign or "(" in term:
-            raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
-        equal.append((key, value.removeprefix("=")))
-    return Terms(tuple(equal), tuple(unequal))
 
 
 def selection_of(call: Call) -> Selection:
     """Return the selection of a collection's call. Raises StatusError for a bad selector."""
-    labels = call.query.get("labelSelector", "")
-    fields = call.query.get("fieldSelector", "")
-    if not labels and not fields:
-        return Selection(call.route.namespace)
-    return Selection(
-        call.route.namespace,
-        labels,
-        fields,
-        _terms(labels) if labels else None,
-        _terms(fields) if fields else None,
-    )
+    label_text = call.query.get("labelSelector", "")
+    field_text = call.query.get("fieldSelector", "")
+    namespace = call.route.namespace
+    if not label_text and not field_text:
+        return Selection(namespace)
+    try:
+        labels = parse_labels(label_text) if label_text else None
+        fields = parse_fields(field_text) if field_text else None
+    except SelectorError as error:
+        raise bad_request(str(error)) from error
+    if fields is not None:
+        _check_fields(call.strategy.resource, fields)
+    return Selection(namespace, label_text, field_text, labels, fields)
+
+
+def _check_fields(resource: Resource, selector: FieldSelector) -> None:
+    """Refuse fields that the kind cannot be selected by, as Kubernetes words it."""
+    known = selectable(resource)
+    for requirement in selector.requirements:
+        name = requirement.field
+        if name in known:
+            continue
+        if fields_of(resource).names or not resource.namespaced:
+            raise bad_request(f"field label not supported: {name}")
+        listed = ", ".join(f'"{each}"' for each in known)
+        raise bad_request(f'"{name}" is not a known field selector: only {listed}')

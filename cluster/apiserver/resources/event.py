@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster.apiserver.errors import FieldProblem, invalid
 from cluster.apiserver.resources.interface import Strategy
-from cluster.apiserver.resources.metadata import path_segment_name
+from cluster.apiserver.resources.metadata import path_segment_errors
 from serialization.api.core.v1_pb2 import Event
 from serialization.kinds import EVENTS
 
@@ -19,8 +19,8 @@ class EventStrategy(Strategy[Event]):
     creates_on_update = True
     ttl_s = 3600
 
-    def name_problem(self, name: str) -> str:
-        return path_segment_name(name)
+    def name_errors(self, name: str) -> list[str]:
+        return path_segment_errors(name)
 
     def validate(self, obj: Event) -> list[FieldProblem]:
         about, namespace = obj.involvedObject.namespace, obj.metadata.namespace

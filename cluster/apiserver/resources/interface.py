@@ -11,8 +11,8 @@ from typing import ClassVar, Generic, TypeVar
 from google.protobuf.message import Message
 
 from cluster.apiserver.errors import FieldProblem
-from cluster.apiserver.resources.metadata import subdomain_name
 from serialization.codecs.interface import TypeMeta
+from serialization.labels import subdomain_errors
 from serialization.scheme import Resource
 
 M = TypeVar("M", bound=Message)
@@ -44,9 +44,9 @@ class Strategy(Generic[M]):
         """Make once what every request needs."""
         cls.type_meta = TypeMeta(cls.resource.api_version, cls.resource.kind)
 
-    def name_problem(self, name: str) -> str:
-        """Return what is wrong with an object's name, or nothing."""
-        return subdomain_name(name)
+    def name_errors(self, name: str) -> list[str]:
+        """Return what is wrong with an object's name."""
+        return subdomain_errors(name)
 
     def default(self, obj: M) -> None:
         """Fill in what Kubernetes fills in; done after decoding and before validation."""

@@ -8,108 +8,46 @@ from typing import Final
 
 from cluster.apiserver.errors import FieldProblem, forbidden_field, invalid, required, too_long
 from serialization.api.meta.v1_pb2 import ObjectMeta
+from serialization.labels import key_errors, value_errors
 
-NameRule = Callable[[str], str]
-"""Returns what is wrong with a name, in Kubernetes' words; empty for a good one."""
+NameRule = Callable[[str], list[str]]
+"""Returns what is wrong with a name, in Kubernetes' words; nothing for a good one."""
 
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
-_QUALIFIED: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_VALUE: Final = f"({_QUALIFIED})?"
-
 _is_label: Final = re.compile(_LABEL).fullmatch
-_is_subdomain: Final = re.compile(_SUBDOMAIN).fullmatch
-_is_qualified: Final = re.compile(_QUALIFIED).fullmatch
-_is_value: Final = re.compile(_VALUE).fullmatch
 
-SUBDOMAIN_MAX: Final = 253
 LABEL_MAX: Final = 63
+_LABEL_RULE: Final = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
+    "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used "
+    f"for validation is '{_LABEL}')"
+)
 ANNOTATIONS_MAX_BYTES: Final = 262_144
 
 
-def subdomain_name(name: str) -> str:
-    """Judge a name by RFC 1123 subdomains, as most kinds do."""
-    if len(name) > SUBDOMAIN_MAX:
-        return f"must be no more than {SUBDOMAIN_MAX} characters"
-    if _is_subdomain(name):
-        return ""
-    return (
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
-        "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', "
-        f"regex used for validation is '{_SUBDOMAIN}')"
-    )
-
-
-def label_name(name: str) -> str:
+def label_name_errors(name: str) -> list[str]:
     """Judge a name by RFC 1123 labels (namespaces, containers, volumes, ports)."""
+    errors = []
     if len(name) > LABEL_MAX:
-        return f"must be no more than {LABEL_MAX} characters"
-    if _is_label(name):
-        return ""
-    return (
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-        "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
-        f"regex used for validation is '{_LABEL}')"
-    )
+        errors.append(f"must be no more than {LABEL_MAX} bytes")
+    if not _is_label(name):
+        errors.append(_LABEL_RULE)
+    return errors
 
 
-def path_segment_name(name: str) -> str:
+def path_segment_errors(name: str) -> list[str]:
     """Judge a name that only has to fit into a path (events are named so)."""
     if name in {".", ".."}:
-        return f"may not be '{name}'"
-    for character in "/%":
-        if character in name:
-            return f"may not contain '{character}'"
-    return ""
-
-
-def qualified_name(key: str) -> str:
-    """Judge a label key: an optional DNS prefix, a slash, a name of at most 63 characters."""
-    prefix, slash, name = key.rpartition("/")
-    if "/" in prefix:
-        return (
-            "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must "
-            "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
-            f"'123-abc', regex used for validation is '{_QUALIFIED}') with an optional DNS "
-            "subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        )
-    if slash and not _is_subdomain(prefix):
-        return (
-            f"prefix part {subdomain_name(prefix)}" if prefix else "prefix part must be non-empty"
-        )
-    if not 0 < len(name) <= LABEL_MAX:
-        why = f"be no more than {LABEL_MAX} characters" if name else "be non-empty"
-        return f"name part must {why}"
-    if _is_qualified(name):
-        return ""
-    return (
-        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and "
-        "end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex "
-        f"used for validation is '{_QUALIFIED}')"
-    )
-
-
-def label_value(value: str) -> str:
-    """Judge a label's value."""
-    if len(value) > LABEL_MAX:
-        return f"must be no more than {LABEL_MAX} characters"
-    if _is_value(value):
-        return ""
-    return (
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
-        "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
-        f"'my_value',  or '12345', regex used for validation is '{_VALUE}')"
-    )
+        return [f"may not be '{name}'"]
+    return [f"may not contain '{character}'" for character in "/%" if character in name]
 
 
 def label_problems(labels: Mapping[str, str], field: str) -> list[FieldProblem]:
     """Return what is wrong with a label map, in key order."""
     problems = []
     for key in sorted(labels):
-        if why := qualified_name(key):
-            problems.append(invalid(field, key, why))
-        if why := label_value(labels[key]):
-            problems.append(invalid(field, labels[key], why))
+        problems += [invalid(field, key, why) for why in key_errors(key)]
+        problems += [invalid(field, labels[key], why) for why in value_errors(labels[key])]
     return problems
 
 
@@ -118,12 +56,14 @@ def metadata_problems(
 ) -> list[FieldProblem]:
     """Return what is wrong with metadata that is about to be stored (hot path)."""
     problems: list[FieldProblem] = []
-    if meta.generateName and (why := name_rule(_as_prefix(meta.generateName))):
-        problems.append(invalid(f"{field}.generateName", meta.generateName, why))
-    if not meta.name:
+    name, prefix = meta.name, meta.generateName
+    if prefix:
+        errors = name_rule(_as_prefix(prefix))
+        problems += [invalid(f"{field}.generateName", prefix, why) for why in errors]
+    if not name:
         problems.append(required(f"{field}.name", "name or generateName is required"))
-    elif why := name_rule(meta.name):
-        problems.append(invalid(f"{field}.name", meta.name, why))
+    else:
+        problems += [invalid(f"{field}.name", name, why) for why in name_rule(name)]
     if meta.labels:
         problems += label_problems(meta.labels, f"{field}.labels")
     if meta.annotations:
@@ -145,8 +85,7 @@ def _annotation_problems(annotations: Mapping[str, str], field: str) -> list[Fie
     total = 0
     for key, value in annotations.items():
         total += len(key) + len(value)
-        if why := qualified_name(key.lower()):
-            problems.append(invalid(field, key, why))
+        problems += [invalid(field, key, why) for why in key_errors(key.lower())]
     if total > ANNOTATIONS_MAX_BYTES:
         problems.append(too_long(field, ANNOTATIONS_MAX_BYTES))
     return problems
@@ -156,7 +95,7 @@ def _finalizer_problems(finalizers: Iterable[str], field: str) -> list[FieldProb
     return [
         invalid(f"{field}[{index}]", name, why)
         for index, name in enumerate(finalizers)
-        if (why := qualified_name(name))
+        for why in key_errors(name)
     ]
 
 

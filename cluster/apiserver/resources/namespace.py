@@ -6,9 +6,10 @@ from typing import Final
 
 from cluster.apiserver.errors import FieldProblem, invalid
 from cluster.apiserver.resources.interface import Strategy
-from cluster.apiserver.resources.metadata import label_name, qualified_name
+from cluster.apiserver.resources.metadata import label_name_errors
 from serialization.api.core.v1_pb2 import Namespace
 from serialization.kinds import NAMESPACES
+from serialization.labels import key_errors
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 FINALIZER: Final = "kubernetes"
@@ -20,8 +21,8 @@ class NamespaceStrategy(Strategy[Namespace]):
     resource = NAMESPACES
     verbs = frozenset(("create", "delete", "get", "list", "update", "watch"))
 
-    def name_problem(self, name: str) -> str:
-        return label_name(name)
+    def name_errors(self, name: str) -> list[str]:
+        return label_name_errors(name)
 
     def default(self, obj: Namespace) -> None:
         if obj.metadata.name:
@@ -37,7 +38,7 @@ class NamespaceStrategy(Strategy[Namespace]):
         return [
             invalid(f"spec.finalizers[{index}]", name, why)
             for index, name in enumerate(obj.spec.finalizers)
-            if (why := qualified_name(name))
+            for why in key_errors(name)
         ]
 
     def prepare_update(self, new: Namespace, old: Namespace) -> None:

@@ -6,9 +6,9 @@ from typing import Final
 
 from cluster.apiserver.errors import FieldProblem, forbidden_field, invalid, required, unsupported
 from cluster.apiserver.resources.interface import Strategy
-from cluster.apiserver.resources.metadata import qualified_name
 from serialization.api.core.v1_pb2 import Node
 from serialization.kinds import NODES
+from serialization.labels import key_errors
 
 NOT_READY: Final = "node.kubernetes.io/not-ready"
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -46,8 +46,10 @@ class NodeStrategy(Strategy[Node]):
             field = f"spec.taints[{index}]"
             if not taint.key:
                 problems.append(required(f"{field}.key"))
-            elif why := qualified_name(taint.key):
-                problems.append(invalid(f"{field}.key", taint.key, why))
+            else:
+                problems += [
+                    invalid(f"{field}.key", taint.key, why) for why in key_errors(taint.key)
+                ]
             if taint.effect not in EFFECTS:
                 problems.append(unsupported(f"{field}.effect", taint.effect, EFFECTS))
             if (taint.key, taint.effect) in seen:

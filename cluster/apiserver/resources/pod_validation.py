@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cluster.apiserver.errors import FieldProblem, duplicate, invalid, required, unsupported
-from cluster.apiserver.resources.metadata import label_name, label_problems, subdomain_name
+from cluster.apiserver.resources.metadata import label_name_errors, label_problems
 from serialization.api.core.v1_pb2 import Container, PodSpec, Volume
 from serialization.api.resource_pb2 import Quantity
+from serialization.labels import subdomain_errors
 from serialization.quantity import nano_value
 
 RESTART_POLICIES: Final = ("Always", "OnFailure", "Never")
@@ -51,8 +52,9 @@ def pod_spec_problems(spec: PodSpec, field: str) -> list[FieldProblem]:
         )
     if spec.nodeSelector:
         problems += label_problems(spec.nodeSelector, f"{field}.nodeSelector")
-    if spec.nodeName and (why := subdomain_name(spec.nodeName)):
-        problems.append(invalid(f"{field}.nodeName", spec.nodeName, why))
+    if spec.nodeName:
+        errors = subdomain_errors(spec.nodeName)
+        problems += [invalid(f"{field}.nodeName", spec.nodeName, why) for why in errors]
     return problems
 
 
@@ -67,10 +69,10 @@ def _judge_name(name: str, field: str, seen: set[str], problems: list[FieldProbl
     """Judge a name that must be a label and stand once in its list; ``seen`` are those before."""
     if not name:
         problems.append(required(field))
-    elif why := label_name(name):
-        problems.append(invalid(field, name, why))
     elif name in seen:
         problems.append(duplicate(field, name))
+    else:
+        problems += [invalid(field, name, why) for why in label_name_errors(name)]
     seen.add(name)
 
 

@@ -65,7 +65,7 @@ async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
     meta = metadata_of(obj)
     tries = GENERATE_TRIES if call.name_generated else 1
     for left in range(tries - 1, -1, -1):
-        problems = metadata_problems(meta, strategy.name_problem) + strategy.validate(obj)
+        problems = metadata_problems(meta, strategy.name_errors) + strategy.validate(obj)
         if problems:
             raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
         call.route = call.route._replace(name=meta.name)

@@ -32,7 +32,7 @@ async def update_status(api: Api, call: Call) -> Answer:
         keep_system_fields(meta, metadata_of(stored.message))
         strategy.prepare_status(new, stored.message)
         strategy.default(new)
-        problems = metadata_problems(meta, strategy.name_problem)
+        problems = metadata_problems(meta, strategy.name_errors)
         if problems:
             resource = strategy.resource
             raise invalid_object(resource.kind, meta.name, problems, group=resource.group)

@@ -37,7 +37,7 @@ async def update(api: Api, call: Call) -> Answer:
         keep_system_fields(meta, old_meta)
         strategy.default(new)
         strategy.prepare_update(new, stored.message)
-        problems = metadata_problems(meta, strategy.name_problem)
+        problems = metadata_problems(meta, strategy.name_errors)
         problems += finalizer_update_problems(meta, old_meta)
         problems += strategy.validate(new)
         problems += strategy.validate_update(new, stored.message)
