@@ -60,7 +60,10 @@ class KeyIndex:
 
     @classmethod
     def restore(cls, points: Iterable[tuple[bytes, Point]], compacted: int) -> KeyIndex:
-        """Build the index from all kept points in revision order, after a restart."""
+        """Build the index from all kept points in revision order, after a restart.
+
+        Raises ValueError where a revision above the compacted one is missing.
+        """
         index = cls(compacted)
         newest, older, log = index._newest, index._older, index._log
         for key, point in points:
@@ -70,7 +73,8 @@ class KeyIndex:
             newest[key] = point
             if point[0] > compacted:
                 log.append(key)
-                assert compacted + len(log) == point[0], "a revision is missing from the history"
+                if compacted + len(log) != point[0]:
+                    raise ValueError(f"revision {compacted + len(log)} is missing")
         index._keys.update(newest)
         index._dead.update(key for key, point in newest.items() if not point[2])
         return index
