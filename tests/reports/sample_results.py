@@ -113,11 +113,67 @@ _POD_HEAD: Final = [
 ]
 
 
+def _service_levels(startup_p99_ms: float) -> Json:
+    return {
+        "pod_startup_p99": {
+            "target": 5000.0,
+            "measured": startup_p99_ms,
+            "met": True,
+            "unit": "ms",
+        },
+        "mutating_p99": {"target": 1000.0, "measured": 12.5, "met": True, "unit": "ms"},
+        "cluster_list_p99": {"target": 30000.0, "measured": None, "met": False, "unit": "ms"},
+    }
+
+
+def _api_latency() -> list[Json]:
+    return [
+        {
+            "verb": "create",
+            "resource": "pods",
+            "subresource": "",
+            "scope": "resource",
+            "source": source,
+            "count": 25,
+            "p50_ms": 1.9,
+            "p90_ms": 3.0,
+            "p99_ms": 12.5,
+            "max_ms": 12.5 if source == "client" else None,
+        }
+        for source in ("client", "apiserver")
+    ]
+
+
+def _process_use(cost: float) -> Json:
+    return {
+        name: {
+            "cpu_s": share * cost * 9,
+            "anon_max_mib": 60 + share * 100,
+            "file_max_mib": 14.0,
+            "cpu_fill_s": share * cost * 6,
+            "gc_max_ms": 4.2,
+            "lag_p99_ms": 3.0,
+            "lag_max_ms": 9.0,
+        }
+        for name, share in PROCESSES.items()
+    }
+
+
+def _startup(seen: list[tuple[float, float, float]], probes: list[float]) -> Json:
+    unseen = {"count": 0, "p50_ms": None, "p90_ms": None, "p99_ms": None, "max_ms": None}
+    return {
+        "create_to_schedule": latency([bound - added for added, bound, _ in seen]),
+        "schedule_to_run": latency([running - bound for _, bound, running in seen]),
+        "run_to_watch": unseen,
+        "pod_startup": latency(probes),
+        "watched_startup": latency([running - added for added, _, running in seen]),
+    }
+
+
 def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
     seen = [(float(row[6]), float(row[7]), float(row[8])) for row in pods]
     probes = [float(row[8]) - float(row[5]) for row in pods if row[0] == "probe"]
     fill_s = max(running for _, _, running in seen[:PODS]) / 1000
-    probe_latency = latency(probes)
     return {
         "schema_version": 1,
         "run_id": f"run-{cell['codec']}-{cell['store']}",
@@ -126,68 +182,22 @@ def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
         "environment": environment(),
         "config": cell,
         "verdict": {"status": "valid", "reasons": []},
-        "slo": {
-            "pod_startup_p99": {
-                "target": 5000.0,
-                "measured": probe_latency["p99_ms"],
-                "met": True,
-                "unit": "ms",
-            },
-            "mutating_p99": {"target": 1000.0, "measured": 12.5, "met": True, "unit": "ms"},
-            "cluster_list_p99": {"target": 30000.0, "measured": None, "met": False, "unit": "ms"},
-        },
+        "slo": _service_levels(latency(probes)["p99_ms"]),
         "phases": [
             {"name": "fill", "start_s": 0.0, "end_s": fill_s},
             {"name": "steady", "start_s": fill_s, "end_s": 20.0},
             {"name": "delete", "start_s": 20.0, "end_s": 24.0},
         ],
         "measurements": {
-            "pod_startup": {
-                "create_to_schedule": latency([bound - added for added, bound, _ in seen]),
-                "schedule_to_run": latency([running - bound for _, bound, running in seen]),
-                "run_to_watch": {
-                    "count": 0,
-                    "p50_ms": None,
-                    "p90_ms": None,
-                    "p99_ms": None,
-                    "max_ms": None,
-                },
-                "pod_startup": probe_latency,
-                "watched_startup": latency([running - added for added, _, running in seen]),
-            },
-            "api_latency": [
-                {
-                    "verb": "create",
-                    "resource": "pods",
-                    "subresource": "",
-                    "scope": "resource",
-                    "source": source,
-                    "count": 25,
-                    "p50_ms": 1.9,
-                    "p90_ms": 3.0,
-                    "p99_ms": 12.5,
-                    "max_ms": 12.5 if source == "client" else None,
-                }
-                for source in ("client", "apiserver")
-            ],
+            "pod_startup": _startup(seen, probes),
+            "api_latency": _api_latency(),
             "throughput": {
                 "pods_per_s": PODS / fill_s,
                 "writes_per_s": PODS * 4.1 / fill_s,
                 "watch_events_per_s": PODS * 12 / fill_s,
                 "deletes_per_s": None,
             },
-            "processes": {
-                name: {
-                    "cpu_s": share * cost * 9,
-                    "anon_max_mib": 60 + share * 100,
-                    "file_max_mib": 14.0,
-                    "cpu_fill_s": share * cost * 6,
-                    "gc_max_ms": 4.2,
-                    "lag_p99_ms": 3.0,
-                    "lag_max_ms": 9.0,
-                }
-                for name, share in PROCESSES.items()
-            },
+            "processes": _process_use(cost),
             "bytes": {
                 "wire": {"measuring.received": 4_000_000, "nodes.received": 12_000_000},
                 "per_object": {"pod.json": 2467.0, "pod.protobuf": 1144.0},
