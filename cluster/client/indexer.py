@@ -44,9 +44,9 @@ class Entry(Generic[M_co]):
     def __init__(
         self,
         message: M_co,
+        labels: dict[str, str],
         bare: bytes,
         received_ns: int,
-        labels: dict[str, str],
         parse: Callable[[bytes], M_co],
     ) -> None:
         meta = metadata_of(message)
@@ -54,9 +54,14 @@ class Entry(Generic[M_co]):
         self.uid = meta.uid
         self.resource_version = meta.resourceVersion
         self.labels = labels
-        self.owner_uid = next((o.uid for o in meta.ownerReferences if o.controller), "")
-        self.node_name = sys.intern(message.spec.nodeName) if isinstance(message, Pod) else ""
-        self.phase = sys.intern(message.status.phase) if isinstance(message, Pod) else ""
+        self.owner_uid = ""
+        for owner in meta.ownerReferences:
+            if owner.controller:
+                self.owner_uid = owner.uid
+        self.node_name = self.phase = ""
+        if isinstance(message, Pod):
+            self.node_name = sys.intern(message.spec.nodeName)
+            self.phase = sys.intern(message.status.phase)
         self.deleting = meta.HasField("deletionTimestamp")
         self.received_ns = received_ns
         self._bare = bare
@@ -85,7 +90,7 @@ class EntryMaker(Generic[M]):
         """Return the entry of a bare object. Raises DecodeError."""
         message = self._parse(bare)
         labels = self._shared(dict(metadata_of(message).labels))
-        return Entry(message, bare, received_ns, labels, self._parse)
+        return Entry(message, labels, bare, received_ns, self._parse)
 
     def resource_version(self, bare: bytes) -> str:
         """Return the resourceVersion of a bare object (a bookmark has nothing else)."""
@@ -94,11 +99,11 @@ class EntryMaker(Generic[M]):
     def _shared(self, labels: dict[str, str]) -> dict[str, str]:
         if len(self._label_sets) > LABEL_SETS_MAX:
             self._label_sets.clear()
-        return self._label_sets.setdefault(tuple(sorted(labels.items())), labels)
+        return self._label_sets.setdefault(tuple(labels.items()), labels)
 
 
 IndexValues = Callable[[CachedObject[M]], Iterable[str]]
-"""Pure: called again when the entry goes."""
+"""Pure: it is called again when the entry changes or goes."""
 
 
 class Index(Generic[M]):
@@ -109,28 +114,39 @@ class Index(Generic[M]):
         self._filed: dict[str, dict[ObjectKey, Entry[M]]] = {}
 
     def put(self, entry: Entry[M]) -> None:
-        """File an entry."""
-        for value in self._values(entry):
-            self._filed.setdefault(value, {})[entry.key] = entry
+        """File an entry that is not there yet."""
+        self._file(entry, tuple(self._values(entry)))
+
+    def refile(self, old: Entry[M], new: Entry[M]) -> None:
+        """Put an entry in the place of its older version."""
+        before, after = tuple(self._values(old)), tuple(self._values(new))
+        if before != after:
+            self._unfile(old, before)
+        self._file(new, after)
 
     def drop(self, entry: Entry[M]) -> None:
         """Take an entry out; the function gives the same values as when it was put."""
-        for value in self._values(entry):
+        self._unfile(entry, tuple(self._values(entry)))
+
+    def under(self, value: str) -> list[CachedObject[M]]:
+        """Return what is filed under a value, in the order in which it was put."""
+        filed = self._filed.get(value)
+        return [*filed.values()] if filed else []
+
+    def _file(self, entry: Entry[M], values: tuple[str, ...]) -> None:
+        for value in values:
+            filed = self._filed.get(value)
+            if filed is None:
+                filed = self._filed[value] = {}
+            filed[entry.key] = entry
+
+    def _unfile(self, entry: Entry[M], values: tuple[str, ...]) -> None:
+        for value in values:
             filed = self._filed.get(value)
             if filed is not None:
                 filed.pop(entry.key, None)
                 if not filed:
                     del self._filed[value]
-
-    def refile(self, old: Entry[M], new: Entry[M]) -> None:
-        """Put an entry in the place of its older version."""
-        if self._values(old) != self._values(new):
-            self.drop(old)
-        self.put(new)
-
-    def under(self, value: str) -> list[CachedObject[M]]:
-        """Return what is filed under a value, in the order in which it was put."""
-        return list(self._filed.get(value, {}).values())
 
 
 class Indexer(Generic[M]):
@@ -138,7 +154,7 @@ class Indexer(Generic[M]):
 
     def __init__(self) -> None:
         self._entries: dict[ObjectKey, Entry[M]] = {}
-        self._namespaces = Index[M](lambda entry: (entry.key.namespace,))
+        self._namespaces: dict[str, dict[ObjectKey, Entry[M]]] = {}
         self._indexes: dict[str, Index[M]] = {}
 
     def __len__(self) -> int:
@@ -148,7 +164,9 @@ class Indexer(Generic[M]):
         return self._entries.get(key)
 
     def list(self, namespace: str = "") -> list[CachedObject[M]]:
-        return self._namespaces.under(namespace) if namespace else [*self._entries.values()]
+        if namespace:
+            return [*self._namespaces.get(namespace, {}).values()]
+        return [*self._entries.values()]
 
     def by_index(self, index: str, value: str) -> Iterable[CachedObject[M]]:
         return self._indexes[index].under(value)
@@ -167,9 +185,14 @@ class Indexer(Generic[M]):
 
     def put(self, entry: Entry[M]) -> Entry[M] | None:
         """Keep an entry; return the one that it replaces."""
-        old = self._entries.get(entry.key)
-        self._entries[entry.key] = entry
-        for index in (self._namespaces, *self._indexes.values()):
+        key = entry.key
+        old = self._entries.get(key)
+        self._entries[key] = entry
+        namespace = self._namespaces.get(key.namespace)
+        if namespace is None:
+            namespace = self._namespaces[key.namespace] = {}
+        namespace[key] = entry
+        for index in self._indexes.values():
             if old is None:
                 index.put(entry)
             else:
@@ -180,6 +203,10 @@ class Indexer(Generic[M]):
         """Forget an entry; return it."""
         old = self._entries.pop(key, None)
         if old is not None:
-            for index in (self._namespaces, *self._indexes.values()):
+            namespace = self._namespaces[key.namespace]
+            del namespace[key]
+            if not namespace:
+                del self._namespaces[key.namespace]
+            for index in self._indexes.values():
                 index.drop(old)
         return old

@@ -18,7 +18,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Final, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -40,7 +40,6 @@ from storage.clock import Clock
 logger = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Message)
-P = ParamSpec("P")
 
 LIST_CHUNK: Final = 256
 """How many objects of a list are applied before the loop gets a turn: 1 ms of protobuf."""
@@ -89,7 +88,7 @@ class SharedInformer(Generic[M]):
     def subscribe(self, sink: EventSink[M]) -> None:
         self._sinks.append(sink)
         for entry in self._indexer.list():
-            self._tell(sink.added, entry)
+            sink.added(entry)
 
     def add_index(self, name: str, values: Callable[[CachedObject[M]], Iterable[str]]) -> None:
         self._indexer.add_index(name, values)
@@ -136,24 +135,24 @@ class SharedInformer(Generic[M]):
 
     def _put(self, entry: Entry[M]) -> None:
         old = self._indexer.get(entry.key)
-        if old is None:
-            self._indexer.put(entry)
-            for sink in self._sinks:
-                self._tell(sink.added, entry)
-        elif old.resource_version != entry.resource_version:
-            self._indexer.put(entry)
-            for sink in self._sinks:
-                self._tell(sink.updated, old, entry)
+        if old is not None and old.resource_version == entry.resource_version:
+            return
+        self._indexer.put(entry)
+        for sink in self._sinks:
+            try:
+                if old is None:
+                    sink.added(entry)
+                else:
+                    sink.updated(old, entry)
+            except Exception:  # a sink must not raise; the others are told all the same
+                logger.exception("%s: a sink failed", self._name)
 
     def _tell_deleted(self, last: Entry[M]) -> None:
         for sink in self._sinks:
-            self._tell(sink.deleted, last)
-
-    def _tell(self, told: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            told(*args, **kwargs)
-        except Exception:  # a sink must not raise; the others are told all the same
-            logger.exception("%s: a sink failed", self._name)
+            try:
+                sink.deleted(last)
+            except Exception:  # as above
+                logger.exception("%s: a sink failed", self._name)
 
 
 class InformerFactory:

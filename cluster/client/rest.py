@@ -6,6 +6,7 @@ record and no task, and the request's head is a constant of the client but for i
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from storage.clock import Clock
 M = TypeVar("M", bound=Message)
 
 DELETE_OPTIONS: Final = TypeMeta("v1", "DeleteOptions")
+PLAIN_NAME: Final = re.compile(r"[a-zA-Z0-9._~:-]*")
 WATCH_GRACE_S: Final = 15.0
 """How long after its own timeout a watch may stay open before it counts as torn."""
 
@@ -278,7 +280,9 @@ def _key(obj: Message) -> ObjectKey:
 
 
 def _target(resource: Resource, key: ObjectKey, subresource: str = "") -> str:
-    return resource.path(key.namespace, quote(key.name, safe=":"), subresource)
+    # Nearly every name is plain, and to find that out is ten times cheaper than to quote it.
+    name = key.name if PLAIN_NAME.fullmatch(key.name) else quote(key.name, safe="")
+    return resource.path(key.namespace, name, subresource)
 
 
 def _query(selection: Selection) -> dict[str, str]:
