@@ -183,6 +183,7 @@ class RateLimitedQueue(Generic[K]):
         self._bucket = Bucket(retries) if retries else None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._shut_down = False
         self.adds = 0
         """How often a key was put in line."""
@@ -266,9 +267,11 @@ class RateLimitedQueue(Generic[K]):
         if due is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._timer_due <= due:
                 return
             self._timer.cancel()
+        # Kept here: for a moment that has passed, uvloop gives a handle without ``when``.
+        self._timer_due = due
         self._timer = asyncio.get_running_loop().call_at(due, self._come_due)
 
     def _come_due(self) -> None:
