@@ -98,6 +98,10 @@ class Child:
         """Return once it has ended, whoever asked for it."""
         await self._running().wait()
 
+    def dump_statistics(self) -> None:
+        """Have it write its ``--stats`` file now (SIGUSR1); nothing if it has ended."""
+        self._signal(signal.SIGUSR1)
+
     async def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL if it has not ended in time. Idempotent."""
         self._stopping = True

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.recording import PodRecord
 from bench.requests import Request
 from bench.results import Config
 from bench.sampling import Sample
 from bench.scenarios.stage import Mark, PhaseRecord
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStatistics:
-    """What a process wrote to its ``--stats`` file."""
-
-    counters: dict[str, float] = field(default_factory=dict)
-    gc: dict[str, object] = field(default_factory=dict)
-    loop_lag_ms: dict[str, float] = field(default_factory=dict)
+from bench.statistics_files import ProcessStatistics
 
 
 @dataclass(frozen=True, slots=True)

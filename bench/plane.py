@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from bench.child import Child, ChildError
 from bench.results import Config
+from bench.statistics_files import ProcessStatistics, await_statistics, forget_statistics
 
 APISERVER: Final = "apiserver"
 CONTROL: Final = "control"
@@ -23,6 +24,8 @@ NODES: Final = "nodes"
 READY_S_MAX: Final = 60.0
 READY_S_A_NODE: Final = 0.1
 """Registering a node takes a few requests; 2000 of them on a busy machine take minutes."""
+
+STATISTICS_S_MAX: Final = 1.0
 
 JSON_CODECS: Final = ("json", "orjson")
 
@@ -43,9 +46,10 @@ class PlaneOptions:
         """Return where the store keeps its files."""
         return Path(self.config.data_dir) if self.config.data_dir else self.directory / "data"
 
-    def statistics(self, name: str) -> Path:
-        """Return where a process writes its statistics."""
-        return self.directory / "stats" / f"{name}.json"
+    @property
+    def statistics_dir(self) -> Path:
+        """Return where the processes write their statistics, ``<name>.json`` each."""
+        return self.directory / "stats"
 
 
 class Plane:
@@ -93,6 +97,17 @@ class Plane:
             if child.died
         )
 
+    async def statistics(self) -> dict[str, ProcessStatistics]:
+        """Have every process write its statistics now, and return them.
+
+        One that is too busy to do so within a second is left out.
+        """
+        directory = self._options.statistics_dir
+        forget_statistics(directory, self._children)
+        for child in self._children.values():
+            child.dump_statistics()
+        return await await_statistics(directory, self._children, STATISTICS_S_MAX)
+
     async def stop(self) -> None:
         """End all processes, the clients before the API server. Idempotent."""
         clients = [c for name, c in self._children.items() if name != APISERVER]
@@ -120,7 +135,7 @@ class Plane:
             f"cluster.processes.{name}",
             *arguments,
             *("--seed", str(options.config.seed)),
-            *("--stats", str(options.statistics(name))),
+            *("--stats", str(options.statistics_dir / f"{name}.json")),
             *("--parent", str(os.getpid())),
         ]
         child = Child(name, command, options.directory / "logs" / f"{name}.log")

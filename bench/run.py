@@ -12,7 +12,7 @@ from typing import Final
 from bench.api_client import Connection, connect
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
-from bench.observed import Observed, ProcessStatistics
+from bench.observed import Observed
 from bench.pacing import Pacer
 from bench.plane import Plane, PlaneOptions
 from bench.profiling import Profilers
@@ -22,7 +22,7 @@ from bench.results import Config
 from bench.sampling import Sampler
 from bench.scenarios.registry import SCENARIOS
 from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
-from bench.statistics_files import read_statistics
+from bench.statistics_files import ProcessStatistics, read_statistics
 from bench.verdict import Observations
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from storage.clock import Clock
@@ -69,7 +69,7 @@ class Run:
         self._scenario: asyncio.Task[None] | None = None
         self._audits = Audits()
         self._failure = ""
-        self._completed = False
+        self._interrupted = False
         self._disk_bytes = 0
         self._profilers = Profilers(options.directory / "profiles")
         self._hot: dict[str, list[str]] = {}
@@ -78,6 +78,7 @@ class Run:
         """End the scenario now, keep what it measured; False when none is playing."""
         if self._scenario is None:
             return False
+        self._interrupted = True
         return self._scenario.cancel()
 
     async def play(self) -> Outcome:
@@ -92,7 +93,7 @@ class Run:
                 end_ns = self._clock.stamp_ns()
                 died = plane.died
             died += [name for name in plane.died if name not in died]
-        statistics = read_statistics(self._options.statistics("x").parent, plane.pids)
+        statistics = read_statistics(self._options.statistics_dir, plane.pids)
         statistics[MEASURING] = ProcessStatistics(gc=pauses.summary(), loop_lag_ms=lag.summary())
         observed = Observed(
             config=self._config,
@@ -114,7 +115,9 @@ class Run:
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark() -> Mark:
             revision, metrics = await api.revision(), await api.metrics()
-            return Mark(self._clock.stamp_ns(), sampler.sample(), revision, metrics)
+            counters = {name: s.counters for name, s in (await plane.statistics()).items()}
+            stamp_ns = self._clock.stamp_ns()
+            return Mark(stamp_ns, sampler.sample(), revision, metrics, counters)
 
         async def audit(label: AuditLabel) -> None:
             self._tell("audit", 0, 1)
@@ -166,7 +169,6 @@ class Run:
         """Play; what fails makes the run void, but what was measured is kept."""
         try:
             await SCENARIOS[self._config.scenario](stage)
-            self._completed = True
         except Exception as error:  # noqa: BLE001  whatever it is, the results name it
             while isinstance(error, ExceptionGroup):
                 error = error.exceptions[0]
@@ -187,7 +189,7 @@ class Run:
             pods_expected=self._config.pods + self._config.probes,
             pods_running=stage.pods.running,
             pods_left=stage.pods.alive,
-            completed=self._completed or bool(self._failure),
+            completed=not self._interrupted,
             failure=self._failure,
             audit=self._audits.sentences,
             audits_made=len(self._audits.made),

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, VOID
 from bench.commands.options import (
@@ -22,7 +20,7 @@ from bench.commands.options import (
 )
 from bench.commands.progress import Narrator
 from bench.commands.summary import number as shown
-from bench.commands.summary import print_matrix
+from bench.commands.summary import print_matrix, summary_console
 from bench.matrix import Matrix, Turn
 from bench.matrix_results import MATRIX_FILE, ROUNDS_TO_DECIDE, MatrixResults, Round
 from bench.measuring import Measuring
@@ -62,7 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.buffer.write((directory / MATRIX_FILE).read_bytes())
     else:
-        console = Console()
+        console = summary_console()
         print_matrix(results, console)
         console.print(f"  report: {report}", highlight=False, soft_wrap=True)
     return exit_code(results)

@@ -6,10 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from bench.commands.interface import OK, CommandError
-from bench.commands.summary import print_codecs
+from bench.commands.summary import print_codecs, summary_console
 from bench.matrix_results import CODECS_FILE
 from bench.micro.suites import SUITES, SuiteFailedError, run_suite
 
@@ -31,7 +29,7 @@ def execute(arguments: argparse.Namespace) -> int:
         results = run_suite(arguments.suite, out, fast=arguments.fast)
     except SuiteFailedError as error:
         raise CommandError(str(error)) from error
-    console = Console()
+    console = summary_console()
     print_codecs(results, console)
     console.print(f"  {out / CODECS_FILE}", highlight=False, soft_wrap=True)
     return OK

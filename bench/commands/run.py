@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from bench.commands.drawing import draw
 from bench.commands.interface import MISSED, OK, VOID, CommandError
 from bench.commands.options import (
@@ -19,7 +17,7 @@ from bench.commands.options import (
     load_config,
 )
 from bench.commands.progress import Narrator
-from bench.commands.summary import print_run
+from bench.commands.summary import print_run, summary_console
 from bench.matrix_results import MATRIX_FILE
 from bench.measuring import CONFIG_FILE, Measuring, RunFailedError
 from bench.results import RESULTS_FILE, Config, Results, Status
@@ -50,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.buffer.write((directory / RESULTS_FILE).read_bytes())
     else:
-        console = Console()
+        console = summary_console()
         print_run(results, console)
         console.print(f"  report: {report}", highlight=False, soft_wrap=True)
     return exit_code(results)

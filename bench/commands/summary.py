@@ -11,7 +11,14 @@ from bench.matrix_results import Cell, CodecResults, Interval, MatrixResults
 from bench.results import Latency, Results, Status
 
 COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
+FILE_WIDTH = 140
 PROCESSES = ("apiserver", "control", "nodes", "measuring")
+
+
+def summary_console() -> Console:
+    """Return the console for standard output; wide where it is a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=FILE_WIDTH)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -98,7 +105,7 @@ def print_matrix(results: MatrixResults, console: Console) -> None:
     for title in ("pods/s", "start-up p50", "p99 ms", "CPU ms/pod"):
         table.add_column(title, justify="right")
     for name in PROCESSES:
-        table.add_column(f"{name} s", justify="right")
+        table.add_column(f"{name} CPU s" if name == PROCESSES[0] else name, justify="right")
     table.add_column("verdicts")
     for cell in results.cells:
         table.add_row(cell.name, *_cell_numbers(cell), _verdicts(cell))

@@ -28,12 +28,6 @@ def parse(text: str, *names: str) -> Iterator[Series]:
             yield Series(match[1], dict(LABEL.findall(match[2] or "")), float(match[3]))
 
 
-def total(text: str, name: str) -> float | None:
-    """Return the sum of all samples of a name; None where there is none."""
-    values = [series.value for series in parse(text, name)]
-    return sum(values) if values else None
-
-
 def bucket_quantile(buckets: Sequence[tuple[float, float]], quantile: float) -> float | None:
     """Return a quantile of a cumulative histogram [(upper bound, count)], sorted by bound.
 

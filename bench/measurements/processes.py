@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from bench.observed import Observed, ProcessStatistics
+from bench.observed import Observed
 from bench.results import ProcessUse
 from bench.sampling import Sample, Usage
 from bench.scenarios.stage import Mark
+from bench.statistics_files import ProcessStatistics
 
 
 def processes(observed: Observed) -> dict[str, ProcessUse]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.measurements.exposition import total
 from bench.observed import Observed
+from bench.plane import APISERVER
 from bench.results import Throughput
+from bench.scenarios.stage import Mark
 
-WATCH_EVENTS: Final = "apiserver_watch_events_total"
+WATCH_EVENTS: Final = "watch_events_sent"
+"""The API server's counter of events written to watchers."""
 
 
 def throughput(observed: Observed) -> Throughput:
@@ -20,15 +22,20 @@ def throughput(observed: Observed) -> Throughput:
         elapsed_s = (end.stamp_ns - begin.stamp_ns) / 1e9
         if begin.revision and end.revision:
             writes = (end.revision - begin.revision) / elapsed_s
-        sent = total(end.metrics, WATCH_EVENTS)
-        if sent is not None:
-            events = (sent - (total(begin.metrics, WATCH_EVENTS) or 0.0)) / elapsed_s
+        events = _sent(begin, end, elapsed_s)
     return Throughput(
         pods_per_s=_pods_per_s(observed),
         writes_per_s=writes,
         watch_events_per_s=events,
         deletes_per_s=_deletes_per_s(observed),
     )
+
+
+def _sent(begin: Mark, end: Mark, elapsed_s: float) -> float | None:
+    before, after = begin.counters.get(APISERVER), end.counters.get(APISERVER)
+    if before is None or after is None or WATCH_EVENTS not in after:
+        return None
+    return (after[WATCH_EVENTS] - before.get(WATCH_EVENTS, 0.0)) / elapsed_s
 
 
 def _pods_per_s(observed: Observed) -> float | None:

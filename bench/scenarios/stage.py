@@ -28,6 +28,8 @@ class Mark(NamedTuple):
     """Of the store; 0 where it could not be read."""
     metrics: str
     """The API server's /metrics; empty where it could not be read."""
+    counters: dict[str, dict[str, float]]
+    """By process: its counters; a process that did not write them in time is not there."""
 
 
 @dataclass(slots=True)
