@@ -8,7 +8,7 @@ write the status. No pod of a missing owner is deleted here: that is garbage col
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cluster.client.interface import (
@@ -137,20 +137,28 @@ class ReplicationController:
         if not satisfied:  # what is awaited comes as an event; should it be lost, look again
             self._queue.add_after(key, EXPECTATION_TTL_NS / 1e9)
         deleting = cached.deleting
-        if not deleting:
-            await self._adopt(controller)
-        owned = [
-            pod
-            for pod in self._pods.lister.by_index(BY_OWNER, controller.metadata.uid)
-            if self._facts_of(pod).active
-        ]
-        active = [self._facts_of(pod) for pod in owned]
+        adopted = [] if deleting else await self._adopt(controller)
+        pods = self._active_pods(controller.metadata.uid, adopted)
+        active = [facts for facts, _labels in pods]
         failure: Exception | None = None
         if satisfied and not deleting:
             failure = await self._move(key, controller, active)
-        await self._write_status(controller, active, owned)
+        template = controller.spec.template.metadata.labels
+        fully_labeled = sum(matches(template, labels) for _facts, labels in pods)
+        await self._write_status(controller, active, fully_labeled)
         if failure is not None:
             raise failure
+
+    def _active_pods(
+        self, uid: str, adopted: Iterable[core.Pod]
+    ) -> list[tuple[PodFacts, Mapping[str, str]]]:
+        """Return what it owns by the cache, and what it just adopted, which the cache may lack."""
+        pods: dict[str, tuple[PodFacts, Mapping[str, str]]] = {
+            pod.metadata.uid: (facts_of(pod), pod.metadata.labels) for pod in adopted
+        }
+        for pod in self._pods.lister.by_index(BY_OWNER, uid):
+            pods[pod.uid] = (self._facts_of(pod), pod.labels)
+        return [pod for pod in pods.values() if pod[0].active]
 
     def _facts_of(self, pod: CachedObject[core.Pod]) -> PodFacts:
         """Read a pod once per version: a sync of 250 replicas then parses only what changed."""
@@ -234,7 +242,7 @@ class ReplicationController:
         )
         return None
 
-    async def _adopt(self, controller: core.ReplicationController) -> None:
+    async def _adopt(self, controller: core.ReplicationController) -> list[core.Pod]:
         """Put this controller's reference on pods that match and that nobody controls."""
         namespace = controller.metadata.namespace
         selector = controller.spec.selector
@@ -243,23 +251,23 @@ class ReplicationController:
             for pod in self._pods.lister.by_index(ORPHANS, namespace)
             if not pod.deleting and matches(selector, pod.labels)
         ]
+        adopted = []
         for orphan in orphans:
             pod = orphan.message()
             pod.metadata.ownerReferences.append(_owner(controller))
             try:
-                await self._client.update(PODS, pod)
+                adopted.append(await self._client.update(PODS, pod))
             except ApiError as error:
                 if error.code not in {404, 409}:  # else it changed: its event brings us back
                     raise
+        return adopted
 
     async def _write_status(
         self,
         controller: core.ReplicationController,
         active: list[PodFacts],
-        owned: list[CachedObject[core.Pod]],
+        fully_labeled: int,
     ) -> None:
-        labels = controller.spec.template.metadata.labels
-        fully_labeled = sum(all(pod.labels.get(k) == v for k, v in labels.items()) for pod in owned)
         now_s = int(self._clock.now().timestamp())
         min_ready_s = controller.spec.minReadySeconds
         counts = count_replicas(active, fully_labeled, min_ready_s=min_ready_s, now_s=now_s)
