@@ -19,7 +19,6 @@ from storage.watchcache.encoder import Encoder
 from storage.watchcache.errors import NotCachedError
 from storage.watchcache.resource import ResourceCache, Shared
 
-
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0

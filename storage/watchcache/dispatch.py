@@ -41,6 +41,11 @@ class Subscription:
         self.sink = sink
         self._home: dict[Subscription, None] | None = None
 
+    @property
+    def live(self) -> bool:
+        """False once it has been cancelled."""
+        return self._home is not None
+
     def file_in(self, home: dict[Subscription, None]) -> None:
         """Enter it into the table that it is looked up in."""
         home[self] = None
@@ -104,7 +109,7 @@ class Dispatcher:
 
     def dispatch(self, event: CacheEvent) -> None:
         """Tell every subscription that sees the event. Hot: once for every write."""
-        for subscription in self._general:
+        for subscription in tuple(self._general):  # a sink may cancel
             self._offer(subscription, event)
         for index in self._indexes:
             if index.by_value:
@@ -129,10 +134,12 @@ class Dispatcher:
             if not home:  # its last watcher has gone
                 del index.by_value[value]
                 continue
-            for subscription in home:
+            for subscription in tuple(home):
                 self._offer(subscription, event)
 
     def _offer(self, subscription: Subscription, event: CacheEvent) -> None:
+        if not subscription.live:  # cancelled by a sink that was told before it
+            return
         self._counters.filter_calls += 1
         seen = event.seen_by(subscription.predicate)
         if seen is not None:

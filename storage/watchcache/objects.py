@@ -11,8 +11,18 @@ class CachedObject:
     It holds no message: parsing takes 1.8 us, a parsed pod 10.8 KB, its bytes 1.2 KB.
     """
 
-    __slots__ = ("bare", "fields", "key", "labels", "name", "namespace", "others", "revision",
-                 "stamp")  # fmt: skip
+    __slots__ = (
+        "bare",
+        "fields",
+        "key",
+        "labels",
+        "name",
+        "namespace",
+        "others",
+        "revision",
+        "size",
+        "stamp",
+    )
 
     def __init__(
         self,
@@ -33,6 +43,8 @@ class CachedObject:
         """Of the write that made this version; its resourceVersion."""
         self.bare = bare
         """The bare form in the storage codec."""
+        self.size = len(bare)
+        """Of the bare form as it was stored; putting the revision in makes ``bare`` longer."""
         self.stamp = 0
         """The revision that stands in ``bare`` as its resourceVersion; 0 while none does."""
         self.others: dict[str, bytes] | None = None

@@ -60,7 +60,7 @@ class ResourceCache:
         self.storage_codec = shared.codec
         """The codec in which reads cost least."""
         self.bytes_held = 0
-        """Sum of the lengths of the bare forms in the storage codec."""
+        """Sum of the sizes of the objects as they were stored, without their types."""
         self._store = shared.store
         self._prefix = resource.prefix()
         self._intake = Intake(resource, shared.codec, counters)
@@ -269,7 +269,7 @@ class ResourceCache:
     def _put(self, obj: CachedObject) -> CachedObject | None:
         previous = self._objects.get(obj.key)
         self._objects.put(obj)
-        self.bytes_held += len(obj.bare) - (len(previous.bare) if previous is not None else 0)
+        self.bytes_held += obj.size - (previous.size if previous is not None else 0)
         for name, table in self._by_field.items():
             value = obj.fields[self._positions[name]]
             if previous is not None and previous.fields[self._positions[name]] != value:
@@ -281,7 +281,7 @@ class ResourceCache:
         previous = self._objects.remove(key)
         if previous is None:
             return None
-        self.bytes_held -= len(previous.bare)
+        self.bytes_held -= previous.size
         for name, table in self._by_field.items():
             self._unfile(table, previous.fields[self._positions[name]], key)
         return previous
