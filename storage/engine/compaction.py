@@ -16,7 +16,7 @@ from storage.engine.key_index import KeyIndex
 from storage.engine.reads import Pins
 from storage.errors import CompactedError, FutureRevisionError
 
-COMPACTION_PAGE = 1000
+COMPACTION_PAGE = 500
 """Revisions of history that one job goes through; a group waits for one job at most."""
 
 

@@ -55,6 +55,8 @@ class KeyIndex:
         self._keys: SortedList[bytes] = SortedList()
         self._dead: SortedList[bytes] = SortedList()
         self._log: list[bytes] = []
+        self._flips: list[int] = []
+        """The logged revisions that made a key (twice the revision) or deleted one (plus 1)."""
         self._base = revision
         """The revision before the first of the log: where compaction has come to."""
 
@@ -73,6 +75,7 @@ class KeyIndex:
             newest[key] = point
             if point[0] > compacted:
                 log.append(key)
+                index._note_flip(past, point)
                 if compacted + len(log) != point[0]:
                     raise ValueError(f"revision {compacted + len(log)} is missing")
         index._keys.update(newest)
@@ -115,6 +118,7 @@ class KeyIndex:
             self._dead.add(key)
         self._newest[key] = point
         self._log.append(key)
+        self._note_flip(past, point)
 
     def at(self, key: bytes, revision: int) -> Point | None:
         """Return the key's point as of ``revision``; None where it was not live then."""
@@ -157,13 +161,14 @@ class KeyIndex:
     def count_at(self, prefix: bytes, after: bytes, revision: int) -> int:
         """Return what ``count`` would have returned at ``revision``.
 
-        Costs in proportion to the changes since then, not to the number of keys.
+        Costs in proportion to the keys made and deleted since then, not to the number of keys.
         """
         total = self.count(prefix, after)
-        skip = bool(after)
-        for key in set(self._log[revision - self._base :]):
-            if key.startswith(prefix) and not (skip and key <= after):
-                total += (self.at(key, revision) is not None) - bool(self._newest[key][2])
+        log, base = self._log, self._base
+        for flip in islice(self._flips, bisect_left(self._flips, 2 * revision + 2), None):
+            key = log[(flip >> 1) - base - 1]
+            if key.startswith(prefix) and not (after and key <= after):
+                total += 1 if flip & 1 else -1
         return total
 
     def superseded(self, upto: int) -> list[int]:
@@ -187,7 +192,14 @@ class KeyIndex:
         for key in set(self._log[: upto - self._base]):
             self._trim(key, upto)
         del self._log[: upto - self._base]
+        del self._flips[: bisect_left(self._flips, 2 * upto + 2)]
         self._base = upto
+
+    def _note_flip(self, past: Point | None, point: Point) -> None:
+        if not point[2]:
+            self._flips.append(2 * point[0] + 1)
+        elif past is None or not past[2]:
+            self._flips.append(2 * point[0])
 
     def _trim(self, key: bytes, upto: int) -> None:
         point = self._newest[key]
