@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from cluster.client.connection import Connection, StreamReader
+from cluster.client.connection import Connection
 from cluster.client.exchange import NotSentError, Request, RequestTimeoutError, Response
 from cluster.client.interface import TransportError
+from cluster.client.streams import StreamReader
 from storage.clock import Clock
 
 IDLE_S_MAX: Final = 60.0

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.client.informer import InformerFactory
+from cluster.client.inprocess import InProcessExchange
 from cluster.client.interface import ApiError, ObjectKey, Selection, TransportError
 from cluster.client.rest import ClientOptions, RestClient
 from serialization.api.core.v1_pb2 import Binding, Container, ObjectReference, Pod, PodSpec
@@ -34,6 +35,30 @@ async def server(store: Store, sock: socket.socket) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def over_sockets(codec: str) -> AsyncIterator[RestClient]:
+    sock = bind("127.0.0.1", 0)
+    options = ClientOptions(url_of(sock), codec=codec)
+    async with memory() as store, server(store, sock), RestClient(options, CLOCK) as client:
+        yield client
+
+
+@asynccontextmanager
+async def in_process(codec: str) -> AsyncIterator[RestClient]:
+    config = ServerConfig(CODECS["protobuf"])
+    async with (
+        memory() as store,
+        assemble(store, config, CLOCK, random.Random(7)) as made,
+        InProcessExchange(made.app, CLOCK) as exchange,
+        RestClient(ClientOptions("", codec=codec), CLOCK, exchange) as client,
+    ):
+        yield client
+
+
+def memory() -> Store:
+    return STORES["memory"].make(StoreOptions(clock=CLOCK))
+
+
 def pod(name: str) -> Pod:
     return Pod(
         metadata=ObjectMeta(namespace="default", name=name, labels={"app": "x"}),
@@ -46,17 +71,18 @@ def codec(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.slow
-def test_client_does_a_pods_life_on_the_real_server(codec: str) -> None:
+@pytest.mark.parametrize(
+    "wired",
+    [pytest.param(over_sockets, marks=pytest.mark.slow), in_process],
+    ids=["sockets", "inprocess"],
+)
+def test_client_does_a_pods_life_on_the_real_server(
+    codec: str, wired: Callable[[str], AbstractAsyncContextManager[RestClient]]
+) -> None:
     async def scenario() -> list[str]:
-        sock = bind("127.0.0.1", 0)
-        store = STORES["memory"].make(StoreOptions(clock=CLOCK))
-        options = ClientOptions(url_of(sock), codec=codec)
         async with (
             asyncio.timeout(20),
-            store as opened,
-            server(opened, sock),
-            RestClient(options, CLOCK) as client,
+            wired(codec) as client,
             InformerFactory(client, CLOCK, random.Random(1), options=FAST) as factory,
         ):
             sink = Recording()
@@ -93,10 +119,9 @@ def test_informer_outlives_a_restart_of_its_server() -> None:
     async def scenario() -> tuple[list[tuple[str, str]], int]:
         sock = bind("127.0.0.1", 0)
         port = int(sock.getsockname()[1])
-        store = STORES["memory"].make(StoreOptions(clock=CLOCK))
         async with (
             asyncio.timeout(20),
-            store as opened,
+            memory() as opened,
             RestClient(ClientOptions(url_of(sock)), CLOCK) as client,
             InformerFactory(client, CLOCK, random.Random(1), options=FAST) as factory,
         ):

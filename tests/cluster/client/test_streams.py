@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cluster.client.connection import STREAM_BUFFER_BYTES_MAX, StreamReader
 from cluster.client.exchange import NotSentError, Request, RequestTimeoutError
 from cluster.client.interface import TransportError
+from cluster.client.streams import STREAM_BUFFER_BYTES_MAX, StreamReader
 from cluster.client.transport import HttpTransport, TransportOptions
 from storage.clock import SystemClock
 from tests.cluster.client.raw_server import RawConnection, RawServer, raw_server
@@ -162,13 +162,13 @@ def test_reader_that_lags_stops_the_socket_and_loses_nothing(
         async with wired() as (server, transport):
             stream, connection = await opened(server, transport)
             paused = asyncio.Event()
-            pause = stream._connection.pause
+            pause = stream._source.pause
 
             def pause_and_say() -> None:
                 pause()
                 paused.set()
 
-            monkeypatch.setattr(stream._connection, "pause", pause_and_say)
+            monkeypatch.setattr(stream._source, "pause", pause_and_say)
             sent = 3 * STREAM_BUFFER_BYTES_MAX
             connection.write(chunk(b"x" * sent) + b"0\r\n\r\n")
             await paused.wait()

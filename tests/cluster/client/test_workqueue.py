@@ -74,7 +74,7 @@ class LineMachine(RuleBasedStateMachine):
         assert len(self.line) == len(self.owed)
 
 
-LineMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+LineMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 TestLine = LineMachine.TestCase
 
 
