@@ -80,6 +80,7 @@ class Negotiator:
     def _choose(self, header: bytes, *, tables: bool, streams: bool) -> Accepted:
         if not header.strip():
             return Accepted(self.json)
+        transformed = False
         for clause in sorted(_clauses(header), key=lambda each: -each.quality):
             codec = self._by_media.get(clause.media)
             if codec is None or clause.quality <= 0:
@@ -89,6 +90,13 @@ class Negotiator:
                 return Accepted(codec, table=True)
             if not form:
                 return Accepted(codec)
+            transformed = True
+        if transformed:
+            raise StatusError(
+                406,
+                "NotAcceptable",
+                f"only the following media types are accepted: {JSON}, {PROTOBUF}",
+            )
         offered = [JSON, PROTOBUF]
         if streams:
             offered += [f"{JSON};stream=watch", f"{PROTOBUF};stream=watch"]

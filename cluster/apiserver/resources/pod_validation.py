@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cluster.apiserver.errors import FieldProblem, duplicate, invalid, required, unsupported
+from cluster.apiserver.resources.action_validation import judge_actions
 from cluster.apiserver.resources.metadata import label_name_errors, label_problems
 from serialization.api.core.v1_pb2 import Container, PodSpec, Volume
 from serialization.api.resource_pb2 import Quantity
@@ -27,21 +28,15 @@ def pod_spec_problems(spec: PodSpec, field: str) -> list[FieldProblem]:
     """Return what is wrong with a pod spec that stands at ``field``."""
     problems: list[FieldProblem] = []
     volumes = _volume_names(spec.volumes, f"{field}.volumes", problems)
-    if not spec.containers:
-        problems.append(required(f"{field}.containers"))
-    seen: set[str] = set()
-    for index, container in enumerate(spec.containers):
-        _judge_container(container, f"{field}.containers[{index}]", seen, volumes, problems)
-    for index, container in enumerate(spec.initContainers):
-        _judge_container(container, f"{field}.initContainers[{index}]", seen, volumes, problems)
+    _judge_containers(spec, field, volumes, problems)
+    grace_s = spec.terminationGracePeriodSeconds
     if spec.restartPolicy not in RESTART_POLICIES:
         problems.append(unsupported(f"{field}.restartPolicy", spec.restartPolicy, RESTART_POLICIES))
+    _judge_images(spec, field, problems)
     if spec.dnsPolicy not in DNS_POLICIES:
         problems.append(unsupported(f"{field}.dnsPolicy", spec.dnsPolicy, DNS_POLICIES))
-    if spec.terminationGracePeriodSeconds < 0:
-        problems.append(
-            _negative(f"{field}.terminationGracePeriodSeconds", spec.terminationGracePeriodSeconds)
-        )
+    if grace_s < 0:
+        problems.append(_negative(f"{field}.terminationGracePeriodSeconds", grace_s))
     if spec.HasField("activeDeadlineSeconds") and spec.activeDeadlineSeconds < 1:
         problems.append(
             invalid(
@@ -58,21 +53,50 @@ def pod_spec_problems(spec: PodSpec, field: str) -> list[FieldProblem]:
     return problems
 
 
+def _judge_containers(
+    spec: PodSpec, field: str, volumes: set[str], problems: list[FieldProblem]
+) -> None:
+    if not spec.containers:
+        problems.append(required(f"{field}.containers"))
+    seen: set[str] = set()
+    grace_s = spec.terminationGracePeriodSeconds
+    for kind, containers in (
+        ("containers", spec.containers),
+        ("initContainers", spec.initContainers),
+    ):
+        for index, container in enumerate(containers):
+            at = f"{field}.{kind}[{index}]"
+            _judge_container(container, at, seen, volumes, problems, grace_s=grace_s)
+
+
+def _judge_images(spec: PodSpec, field: str, problems: list[FieldProblem]) -> None:
+    for index, container in enumerate(spec.containers):
+        if container.image != container.image.strip():
+            why = "must not have leading or trailing whitespace"
+            at = f"{field}.containers[{index}].image"
+            problems.append(invalid(at, container.image, why))
+
+
 def _volume_names(volumes: Iterable[Volume], field: str, problems: list[FieldProblem]) -> set[str]:
     names: set[str] = set()
     for index, volume in enumerate(volumes):
-        _judge_name(volume.name, f"{field}[{index}].name", names, problems)
+        at = f"{field}[{index}].name"
+        _judge_name(volume.name, at, problems)
+        _judge_unique(volume.name, at, names, problems)
     return names
 
 
-def _judge_name(name: str, field: str, seen: set[str], problems: list[FieldProblem]) -> None:
-    """Judge a name that must be a label and stand once in its list; ``seen`` are those before."""
+def _judge_name(name: str, field: str, problems: list[FieldProblem]) -> None:
     if not name:
         problems.append(required(field))
-    elif name in seen:
-        problems.append(duplicate(field, name))
     else:
         problems += [invalid(field, name, why) for why in label_name_errors(name)]
+
+
+def _judge_unique(name: str, field: str, seen: set[str], problems: list[FieldProblem]) -> None:
+    """Judge that a name stands once in its list; ``seen`` are those before."""
+    if name in seen:
+        problems.append(duplicate(field, name))
     seen.add(name)
 
 
@@ -82,16 +106,12 @@ def _judge_container(
     seen: set[str],
     volumes: set[str],
     problems: list[FieldProblem],
+    *,
+    grace_s: int,
 ) -> None:
-    _judge_name(container.name, f"{field}.name", seen, problems)
+    _judge_name(container.name, f"{field}.name", problems)
     if not container.image:
         problems.append(required(f"{field}.image"))
-    elif container.image != container.image.strip():
-        problems.append(
-            invalid(
-                f"{field}.image", container.image, "must not have leading or trailing whitespace"
-            )
-        )
     if container.imagePullPolicy not in PULL_POLICIES:
         problems.append(
             unsupported(f"{field}.imagePullPolicy", container.imagePullPolicy, PULL_POLICIES)
@@ -107,6 +127,8 @@ def _judge_container(
         )
     if container.resources.requests or container.resources.limits:
         _judge_resources(container, f"{field}.resources", problems)
+    judge_actions(container, field, grace_s, problems)
+    _judge_unique(container.name, f"{field}.name", seen, problems)
 
 
 def _judge_ports(container: Container, field: str, problems: list[FieldProblem]) -> None:
