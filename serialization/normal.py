@@ -2,8 +2,9 @@
 
 Kubernetes' programs write every field that is no pointer, zero or not; ours write what is set. So
 ``generateName: ""`` may be present or absent, and means the same. In the normal form such a field
-is absent when it is zero: scalars, structs without content, zero times, the quantity ``0``, the
-port 0. Pointers keep their presence, as do the elements of lists and the values of maps.
+is absent when it is zero: scalars, structs without content, the quantity ``0``, the port 0.
+Pointers keep their presence, as do the elements of lists and the values of maps; but a zero time
+is no time, wherever it stands.
 
 Decoders do not normalise: it would cost ten times the protobuf decode. Code that reads a field
 need not care (an absent field reads as zero); code must not ask ``HasField`` of a field that is no
@@ -21,6 +22,7 @@ from serialization.jsonform.plan import rules_of
 
 M = TypeVar("M", bound=Message)
 
+_TIMES: Final = frozenset(("kubedyno.meta.v1.Time", "kubedyno.meta.v1.MicroTime"))
 _QUANTITY: Final = "kubedyno.resource.Quantity"
 
 
@@ -31,7 +33,9 @@ def normalize(message: M) -> M:
             _elements(descriptor, value)
         elif isinstance(value, Message):
             normalize(value)
-            if _is_empty(value) and not rules_of(descriptor).pointer:
+            if _is_empty(value) and (
+                not rules_of(descriptor).pointer or value.DESCRIPTOR.full_name in _TIMES
+            ):
                 message.ClearField(descriptor.name)
         elif value == descriptor.default_value and not rules_of(descriptor).pointer:
             message.ClearField(descriptor.name)

@@ -16,7 +16,10 @@ class OrjsonText:
 
     def dumps(self, tree: Any) -> bytes:
         # A copy: what orjson returns keeps its spare buffer, 8.2 KB for an object of 2.5 KB.
-        return bytes(bytearray(orjson.dumps(tree)))
+        try:
+            return bytes(bytearray(orjson.dumps(tree)))
+        except TypeError:  # an integer above 64 bits within raw JSON: JSON, but not for orjson
+            return msgspec.json.encode(tree)
 
     def reader(self, schema: Any, hook: Hook) -> Reader:
         decode = msgspec.json.Decoder(schema, dec_hook=hook).decode

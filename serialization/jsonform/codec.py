@@ -16,7 +16,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from serialization.codecs.interface import FrameReader, ListHead, TypeMeta, UnknownFields
-from serialization.errors import DecodeError
+from serialization.errors import DecodeError, EncodeError
 from serialization.jsonform.decode import message_of
 from serialization.jsonform.encode import tree_of
 from serialization.jsonform.frames import LineReader, frame
@@ -104,7 +104,11 @@ class JsonCodec:
         return self._name
 
     def encode_bare(self, message: Message) -> bytes:
-        return self._dumps(tree_of(message))
+        tree = tree_of(message)
+        try:
+            return self._dumps(tree)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise EncodeError(f"{message.DESCRIPTOR.name}: {error}") from None
 
     def decode_bare(
         self,

@@ -77,8 +77,10 @@ class Writers:
             return one.name, _CALL, _sorted_map if element is None else _each_sorted(element)
         if element is None:
             return one.name, _NONZERO if one.omits_zero else _KEEP, bool
+        if one.leaf is not None and one.absent is Absent.OMIT:
+            return one.name, _NONNULL, element  # a zero time is none, even behind a pointer
         if one.omits_zero:
-            return one.name, _NONNULL, _unless_zero(element) if one.leaf is None else element
+            return one.name, _NONNULL, _unless_zero(element)
         return one.name, _CALL, element
 
     def _element(self, one: JsonField) -> Write | None:
@@ -178,6 +180,6 @@ def tree_of(message: Message) -> Tree:
     """Return the JSON tree of a message, without kind and apiVersion. Raises EncodeError."""
     try:
         tree: Tree = _WRITERS.of(type(message))(message)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EncodeError(f"{message.DESCRIPTOR.name}: {error}") from None
     return tree

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from math import isfinite
+from typing import Any, Final, NamedTuple, NoReturn
 
 from serialization.quantity import QuantityError, canonical
 from serialization.times import (
@@ -57,6 +58,21 @@ def unfit(value: object, wanted: str) -> LeafError:
 def raw_json(tree: object) -> bytes:
     """Write a tree as compact JSON: the one text that both codecs keep for raw JSON."""
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is beyond a double")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+# Raw JSON is embedded as a tree; what JSON has no text for must not come out as something else.
+_embedded: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant).decode
 
 
 def _write_quantity(message: Any) -> str:
@@ -120,7 +136,7 @@ def _read_int_or_string(value: object) -> dict[str, Any]:
 
 
 def _write_raw_extension(message: Any) -> object:
-    return json.loads(message.raw) if message.raw else None
+    return _embedded(message.raw.decode()) if message.raw else None
 
 
 def _read_raw_extension(value: object) -> dict[str, Any]:
@@ -128,7 +144,7 @@ def _read_raw_extension(value: object) -> dict[str, Any]:
 
 
 def _write_fields(message: Any) -> object:
-    return json.loads(message.Raw) if message.Raw else None
+    return _embedded(message.Raw.decode()) if message.Raw else None
 
 
 def _read_fields(value: object) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Schemas:
     def top(self, message: type[Message]) -> Any:
         """Return the type of a whole document or bare object of a class."""
         plan = plan_of(message)
-        if not plan.flat:
+        if not plan.flat or plan.by_name.keys() & {"kind", "apiVersion"}:
             return self._custom_object(plan)
         fields = {**self._flat(plan).__annotations__, "kind": str | None, "apiVersion": str | None}
         return _typed_dict(message.__name__, fields)
@@ -92,7 +92,8 @@ class Schemas:
             pruned = msgspec.convert(value, flat, dec_hook=self.hook)
             held = wanted()
             for name, each in pruned.items():
-                place(held, paths[name], each)
+                if each is not None:
+                    place(held, paths[name], each)
             held.tree = pruned
             return held
 
@@ -156,8 +157,9 @@ def _typed_dict(name: str, fields: dict[str, Any]) -> Any:
 
 def build(message: type[M], pruned: dict[str, Any]) -> M:
     """Build a message of what its schema decoded; ``pruned`` is used up."""
-    pruned.pop("kind", None)
-    pruned.pop("apiVersion", None)
+    if pruned.__class__ is dict:  # else a Held, which has the message's own fields only
+        pruned.pop("kind", None)
+        pruned.pop("apiVersion", None)
     return message(**pruned)
 
 
