@@ -66,6 +66,8 @@ class ReplicationController:
         self.expectations = Expectations()
         self._facts: dict[str, PodFacts] = {}
         self._key_by_uid: dict[str, ObjectKey] = {}
+        self._written: dict[ObjectKey, core.ReplicationController] = {}
+        """What our last status write answered, until the cache has it: else the next is stale."""
         self.created = 0
         self.deleted = 0
         self._controllers.subscribe(_ControllerSink(self))
@@ -77,12 +79,17 @@ class ReplicationController:
 
     def controller_changed(self, controller: CachedObject[core.ReplicationController]) -> None:
         """A controller appeared or changed."""
-        self._key_by_uid[controller.uid] = controller.key
-        self._queue.add(controller.key)
+        key = controller.key
+        self._key_by_uid[controller.uid] = key
+        written = self._written.get(key)
+        if written is not None and written.metadata.resourceVersion == controller.resource_version:
+            del self._written[key]  # the cache has caught up
+        self._queue.add(key)
 
     def controller_gone(self, controller: CachedObject[core.ReplicationController]) -> None:
         """A controller was removed."""
         self._key_by_uid.pop(controller.uid, None)
+        self._written.pop(controller.key, None)
         self._queue.add(controller.key)
 
     def pod_added(self, pod: CachedObject[core.Pod]) -> None:
@@ -132,7 +139,8 @@ class ReplicationController:
         if cached is None:
             self.expectations.forget(key)
             return
-        controller = cached.message()
+        controller = core.ReplicationController()
+        controller.CopyFrom(self._written.get(key) or cached.message())
         satisfied = self.expectations.satisfied(key, self._clock.stamp_ns())
         if not satisfied:  # what is awaited comes as an event; should it be lost, look again
             self._queue.add_after(key, EXPECTATION_TTL_NS / 1e9)
@@ -275,8 +283,17 @@ class ReplicationController:
             self._queue.add_after(
                 ObjectKey(controller.metadata.namespace, controller.metadata.name), min_ready_s
             )
-        if _set_status(controller, counts):
-            await self._client.update_status(REPLICATION_CONTROLLERS, controller)
+        if not _set_status(controller, counts):
+            return
+        key = ObjectKey(controller.metadata.namespace, controller.metadata.name)
+        try:
+            written = await self._client.update_status(REPLICATION_CONTROLLERS, controller)
+        except ApiError:
+            self._written.pop(key, None)
+            raise
+        now = self._controllers.lister.get(key)
+        if now is not None and now.resource_version != written.metadata.resourceVersion:
+            self._written[key] = written
 
 
 class _ControllerSink:
