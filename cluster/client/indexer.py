@@ -2,6 +2,7 @@
 
 A parsed pod takes 10.8 KB and its bytes 1.2, so what is kept is the bytes as they came and a
 slotted header made from one parse when they came; ``message`` parses again (1.8 us for protobuf).
+That first parse is lent while the event is told: the first sink that asks gets it, then it goes.
 Label sets are shared among the objects that carry equal ones, as replicas do.
 """
 
@@ -25,10 +26,11 @@ LABEL_SETS_MAX: Final = 4096
 
 
 class Entry(Generic[M_co]):
-    """One version of an object (``interface.CachedObject``); never changed once made."""
+    """One version of an object (``interface.CachedObject``); what it says never changes."""
 
     __slots__ = (
         "_bare",
+        "_fresh",
         "_parse",
         "deleting",
         "key",
@@ -65,6 +67,7 @@ class Entry(Generic[M_co]):
         self.deleting = meta.HasField("deletionTimestamp")
         self.received_ns = received_ns
         self._bare = bare
+        self._fresh: M_co | None = message
         self._parse = parse
 
     def __repr__(self) -> str:
@@ -76,7 +79,12 @@ class Entry(Generic[M_co]):
         return self._bare
 
     def message(self) -> M_co:
-        return self._parse(self._bare)
+        fresh, self._fresh = self._fresh, None
+        return self._parse(self._bare) if fresh is None else fresh
+
+    def settle(self) -> None:
+        """Drop the first parse; to be called once the event has been told."""
+        self._fresh = None
 
 
 class EntryMaker(Generic[M]):

@@ -146,6 +146,7 @@ class SharedInformer(Generic[M]):
                     sink.updated(old, entry)
             except Exception:  # a sink must not raise; the others are told all the same
                 logger.exception("%s: a sink failed", self._name)
+        entry.settle()
 
     def _tell_deleted(self, last: Entry[M]) -> None:
         for sink in self._sinks:
@@ -153,6 +154,7 @@ class SharedInformer(Generic[M]):
                 sink.deleted(last)
             except Exception:  # as above
                 logger.exception("%s: a sink failed", self._name)
+        last.settle()
 
 
 class InformerFactory:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import TypeVar
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +19,8 @@ from serialization.api.meta.v1_pb2 import OwnerReference
 from serialization.kinds import PODS
 from storage.clock import SystemClock
 from tests.cluster.client.following import Recording, informed, pod, watching
+
+M = TypeVar("M", bound=Message)
 
 
 def test_informer_tells_the_list_then_every_change_in_order() -> None:
@@ -56,6 +60,40 @@ def test_entries_have_a_header_and_parse_on_use() -> None:
             first.spec.nodeName = "changed"
             assert entry.message().spec.nodeName == "n"
             assert entry.message().metadata.resourceVersion == entry.resource_version
+
+    asyncio.run(scenario())
+
+
+def test_first_parse_is_lent_once_while_the_event_is_told_and_then_dropped() -> None:
+    class Counting(FakeApi):
+        parses = 0
+
+        def decode(self, message: type[M], bare: bytes) -> M:
+            self.parses += 1
+            return super().decode(message, bare)
+
+    class Reading(Recording):
+        read: list[Pod]
+
+        def added(self, new: CachedObject[Pod]) -> None:
+            self.read = [new.message(), new.message()]
+            self.read[0].spec.nodeName = "changed"
+            super().added(new)
+
+    async def scenario() -> None:
+        api = Counting()
+        async with informed(api) as (_, informer, _sink):
+            reading = Reading()
+            informer.subscribe(reading)
+            await watching(api)
+            api.add(pod("a", "n"))
+            await reading.until(lambda: bool(reading.told))
+            assert api.parses == 2  # one for the header and the first reader, one for the second
+            assert reading.read[1].spec.nodeName == "n"
+            entry = informer.lister.get(ObjectKey("default", "a"))
+            assert entry is not None
+            assert entry.message().spec.nodeName == "n"
+            assert api.parses == 3
 
     asyncio.run(scenario())
 
