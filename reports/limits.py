@@ -7,7 +7,7 @@ from typing import Final
 LIMITS: Final = (
     "Hollow nodes run no containers: phases follow configured latencies, nothing is pulled or "
     "started, and no kubelet's own work is in the numbers.",
-    "A hollow node holds one pod watch and its share of a node watch; a real kubelet holds about "
+    "A hollow node holds one pod watch and one node watch; a real kubelet holds about "
     "18 watches (config maps, secrets, services, ...), so a real API server fans out more.",
     "Plain HTTP on loopback: no TLS, no network between machines, no authentication or "
     "authorization work, no admission webhooks.",

@@ -33,6 +33,7 @@ from reports.wording import (
     process_title,
     round_ms,
     size,
+    whole,
     with_unit,
 )
 
@@ -236,7 +237,7 @@ def _counters(results: Results) -> Markup:
     return table(
         ("process", "counter", "value"),
         (
-            (process_title(process), name, plain(value))
+            (process_title(process), name, whole(value))
             for process in process_order(counters)
             for name, value in sorted(counters[process].items())
         ),

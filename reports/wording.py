@@ -31,6 +31,11 @@ def plain(value: float) -> str:
     return f"{value:.3g}" if size >= 0.001 else ("0" if value == 0 else f"{value:.1e}")
 
 
+def whole(value: float) -> str:
+    """Write a count, which is whole; what is not whole is written as any number."""
+    return f"{value:,.0f}" if float(value).is_integer() else plain(value)
+
+
 def duration_ms(value: float) -> str:
     """Write a time given in milliseconds in the unit in which it reads best."""
     if abs(value) >= 60_000:

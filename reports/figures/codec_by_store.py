@@ -14,6 +14,7 @@ from reports.metrics import HEADLINES, Values, metric_of, values_of
 from reports.wording import counted, plain
 
 TITLE: Final = "Codec by store"
+_WIDEST: Final = 1.6
 
 
 def by_store(matrix: Matrix) -> list[Cell]:
@@ -32,56 +33,74 @@ def _rows(cells: list[Cell]) -> list[float]:
     return rows
 
 
-def _draw_cell(axes: Axes, row: float, cell: Cell, values: Values) -> float:
-    """Draw a bar, its interval and its rounds; return how far to the right it reaches."""
+def _span(row: list[Values]) -> float:
+    """Return where a panel ends: past every round, and past intervals that are not too wide.
+
+    An interval of two or three rounds can be many times as wide as what it is about.
+    """
+    rounds = [value for values in row for _, value in values.rounds]
+    means = [values.interval.mean for values in row if values.interval]
+    highs = [values.interval.high or 0.0 for values in row if values.interval]
+    largest = max([*rounds, *means])
+    return min(max([largest, *highs]), largest * _WIDEST) or 1.0
+
+
+def _draw_cell(axes: Axes, row: float, cell: Cell, values: Values, end: float) -> None:
+    """Draw a bar, its interval, its rounds and its number; what passes the end is an arrow."""
     colour = codec_colour(cell.codec)
     interval = values.interval
-    if interval is None:
-        axes.annotate(" not measured", (0, row), va="center", color=INK, fontsize=9)
-        return 0.0
-    axes.barh(row, interval.mean, height=0.74, color=tint(colour, 0.55))
-    reach = interval.mean
-    if interval.low is not None and interval.high is not None:
-        low = max(interval.low, 0.0)
-        axes.plot([low, interval.high], [row, row], color=INK, linewidth=1.4)
-        reach = max(reach, interval.high)
-    for _, value in values.rounds:
-        axes.plot(value, row, "o", color=colour, markersize=5, markeredgecolor="white")
-        reach = max(reach, value)
+    number = "not measured" if interval is None else plain(interval.mean)
     axes.annotate(
-        f"  {plain(interval.mean)}",
-        (reach, row),
+        number,
+        (0.995, row),
+        xycoords=("axes fraction", "data"),
+        ha="right",
         va="center",
         color=INK,
-        fontweight="bold",
+        fontweight="bold" if interval else "normal",
     )
-    return reach
+    if interval is None:
+        return
+    axes.barh(row, interval.mean, height=0.74, color=tint(colour, 0.55))
+    if interval.low is not None and interval.high is not None:
+        ends = [max(interval.low, 0.0), min(interval.high, end)]
+        axes.plot(ends, [row, row], color=INK, linewidth=1.4)
+        if interval.high > end:
+            axes.plot(end, row, ">", color=INK, markersize=5)
+    for _, value in values.rounds:
+        axes.plot(value, row, "o", color=colour, markersize=5, markeredgecolor="white")
+
+
+def _draw_panel(axes: Axes, matrix: Matrix, key: str, cells: list[Cell]) -> None:
+    values = [values_of(matrix.results, cell, key) for cell in cells]
+    end = _span(values)
+    for row, cell, found in zip(_rows(cells), cells, values, strict=True):
+        _draw_cell(axes, row, cell, found, end)
+    metric = metric_of(matrix.results, key)
+    axes.set_xlim(0, end * 1.36)
+    axes.set_title(f"{metric.title}\n", fontsize=9.5)
+    better = "more" if metric.higher_is_better else "less"
+    axes.set_xlabel(f"{metric.unit} ({better} is better)")
+    rule_x(axes)
+    write_plain(axes, x=True)
+    axes.locator_params(axis="x", nbins=4)
 
 
 def draw(matrix: Matrix) -> Drawing | None:
     """Draw a panel for each headline metric; the rows are the cells, grouped by store."""
     cells = by_store(matrix)
-    table = {key: [values_of(matrix.results, cell, key) for cell in cells] for key in HEADLINES}
-    keys = [key for key, row in table.items() if any(values.interval for values in row)]
+    keys = [
+        key
+        for key in HEADLINES
+        if any(values_of(matrix.results, cell, key).interval for cell in cells)
+    ]
     if not keys:
         return None
-    rows = _rows(cells)
     figure = sheet(TITLE, 0.42 * len(cells) + 1.9)
     panels = figure.subplots(1, len(keys), sharey=True, squeeze=False)[0]
     for axes, key in zip(panels, keys, strict=True):
-        reaches = [
-            _draw_cell(axes, row, cell, values)
-            for row, cell, values in zip(rows, cells, table[key], strict=True)
-        ]
-        metric = metric_of(matrix.results, key)
-        axes.set_xlim(0, (max(reaches) or 1.0) * 1.34)
-        axes.set_title(f"{metric.title}\n", fontsize=9.5)
-        better = "more" if metric.higher_is_better else "less"
-        axes.set_xlabel(f"{metric.unit} ({better} is better)")
-        rule_x(axes)
-        write_plain(axes, x=True)
-        axes.locator_params(axis="x", nbins=4)
-    panels[0].set_yticks(rows, [cell.name for cell in cells], color=INK)
+        _draw_panel(axes, matrix, key, cells)
+    panels[0].set_yticks(_rows(cells), [cell.name for cell in cells], color=INK)
     for label, cell in zip(panels[0].get_yticklabels(), cells, strict=True):
         label.set_color(codec_colour(cell.codec))
         label.set_fontweight("bold")
@@ -89,8 +108,9 @@ def draw(matrix: Matrix) -> Drawing | None:
     rounds = max(len(cell.counting) for cell in cells)
     return Drawing(
         figure,
-        f"Bars: means over {counted(rounds, 'round')}, each a fresh cluster; dots: the rounds "
-        "themselves; lines: 95 % intervals of the mean over rounds (wide while rounds are few).",
+        f"Bars and numbers: means over {counted(rounds, 'round')}, each a fresh cluster; dots: "
+        "the rounds themselves; lines: 95 % intervals of the mean over rounds (wide while rounds "
+        "are few; an arrow leaves the sheet).",
     )
 
 

@@ -29,8 +29,8 @@ def draw(run: Run) -> Drawing | None:
     draw_bars(figure.subplots(), bars, "CPU s")
     return Drawing(
         figure,
-        "Full colour: while the pods came up; tint: the rest of the run (set-up, steady phase, "
-        "deletion). User and system time as the operating system accounts it.",
+        "Full colour: while the pods came up; tint: the phases after it. User and system time as "
+        "the operating system accounts it; the start of the processes is not counted.",
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from reports.figures.canvas import key, rule_y, sheet
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import ALARM, INK, process_colour
 from reports.figures.phases import mark_phases
 from reports.model import Run, process_order
-from reports.wording import counted, plain, process_title
+from reports.wording import counted, process_title
 
 TITLE: Final = "CPU over time, by process"
 
@@ -33,18 +32,6 @@ def _moments(run: Run) -> np.ndarray:
         if not kept or t_ms / 1000 - kept[-1] >= 0.2:
             kept.append(t_ms / 1000)
     return np.asarray(kept)
-
-
-def _name(axes: Axes, names: list[str], busy: list[np.ndarray], moments: np.ndarray) -> None:
-    """Name each process above the panel, with the CPU seconds that it used."""
-    used = [float((cores * np.diff(moments)).sum()) for cores in busy]
-    key(
-        axes,
-        [
-            (f"{process_title(name)}, {plain(seconds)} s", process_colour(name))
-            for name, seconds in zip(names, used, strict=True)
-        ],
-    )
 
 
 def draw(run: Run) -> Drawing | None:
@@ -77,7 +64,7 @@ def draw(run: Run) -> Drawing | None:
     axes.set_ylabel("cores busy")
     axes.set_xlabel("seconds since the first intended create", color=INK)
     rule_y(axes)
-    _name(axes, names, busy, moments)
+    key(axes, [(process_title(name), process_colour(name)) for name in names])
     mark_phases((axes,), run.results.phases)
     return Drawing(
         figure,

@@ -13,7 +13,7 @@ from reports.model import Run, process_order
 TITLE: Final = "Memory by process, at its peak"
 _HOW: Final = (
     "Anonymous resident memory (RssAnon): what the process itself holds; the map of a store's "
-    "file is not in it. Peaks of samples about a second apart"
+    "file is not in it. Peaks of samples about a second apart, before the auditor lists everything"
 )
 
 

@@ -82,6 +82,7 @@ def _draw_totals(axes: Axes, steps: dict[str, np.ndarray], last: float) -> None:
             color=STEPS[step],
             va="top",
             fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )
     axes.set_ylim(0, axes.get_ylim()[1] * 1.16)
     axes.set_ylabel("pods")

@@ -81,7 +81,7 @@ def test_matrix_report_without_runs_or_codecs_says_so(tmp_path: Path) -> None:
 
     assert page.problems == []
     assert "not measured: kubedyno micro --suite codecs" in page.text
-    assert "no interval: 1 round" in page.text
+    assert "1 round, no interval" in page.text
     assert page.tags.count("img") == 2
 
 

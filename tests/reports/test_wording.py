@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reports.html import element, table, text
 from reports.model import Config
 from reports.reproduce import matrix_command, run_command
-from reports.wording import counted, duration_ms, plain, round_ms, size, with_unit
+from reports.wording import counted, duration_ms, plain, round_ms, size, whole, with_unit
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ def test_round_times_have_no_spare_digits() -> None:
 def test_sizes_counts_and_units() -> None:
     assert size(1144) == "1.12 KiB"
     assert (counted(1, "round"), counted(1000, "pod")) == ("1 round", "1,000 pods")
+    assert (whole(1.0), whole(13588.0), whole(2.5)) == ("1", "13,588", "2.50")
     assert with_unit(None, "ms") == "not measured"
     assert with_unit(3.0, "MiB") == "3.00 MiB"
 
