@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from cluster.apiserver.asgi import Receive, Send
 from cluster.apiserver.fanout.chunk import Chunk
+from cluster.apiserver.fanout.transport import Lender
 from cluster.apiserver.fanout.writer import Listener
 
 LOW_WATER_BYTES: Final = 256 * 1024
@@ -19,12 +20,20 @@ class AsgiWriter:
     """Hands what has gathered to ``send``, one call at a time (``StreamWriter``)."""
 
     def __init__(
-        self, receive: Receive, send: Send, listener: Listener, buffer_max_bytes: int
+        self,
+        receive: Receive,
+        send: Send,
+        listener: Listener,
+        buffer_max_bytes: int,
+        lender: Lender | None = None,
     ) -> None:
+        self.listener = listener
+        self._lender = lender
+        """ASGI does not tell a response that the server stops; our connections do."""
         self._receive = receive
         self._send = send
         self._limit = buffer_max_bytes
-        self._listener = listener
+        self._low = min(LOW_WATER_BYTES, buffer_max_bytes // 2)
         self._gathered: list[bytes] = []
         self._buffered = 0
         self._wake = asyncio.Event()
@@ -37,6 +46,8 @@ class AsgiWriter:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        if self._lender is not None:
+            self._lender.lend(self)
         self._pump = self._tasks.create_task(self._pump_out())
         self._leaving = self._tasks.create_task(self._await_disconnect())
         return self
@@ -47,6 +58,8 @@ class AsgiWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._lender is not None:
+            self._lender.lend(None)
         self._finishing = True
         self._wake.set()
         assert self._pump is not None
@@ -61,13 +74,19 @@ class AsgiWriter:
         self._gathered.append(chunk.payload)
         self._buffered += len(chunk.payload)
         self._wake.set()
-        if self._buffered > LOW_WATER_BYTES:
+        if self._buffered > self._low:
             self._drained.clear()
             if self._buffered > self._limit:
-                self._listener.overflowed()
+                self.listener.overflowed()
 
     async def drain(self) -> None:
         await self._drained.wait()
+
+    def held(self) -> None:
+        """Take note of nothing: ``send`` waits by itself (``Borrower``)."""
+
+    def resumed(self) -> None:
+        """Take note of nothing, as above."""
 
     def release(self) -> None:
         self._drained.set()
@@ -86,7 +105,7 @@ class AsgiWriter:
                 self._gathered.clear()
                 await self._send({"type": "http.response.body", "body": body, "more_body": True})
                 self._buffered -= len(body)
-                if self._buffered <= LOW_WATER_BYTES:
+                if self._buffered <= self._low:
                     self._drained.set()
             if self._finishing:
                 return
@@ -95,4 +114,4 @@ class AsgiWriter:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._drained.set()
-        self._listener.disconnected()
+        self.listener.disconnected()

@@ -75,10 +75,10 @@ class Fanout:
         if self._stopping:
             stream.stopping()
         limit = self.config.buffer_max_bytes
-        lender = lender_of(scope) if self.config.watch_write is WatchWrite.TRANSPORT else None
-        if lender is None:
+        lender = lender_of(scope)
+        if lender is None or self.config.watch_write is WatchWrite.ASGI:
             self.counters.opened["asgi"] += 1
-            return AsgiWriter(receive, send, stream, limit)
+            return AsgiWriter(receive, send, stream, limit, lender)
         self.counters.opened["transport"] += 1
         return TransportWriter(lender, stream, limit)
 

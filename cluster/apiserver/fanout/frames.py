@@ -8,13 +8,15 @@ from serialization.api.meta.v1_pb2 import Status
 from serialization.codecs.interface import Codec, TypeMeta
 from serialization.scheme import Resource, metadata_of
 from storage.watchcache.events import EventType, WatchEvent
+from storage.watchcache.objects import CachedObject
 from storage.watchcache.resource import ResourceCache
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 STATUS_KIND: Final = TypeMeta("v1", "Status")
 
-FrameMemo = dict[tuple[int, str, str], bytes]
-"""Frames of one flush by object, type and codec: several groups often see the same event."""
+FrameMemo = dict[tuple[int, str, str], tuple[CachedObject, bytes]]
+"""Frames of one flush by the object's id, type and codec: several groups often see the same event.
+The object stands beside its frame so that its id is not used again meanwhile."""
 
 
 def event_frame(cache: ResourceCache, codec: Codec, event: WatchEvent) -> bytes:

@@ -107,17 +107,17 @@ class Group:
     def farewell(self, stream: Stream, *, bookmark: bool) -> None:
         """Write what still waits for a stream that ends, and how far it then is."""
         skip = self.members.pop(stream, None)
-        if skip is None or stream.writer is None:
+        if skip is None:
             return
         frames = [self._frame(event, {}) for event in self._waiting[skip:]]
         if bookmark and stream.bookmarks:
             frames.append(bookmark_frame(self._cache.resource, self._codec, self._cache.revision))
         if frames:
-            stream.writer.write(Chunk(b"".join(frames)))
+            stream.write(Chunk(b"".join(frames)))
 
     def _frame(self, event: WatchEvent, memo: FrameMemo) -> bytes:
         key = (id(event.object), event.type, self._codec.name)
-        frame = memo.get(key)
-        if frame is None:
-            frame = memo[key] = event_frame(self._cache, self._codec, event)
-        return frame
+        found = memo.get(key)
+        if found is None:
+            found = memo[key] = event.object, event_frame(self._cache, self._codec, event)
+        return found[1]

@@ -24,16 +24,21 @@ class End(Enum):
 class Stream:
     """A watcher. ``ended`` is resolved once, by whichever end comes first (``Listener``)."""
 
-    __slots__ = ("bookmarks", "ended", "writer")
+    __slots__ = ("_readable", "bookmarks", "ended", "writer")
 
     def __init__(self, *, bookmarks: bool) -> None:
         self.bookmarks = bookmarks
         self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._readable = True
         self.writer: StreamWriter | None = None
 
     def write(self, chunk: Chunk) -> None:
-        """Hand bytes to the client without waiting."""
-        if self.writer is not None and not self.ended.done():
+        """Hand bytes to the client without waiting.
+
+        Also after an end that the client is told of: until its task has taken it out of its group,
+        it must miss no event, or the bookmark at the end would lie.
+        """
+        if self._readable and self.writer is not None:
             self.writer.write(chunk)
 
     def end(self, why: End) -> None:
@@ -44,9 +49,11 @@ class Stream:
                 self.writer.release()
 
     def disconnected(self) -> None:
+        self._readable = False
         self.end(End.DISCONNECTED)
 
     def overflowed(self) -> None:
+        self._readable = False
         self.end(End.SLOW)
         if self.writer is not None:
             self.writer.abort()

@@ -19,12 +19,29 @@ from cluster.apiserver.fanout.writer import Listener
 EXTENSION: Final = "kubedyno.transport"
 
 
+class Borrower(Protocol):
+    """What a connection tells of while it is lent."""
+
+    @property
+    def listener(self) -> Listener:
+        """Who is told that the client has gone, or that the server stops."""
+        ...
+
+    def held(self) -> None:
+        """The transport holds more than it should."""
+        ...
+
+    def resumed(self) -> None:
+        """There is room again, or nobody to write to."""
+        ...
+
+
 class Lender(Protocol):
     """A connection that lends its transport to one response at a time."""
 
     transport: asyncio.Transport
 
-    def lend(self, borrower: TransportWriter | None) -> None:
+    def lend(self, borrower: Borrower | None) -> None:
         """Tell the borrower of pauses and of the connection's end, until given None."""
         ...
 
@@ -35,7 +52,7 @@ class WatchProtocol(HttpToolsProtocol):
     Given to ``uvicorn.Config(http=WatchProtocol)``.
     """
 
-    _borrower: TransportWriter | None = None
+    _borrower: Borrower | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection (the override is uvicorn's own: a narrower transport)."""
@@ -47,7 +64,7 @@ class WatchProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours is one
 
-    def lend(self, borrower: TransportWriter | None) -> None:
+    def lend(self, borrower: Borrower | None) -> None:
         self._borrower = borrower
         if borrower is not None and self.transport.is_closing():
             borrower.listener.disconnected()
@@ -63,7 +80,7 @@ class WatchProtocol(HttpToolsProtocol):
         """Hold whoever waits in ``drain``."""
         super().pause_writing()
         if self._borrower is not None:
-            self._borrower.paused = True
+            self._borrower.held()
 
     def resume_writing(self) -> None:
         """Let whoever waits in ``drain`` go on."""
@@ -114,8 +131,10 @@ class TransportWriter:
                 self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
 
+    def held(self) -> None:
+        self.paused = True
+
     def resumed(self) -> None:
-        """Take note that there is room again, or nobody to write to."""
         self.paused = False
         self.release()
 

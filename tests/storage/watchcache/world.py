@@ -55,11 +55,17 @@ class World:
         return self.cache.of(PODS)
 
     def document(
-        self, name: str, node: str = "", labels: Mapping[str, str] | None = None, phase: str = ""
+        self,
+        name: str,
+        node: str = "",
+        labels: Mapping[str, str] | None = None,
+        phase: str = "",
+        *,
+        namespace: str = "default",
     ) -> bytes:
         pod = Pod()
         pod.metadata.name = name
-        pod.metadata.namespace = "default"
+        pod.metadata.namespace = namespace
         for key, value in (labels or {}).items():
             pod.metadata.labels[key] = value
         if node:
@@ -79,7 +85,7 @@ class World:
     ) -> int:
         """Create or replace a pod, return the revision."""
         key = PODS.key(namespace, name)
-        value = self.document(name, node, labels, phase)
+        value = self.document(name, node, labels, phase, namespace=namespace)
         found = await self.store.get(key)
         if found is None:
             return await self.store.create(key, value)
