@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,20 +10,12 @@ import pytest
 from cluster.client.exchange import NotSentError, Request, RequestTimeoutError
 from cluster.client.interface import TransportError
 from cluster.client.streams import STREAM_BUFFER_BYTES_MAX, StreamReader
-from cluster.client.transport import HttpTransport, TransportOptions
-from storage.clock import SystemClock
-from tests.cluster.client.raw_server import RawConnection, RawServer, raw_server
+from cluster.client.transport import HttpTransport
+from tests.cluster.client.raw_server import RawConnection, RawServer
+from tests.cluster.client.wiring import wired
 
 WATCH = Request("GET", "/api/v1/pods?watch=true")
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-@asynccontextmanager
-async def wired(**options: Any) -> AsyncIterator[tuple[RawServer, HttpTransport]]:
-    async with raw_server() as server:
-        transport_options = TransportOptions(server.url, **options)
-        async with HttpTransport(transport_options, SystemClock()) as transport:
-            yield server, transport
 
 
 async def opened(

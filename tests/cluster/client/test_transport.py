@@ -1,51 +1,17 @@
-"""The transport against a scripted server: what it keeps, repeats, refuses and gives up."""
+"""One request at a time against a scripted server: what is whole, torn, repeated, given up."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from cluster.client.connection import Connection
 from cluster.client.exchange import (
     NotSentError,
-    Request,
     RequestTimeoutError,
-    Response,
 )
 from cluster.client.interface import TransportError
-from cluster.client.transport import HttpTransport, TransportOptions
-from storage.clock import SystemClock
-from tests.cluster.client.raw_server import RawConnection, RawServer, raw_server
-
-GET = Request("GET", "/api/v1/nodes", b"accept: x\r\n")
-PUT = Request("PUT", "/api/v1/nodes/a", b"", b"body")
-
-
-@asynccontextmanager
-async def wired(**options: Any) -> AsyncIterator[tuple[RawServer, HttpTransport]]:
-    async with raw_server() as server:
-        transport_options = TransportOptions(server.url, **options)
-        async with HttpTransport(transport_options, SystemClock()) as transport:
-            yield server, transport
-
-
-def send(
-    transport: HttpTransport, request: Request = GET, timeout_s: float = 5.0
-) -> asyncio.Task[Response]:
-    return asyncio.get_running_loop().create_task(transport.request(request, timeout_s=timeout_s))
-
-
-async def used_connection(server: RawServer, transport: HttpTransport) -> RawConnection:
-    answer = send(transport)
-    connection = await server.accept()
-    await connection.request()
-    connection.answer()
-    await answer
-    return connection
+from tests.cluster.client.wiring import GET, PUT, send, used_connection, wired
 
 
 def test_requests_one_after_another_share_a_connection(run: Any) -> None:
@@ -282,116 +248,3 @@ def test_deadline_of_an_earlier_request_does_not_end_a_later_one(run: Any) -> No
             assert (await second).body == b"late"
 
     run(scenario())
-
-
-def test_pool_is_bounded_and_its_line_is_first_come_first_served(run: Any) -> None:
-    async def scenario() -> None:
-        async with wired(max_connections=2) as (server, transport):
-            asked = [Request("GET", f"/{number}") for number in range(6)]
-            answers = [send(transport, request) for request in asked]
-            connections = [await server.accept() for _ in range(2)]
-            lines = []
-            for turn in range(6):
-                connection = connections[turn % 2]
-                lines.append((await connection.request()).line.split()[1])
-                connection.answer()
-            await asyncio.gather(*answers)
-            assert lines == [request.target for request in asked]
-            assert (transport.connections_opened, server.connections.qsize()) == (2, 0)
-
-    run(scenario())
-
-
-def test_line_is_bounded_and_has_deadlines(run: Any) -> None:
-    async def scenario() -> None:
-        async with wired(max_connections=1, max_waiting=1) as (server, transport):
-            first = send(transport)
-            connection = await server.accept()
-            await connection.request()
-            second = send(transport, timeout_s=0.02)
-            await asyncio.sleep(0)
-            with pytest.raises(NotSentError):
-                await transport.request(GET, timeout_s=5)
-            with pytest.raises(NotSentError):
-                await second
-            connection.answer()
-            await first
-
-    run(scenario())
-
-
-def test_cancelled_in_line_passes_the_connection_on(run: Any) -> None:
-    async def scenario() -> None:
-        async with wired(max_connections=1) as (server, transport):
-            first = send(transport)
-            connection = await server.accept()
-            await connection.request()
-            second, third = send(transport, PUT), send(transport, GET)
-            await asyncio.sleep(0)
-            (pooled,) = transport._pooled
-            pass_on = pooled._on_idle
-
-            def pass_on_then_cancel(idle: Connection) -> None:
-                pooled._on_idle = pass_on
-                pass_on(idle)  # it is the second's now, which has not run yet
-                second.cancel()
-
-            pooled._on_idle = pass_on_then_cancel
-            connection.answer()
-            await first
-            assert (await connection.request()).line.startswith("GET")
-            connection.answer(b"third")
-            assert (await third).body == b"third"
-            assert second.cancelled()
-
-    run(scenario())
-
-
-def test_slot_of_a_torn_connection_goes_to_the_next_in_line(run: Any) -> None:
-    async def scenario() -> None:
-        async with wired(max_connections=1) as (server, transport):
-            first, second = send(transport, PUT), send(transport, PUT)
-            connection = await server.accept()
-            await connection.request()
-            connection.abort()
-            with pytest.raises(TransportError):
-                await first
-            fresh = await server.accept()
-            await fresh.request()
-            fresh.answer(b"second")
-            assert (await second).body == b"second"
-
-    run(scenario())
-
-
-def test_refused_connection_is_not_sent_and_frees_its_slot(run: Any) -> None:
-    async def scenario() -> None:
-        async with raw_server() as server:
-            url = server.url
-        async with HttpTransport(TransportOptions(url, max_connections=1), SystemClock()) as client:
-            for _ in range(3):
-                with pytest.raises(NotSentError):
-                    await client.request(PUT, timeout_s=5)
-
-    run(scenario())
-
-
-def test_close_ends_what_is_under_way_and_in_line(run: Any) -> None:
-    async def scenario() -> None:
-        async with wired(max_connections=1) as (server, transport):
-            first, second = send(transport), send(transport)
-            connection = await server.accept()
-            await connection.request()
-            transport.close()
-            ends = await asyncio.gather(first, second, return_exceptions=True)
-            assert [isinstance(end, TransportError) for end in ends] == [True, True]
-            with pytest.raises(NotSentError):
-                await transport.request(GET, timeout_s=5)
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("url", ["ftp://host", "127.0.0.1:80", "http://"])
-def test_base_url_must_be_http(url: str) -> None:
-    with pytest.raises(ValueError, match="no http"):
-        HttpTransport(TransportOptions(url), SystemClock())
