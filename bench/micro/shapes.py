@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from bench.scenarios.pod_template import pod
+from bench.workload.pod_template import pod
 from cluster.kubelet.node_object import Capacity, hollow_node
 from cluster.kubelet.pod_status import Placing, set_running
 from serialization.api.core.v1_pb2 import Container, Pod, PodList, PodSpec

@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Final
 
 from bench.requests import Call
-from bench.scenarios import mix, pod_template
 from bench.scenarios.stage import AuditLabel, Stage
+from bench.workload import mix, pod_template
 from cluster.client.interface import ApiError, ObjectKey, TransportError
 from serialization.api.core.v1_pb2 import ReplicationController
 from serialization.kinds import NAMESPACES, PODS, REPLICATION_CONTROLLERS

@@ -1,0 +1,58 @@
+"""Every rule of the verdict is made to fire."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.results import Status
+from bench.verdict import RULES, Observations, judge
+
+GOOD = Observations(
+    pods_expected=100, pods_running=100, pods_left=0, audits_made=2, late_p99_ms=1.0, requests=50
+)
+
+FIRING = [
+    ("broken-off", replace(GOOD, completed=False), Status.VOID, "interrupted"),
+    ("broken-off", replace(GOOD, failure="ApiError: 500"), Status.VOID, "ApiError: 500"),
+    ("pods-missing", replace(GOOD, pods_running=99), Status.VOID, "1 of 100 pods"),
+    ("pods-missing", replace(GOOD, pods_left=3), Status.VOID, "3 pods were never seen deleted"),
+    ("audit-disagrees", replace(GOOD, audit=["full: x"]), Status.VOID, "auditor disagrees: full"),
+    ("audit-disagrees", replace(GOOD, audits_made=1), Status.VOID, "1 of 2 audits"),
+    ("generator-late", replace(GOOD, late_p99_ms=60.0), Status.DEGRADED, "sent late: p99 60 ms"),
+    ("generator-late", replace(GOOD, late_p99_ms=1500.0), Status.VOID, "sent late: p99 1500 ms"),
+    ("requests-failed", replace(GOOD, requests=500, request_errors=1), Status.DEGRADED, "1 of 500"),
+    ("requests-failed", replace(GOOD, request_errors=5), Status.VOID, "5 of 50 requests failed"),
+    ("process-died", replace(GOOD, died=["nodes (exit code 1)"]), Status.VOID, "nodes (exit"),
+    ("watch-gap", replace(GOOD, watch_relisted=1), Status.VOID, "lost events 1 times"),
+    ("watch-gap", replace(GOOD, watch_resumed=2), Status.DEGRADED, "torn 2 times"),
+    ("profiled", replace(GOOD, profiled=True), Status.DEGRADED, "profiled"),
+]
+
+
+def test_a_good_run_is_valid_without_reasons() -> None:
+    verdict = judge(GOOD)
+
+    assert verdict.status is Status.VALID
+    assert verdict.reasons == []
+
+
+@pytest.mark.parametrize(("rule", "seen", "status", "words"), FIRING)
+def test_a_rule_fires(rule: str, seen: Observations, status: Status, words: str) -> None:
+    verdict = judge(seen)
+
+    assert verdict.status is status
+    assert [words in reason for reason in verdict.reasons] == [True]
+    assert [finding.reason for finding in RULES[rule](seen)] == verdict.reasons
+
+
+def test_every_rule_has_a_case_that_makes_it_fire() -> None:
+    assert {rule for rule, *_ in FIRING} == set(RULES)
+
+
+def test_void_outweighs_degraded_and_both_reasons_are_given() -> None:
+    verdict = judge(replace(GOOD, watch_resumed=1, pods_left=1))
+
+    assert verdict.status is Status.VOID
+    assert len(verdict.reasons) == 2
