@@ -61,7 +61,12 @@ def imports_of(module: Module, modules: dict[str, Module]) -> set[str]:
     return {name for name in imported(module.tree) if name in modules and name != module.name}
 
 
-def reached_from(start: str, modules: dict[str, Module]) -> set[str]:
+def import_graph(modules: dict[str, Module]) -> dict[str, set[str]]:
+    """Return, for every module, the modules that it names in its imports."""
+    return {name: imports_of(module, modules) for name, module in modules.items()}
+
+
+def reached_from(start: str, graph: dict[str, set[str]]) -> set[str]:
     """Return every module that importing ``start`` brings in, through however many others."""
     reached: set[str] = set()
     waiting = [start]
@@ -69,5 +74,5 @@ def reached_from(start: str, modules: dict[str, Module]) -> set[str]:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting.extend(imports_of(modules[name], modules))
+            waiting.extend(graph[name])
     return reached
