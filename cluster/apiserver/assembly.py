@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 from cluster.apiserver.api import Api
 from cluster.apiserver.app import ApiServer
 from cluster.apiserver.bootstrap import create_first_namespaces
+from cluster.apiserver.cluster_metrics import exposition
 from cluster.apiserver.discovery import Discovery
-from cluster.apiserver.exposition import render
 from cluster.apiserver.fanout.config import FanoutConfig
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.health import Health
@@ -76,12 +76,21 @@ async def assemble(
         api = Api(store, cache, Reads(cache, fanout), negotiator, registry, metrics, clock, random)
         await create_first_namespaces(api)
 
-        async def exposition() -> bytes:
-            return render(metrics.families())
+        async def metrics_text() -> bytes:
+            return await exposition(api, fanout)
 
-        health = Health({"ping": lambda: True, "log": lambda: True})
-        pages = Pages(health, Discovery(registry), exposition)
+        pages = Pages(_health(store), Discovery(registry), metrics_text)
         try:
             yield Assembly(ApiServer(api, pages), api, fanout)
         finally:
             fanout.shut_down()
+
+
+def _health(store: Store) -> Health:
+    async def ping() -> bool:
+        return True
+
+    async def etcd() -> bool:
+        return not (await store.status()).alarm
+
+    return Health({"ping": ping, "log": ping, "etcd": etcd})

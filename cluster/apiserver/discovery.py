@@ -8,6 +8,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.openapi import openapi_pages
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.verbs.table import SUBRESOURCES
@@ -41,6 +42,7 @@ class Discovery:
             if group:
                 pages[base] = {"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)}
             pages[f"{base}/{version}"] = _resource_list(group, version, strategies)
+        pages |= openapi_pages(registry)
         pages["/"] = {
             "paths": sorted([*pages, "/healthz", "/livez", "/metrics", "/readyz", "/version"])
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from cluster.apiserver.asgi import Answer
@@ -11,7 +11,7 @@ TEXT: Final = b"text/plain; charset=utf-8"
 NOT_FOUND: Final = Answer(404, TEXT, b"404 page not found\n")
 ROOTS: Final = frozenset(("healthz", "livez", "readyz"))
 
-Check = Callable[[], bool]
+Check = Callable[[], Awaitable[bool]]
 
 
 class Health:
@@ -20,16 +20,18 @@ class Health:
     def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = checks
 
-    def answer(self, path: str, query: Mapping[str, str]) -> Answer:
+    async def answer(self, path: str, query: Mapping[str, str]) -> Answer:
         """Answer ``/readyz``, ``/readyz/CHECK``, ``/readyz?verbose`` and their like."""
         root, _, name = path.strip("/").partition("/")
         if name:
             check = self._checks.get(name)
             if check is None:
                 return NOT_FOUND
-            return Answer(200, TEXT, b"ok") if check() else _failed(root, [f"[-]{name} failed"])
+            return (
+                Answer(200, TEXT, b"ok") if await check() else _failed(root, [f"[-]{name} failed"])
+            )
         excluded = query.get("exclude", "")
-        verdicts = {key: key == excluded or check() for key, check in self._checks.items()}
+        verdicts = {key: key == excluded or await check() for key, check in self._checks.items()}
         lines = [
             f"[+]{key} ok" if well else f"[-]{key} failed: reason withheld"
             for key, well in verdicts.items()

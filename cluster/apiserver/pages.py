@@ -45,7 +45,7 @@ class Pages:
         if known and scope["method"] not in {"GET", "HEAD"}:
             raise method_not_allowed()
         if root in ROOTS:
-            return self._health.answer(path, query)
+            return await self._health.answer(path, query)
         if path == "/version":
             return Answer(200, JSON, json.dumps(VERSION, indent=2).encode())
         if path == "/metrics":

@@ -1,0 +1,124 @@
+"""How pods are shown: above all, the one word that sums up their state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from cluster.apiserver.tables.interface import AGE, NAME, NONE, Cell, Column, age
+from serialization.api.core.v1_pb2 import ContainerStateTerminated, Pod
+
+
+class _State(NamedTuple):
+    word: str
+    ready: int
+    restarts: int
+
+
+class PodPrinter:
+    """Name, readiness, state, restarts, age; wide: address, node, gates."""
+
+    columns = (
+        NAME,
+        Column("Ready"),
+        Column("Status"),
+        Column("Restarts"),
+        AGE,
+        Column("IP", priority=1),
+        Column("Node", priority=1),
+        Column("Nominated Node", priority=1),
+        Column("Readiness Gates", priority=1),
+    )
+
+    def cells(self, obj: Pod, now: datetime) -> list[Cell]:
+        state = _state(obj)
+        sidecars = _sidecars(obj)
+        return [
+            obj.metadata.name,
+            f"{state.ready}/{len(obj.spec.containers) + len(sidecars)}",
+            state.word,
+            str(state.restarts),
+            age(obj.metadata.creationTimestamp, now),
+            obj.status.podIP or NONE,
+            obj.spec.nodeName or NONE,
+            obj.status.nominatedNodeName or NONE,
+            _gates(obj),
+        ]
+
+
+def _sidecars(pod: Pod) -> set[str]:
+    return {each.name for each in pod.spec.initContainers if each.restartPolicy == "Always"}
+
+
+def _gates(pod: Pod) -> str:
+    gates = pod.spec.readinessGates
+    if not gates:
+        return NONE
+    true = {each.type for each in pod.status.conditions if each.status == "True"}
+    return f"{sum(gate.conditionType in true for gate in gates)}/{len(gates)}"
+
+
+def _state(pod: Pod) -> _State:
+    word = pod.status.reason or pod.status.phase
+    for condition in pod.status.conditions:
+        if condition.type == "PodScheduled" and condition.reason == "SchedulingGated":
+            word = "SchedulingGated"
+    initializing = _initializing(pod)
+    state = initializing if initializing is not None else _running(pod, word)
+    if pod.metadata.HasField("deletionTimestamp"):
+        if pod.status.reason == "NodeLost":
+            return state._replace(word="Unknown")
+        if pod.status.phase not in {"Succeeded", "Failed"}:
+            return state._replace(word="Terminating")
+    return state
+
+
+def _initializing(pod: Pod) -> _State | None:
+    """Return the state of a pod whose init containers are not through, or None."""
+    sidecars = _sidecars(pod)
+    restarts = ready = 0
+    for index, status in enumerate(pod.status.initContainerStatuses):
+        restarts += status.restartCount
+        state = status.state
+        if state.HasField("terminated"):
+            if state.terminated.exitCode == 0:
+                continue
+            return _State(f"Init:{_ended(state.terminated)}", ready, restarts)
+        if status.name in sidecars and status.started:
+            ready += status.ready
+            continue
+        waiting = state.waiting.reason
+        if waiting and waiting != "PodInitializing":
+            return _State(f"Init:{waiting}", ready, restarts)
+        return _State(f"Init:{index}/{len(pod.spec.initContainers)}", ready, restarts)
+    return None
+
+
+def _running(pod: Pod, word: str) -> _State:
+    sidecars = _sidecars(pod)
+    ready = sum(each.ready for each in pod.status.initContainerStatuses if each.name in sidecars)
+    restarts, running = 0, False
+    for status in reversed(pod.status.containerStatuses):
+        restarts += status.restartCount
+        state = status.state
+        if state.waiting.reason:
+            word = state.waiting.reason
+        elif state.HasField("terminated"):
+            word = _ended(state.terminated)
+        elif status.ready and state.HasField("running"):
+            running = True
+            ready += 1
+    if word == "Completed" and running:
+        is_ready = any(
+            each.type == "Ready" and each.status == "True" for each in pod.status.conditions
+        )
+        word = "Running" if is_ready else "NotReady"
+    return _State(word, ready, restarts)
+
+
+def _ended(terminated: ContainerStateTerminated) -> str:
+    if terminated.reason:
+        return terminated.reason
+    if terminated.signal:
+        return f"Signal:{terminated.signal}"
+    return f"ExitCode:{terminated.exitCode}"

@@ -1,0 +1,144 @@
+"""Health, version, metrics, discovery, and paths that lead nowhere."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import pytest
+
+from cluster.apiserver.paths import Route, parse_route
+from tests.cluster.apiserver.conftest import golden
+from tests.cluster.apiserver.kinds import PODS_PATH, pod
+from tests.cluster.apiserver.serving import InProcess, Json
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/api/v1/pods", Route("", "v1", "pods")),
+        ("/api/v1/nodes/n1/status", Route("", "v1", "nodes", "", "n1", "status")),
+        ("/api/v1/namespaces", Route("", "v1", "namespaces")),
+        ("/api/v1/namespaces/x", Route("", "v1", "namespaces", "", "x")),
+        ("/api/v1/namespaces/x/status", Route("", "v1", "namespaces", "", "x", "status")),
+        ("/api/v1/namespaces/x/finalize", Route("", "v1", "namespaces", "", "x", "finalize")),
+        ("/api/v1/namespaces/x/pods", Route("", "v1", "pods", "x")),
+        ("/api/v1/namespaces/x/pods/p/binding", Route("", "v1", "pods", "x", "p", "binding")),
+        ("/apis/apps/v1/namespaces/x/deployments/d", Route("apps", "v1", "deployments", "x", "d")),
+        ("/apis/apps/v1/deployments/", Route("apps", "v1", "deployments")),
+        ("/api/v1", None),
+        ("/apis/apps/v1", None),
+        ("/api/v1/namespaces/x/pods/p/status/more", None),
+        ("/healthz", None),
+        ("/", None),
+    ],
+)
+def test_paths_name_resources(path: str, route: Route | None) -> None:
+    assert parse_route(path) == route
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/readyz/ping", "/livez/etcd"])
+def test_health_is_a_plain_ok(api: InProcess, path: str) -> None:
+    reply = api.call("GET", path)
+
+    assert (reply.code, reply.body) == (200, b"ok")
+    assert reply.media_type == "text/plain; charset=utf-8"
+
+
+def test_verbose_health_tells_each_check(api: InProcess) -> None:
+    reply = api.call("GET", "/readyz?verbose")
+
+    assert reply.body.decode().splitlines() == [
+        "[+]ping ok",
+        "[+]log ok",
+        "[+]etcd ok",
+        "readyz check passed",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/readyz/nosuch", "/apis/nope.example.com/v1/things"])
+def test_unknown_paths_are_told_in_plain_text(api: InProcess, path: str) -> None:
+    reply = api.call("GET", path)
+
+    assert (reply.code, reply.body) == (404, b"404 page not found\n")
+
+
+def test_version_is_that_of_the_era(api: InProcess) -> None:
+    version = api.call("GET", "/version").json()
+
+    assert version["gitVersion"] == "v1.32.0+kubedyno"
+    assert (version["major"], version["minor"]) == ("1", "32")
+
+
+def test_discovery_agrees_with_kubernetes_on_what_is_served(api: InProcess) -> None:
+    ours = api.call("GET", "/api/v1").json()
+    real = json.loads((golden("discovery") / "api.v1.json").read_bytes())
+    theirs = {each["name"]: each for each in real["resources"]}
+
+    compared = 0
+    for resource in cast("list[Json]", ours["resources"]):
+        expected = dict(theirs[str(resource["name"])])
+        expected.pop("storageVersionHash", None)
+        verbs, known = cast("list[str]", resource.pop("verbs")), expected.pop("verbs")
+        assert resource == expected
+        assert set(verbs) <= set(known)
+        assert set(known) - set(verbs) <= {"patch"}
+        compared += 1
+
+    assert compared == 12
+
+
+def test_groups_are_listed_where_clients_look_for_them(api: InProcess) -> None:
+    groups = cast("list[Json]", api.call("GET", "/apis").json()["groups"])
+    group = api.call("GET", "/apis/coordination.k8s.io").json()
+    leases = api.call("GET", "/apis/coordination.k8s.io/v1").json()
+
+    assert [each["name"] for each in groups] == ["coordination.k8s.io"]
+    assert group["kind"] == "APIGroup"
+    assert leases["groupVersion"] == "coordination.k8s.io/v1"
+
+
+def test_openapi_says_that_kinds_take_field_validation(api: InProcess) -> None:
+    root = cast("Json", api.call("GET", "/openapi/v3").json()["paths"])
+    document = api.call("GET", "/openapi/v3/api/v1").json()
+
+    assert sorted(root) == ["api/v1", "apis/coordination.k8s.io/v1"]
+    operation = cast("Json", cast("Json", document["paths"])["/api/v1/nodes/{name}"])["patch"]
+    names = [each["name"] for each in cast("list[Json]", cast("Json", operation)["parameters"])]
+    assert "fieldValidation" in names
+
+
+def test_metrics_count_requests_by_verb_resource_and_code(api: InProcess) -> None:
+    api.create(PODS_PATH, pod())
+    api.call("GET", f"{PODS_PATH}/nope")
+
+    text = api.call("GET", "/metrics").body.decode()
+
+    labels = 'group="",version="v1",resource="pods",subresource=""'
+    assert (
+        f'apiserver_request_total{{verb="POST",dry_run="",{labels},scope="resource",'
+        'component="apiserver",code="201"} 1'
+    ) in text
+    assert (
+        f'apiserver_request_total{{verb="GET",dry_run="",{labels},scope="resource",'
+        'component="apiserver",code="404"} 1'
+    ) in text
+    assert 'apiserver_resource_objects{resource="pods"} 1' in text
+    assert "# TYPE apiserver_request_duration_seconds histogram" in text
+    assert 'apiserver_current_inflight_requests{request_kind="mutating"} 0' in text
+
+
+def test_histograms_are_cumulative_and_end_at_infinity(api: InProcess) -> None:
+    for _ in range(3):
+        api.call("GET", f"{PODS_PATH}/nope")
+
+    lines = api.call("GET", "/metrics").body.decode().splitlines()
+    buckets = [
+        line for line in lines if line.startswith("apiserver_request_duration_seconds_bucket")
+    ]
+
+    assert len(buckets) == 24
+    counts = [int(line.rpartition(" ")[2]) for line in buckets]
+    assert counts == sorted(counts)
+    assert 'le="+Inf"' in buckets[-1]
+    assert counts[-1] == 3
