@@ -138,6 +138,11 @@ class Rig:
         media = dict(sent[0]["headers"])[b"content-type"].decode()
         return metadata, [chosen.decode_bare(Pod, item) for item in items], media
 
+    async def idle(self) -> None:
+        """Wait until no watch is served."""
+        while self.fanout.streams:  # noqa: ASYNC110  nothing tells of a stream's end
+            await asyncio.sleep(0)
+
     async def settle_one(self) -> None:
         """Let one turn of the loop pass."""
         await asyncio.sleep(0)
