@@ -59,24 +59,22 @@ class _Decoder:
         """Return the constructor's keywords for an object. ``typed``: it may name its kind."""
         kwargs: dict[str, Any] = {}
         by_name = plan.by_name
-        if isinstance(tree, ObjectWithDuplicates):
-            self._duplicates(tree, path)
+        twice = tree.duplicates if isinstance(tree, ObjectWithDuplicates) else ()
         for name, value in tree.items():
             one = by_name.get(name)
             here = f"{path}.{name}" if path else name
-            if one is None:
-                if typed and name in ("kind", "apiVersion"):
-                    if value is not None and not isinstance(value, str):
-                        raise DecodeError(str(unfit(value, "string")), here)
-                else:
-                    self._find(f'unknown field "{here}"')
-            elif value is not None:
+            if one is None and not (typed and name in ("kind", "apiVersion")):
+                self._find(f'unknown field "{here}"')  # its duplicates are nobody's concern
+                continue
+            if name in twice:
+                self._find(f'duplicate field "{here}"')
+            if value is None:
+                continue
+            if one is not None:
                 place(kwargs, one.path, self._field(one, value, here))
+            elif not isinstance(value, str):
+                raise DecodeError(str(unfit(value, "string")), here)
         return kwargs
-
-    def _duplicates(self, tree: ObjectWithDuplicates, path: str) -> None:
-        for name in tree.duplicates:
-            self._find(f'duplicate field "{path}.{name}"' if path else f'duplicate field "{name}"')
 
     def _field(self, one: JsonField, value: object, path: str) -> object:
         if one.container is Container.ONE:
@@ -88,7 +86,8 @@ class _Decoder:
         if not isinstance(value, dict):
             raise DecodeError(str(unfit(value, f"map[string]{_type_name(one)}")), path)
         if isinstance(value, ObjectWithDuplicates):
-            self._duplicates(value, path)
+            for key in value.duplicates:
+                self._find(f'duplicate field "{path}.{key}"')
         made = {}
         for key, item in value.items():
             check_text(key, path)
