@@ -82,7 +82,7 @@ class ReplicationController:
         key = controller.key
         self._key_by_uid[controller.uid] = key
         written = self._written.get(key)
-        if written is not None and written.metadata.resourceVersion == controller.resource_version:
+        if written is not None and not _is_newer(written, controller):
             del self._written[key]  # the cache has caught up
         self._queue.add(key)
 
@@ -292,7 +292,7 @@ class ReplicationController:
             self._written.pop(key, None)
             raise
         now = self._controllers.lister.get(key)
-        if now is not None and now.resource_version != written.metadata.resourceVersion:
+        if now is not None and _is_newer(written, now):
             self._written[key] = written
 
 
@@ -332,6 +332,13 @@ class _PodSink:
 
     def deleted(self, last: CachedObject[core.Pod]) -> None:
         self._loop.pod_gone(last)
+
+
+def _is_newer(
+    written: core.ReplicationController, cached: CachedObject[core.ReplicationController]
+) -> bool:
+    """Return whether an answer is ahead of the cache: versions of one object are comparable."""
+    return int(written.metadata.resourceVersion) > int(cached.resource_version)
 
 
 def _owner(controller: core.ReplicationController) -> OwnerReference:

@@ -1,0 +1,212 @@
+"""The scheduler at work on the fake API: bindings, refusals, and what goes wrong between."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cluster.client.failures import failure
+from cluster.client.fake import FakeApi
+from cluster.client.informer import InformerFactory
+from cluster.client.interface import ObjectKey, TransportError
+from cluster.scheduler.scheduler import Scheduler
+from serialization.api.core import v1_pb2 as core
+from serialization.api.meta.v1_pb2 import ObjectMeta
+from serialization.api.resource_pb2 import Quantity
+from serialization.kinds import NODES, PODS
+from storage.clock import SystemClock
+from tests.cluster.settling import rest, settle
+
+SECOND_NS = 10**9
+
+
+class StepClock(SystemClock):
+    """Its stamps stand still but for ``ahead_ns``."""
+
+    ahead_ns = 0
+
+    def stamp_ns(self) -> int:
+        return self.ahead_ns
+
+
+class Said:
+    """A recorder that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def record(
+        self, about: core.ObjectReference, reason: str, message: str, *, warning: bool = False
+    ) -> None:
+        self.events.append((reason, message))
+
+
+class Bench:
+    """A scheduler beside its fake API."""
+
+    def __init__(self, api: FakeApi, scheduler: Scheduler, clock: StepClock, said: Said) -> None:
+        self.api = api
+        self.scheduler = scheduler
+        self.clock = clock
+        self.said = said
+
+    def node(self, name: str, pods: str = "10") -> None:
+        amounts = {"cpu": "4", "memory": "8Gi", "pods": pods}
+        resources = {key: Quantity(string=text) for key, text in amounts.items()}
+        self.api.add(
+            core.Node(metadata=ObjectMeta(name=name), status=core.NodeStatus(allocatable=resources))
+        )
+
+    def pod(self, name: str, spec: core.PodSpec | None = None) -> None:
+        spec = spec or core.PodSpec()
+        spec.containers.append(core.Container(name="c"))
+        self.api.add(
+            core.Pod(
+                metadata=ObjectMeta(namespace="ns", name=name),
+                spec=spec,
+            )
+        )
+
+    def bound(self) -> dict[str, str]:
+        return {p.metadata.name: p.spec.nodeName for p in self.api.objects(core.Pod)}
+
+
+@asynccontextmanager
+async def bench() -> AsyncIterator[Bench]:
+    api, clock, said, chance = FakeApi(), StepClock(), Said(), random.Random(0)
+    async with InformerFactory(api, clock, chance) as informers:
+        scheduler = Scheduler(api, informers, said, clock, chance)
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(scheduler.run())
+            await scheduler.wait_synced()
+            yield Bench(api, scheduler, clock, said)
+            work.cancel()
+
+
+def run(scenario: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with bench() as made:
+            await scenario(made)
+
+    asyncio.run(main())
+
+
+def test_pod_is_bound_and_said_to_be() -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("a")
+        at.pod("p")
+        await settle(lambda: at.bound() == {"p": "a"})
+        await settle(lambda: not at.scheduler.state.is_assumed("uid-3"))
+
+        assert at.said.events == [("Scheduled", "Successfully assigned ns/p to a")]
+        assert len(at.scheduler.queue) == 0
+
+    run(scenario)
+
+
+def test_unschedulable_pod_says_why_and_is_bound_when_a_node_comes() -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("full", pods="0")
+        at.pod("p")
+        await settle(lambda: len(at.api.acted("update_status")) == 1)
+        condition = at.api.objects(core.Pod)[0].status.conditions[0]
+        at.clock.ahead_ns = 2 * SECOND_NS
+        at.node("a")
+        await settle(lambda: at.bound() == {"p": "a"})
+
+        why = "0/1 nodes are available: 1 Too many pods."
+        assert at.said.events[0] == ("FailedScheduling", why)
+        assert (condition.status, condition.reason, condition.message) == (
+            "False",
+            "Unschedulable",
+            why,
+        )
+
+    run(scenario)
+
+
+def test_unschedulable_pod_is_bound_when_another_one_goes() -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("a", pods="1")
+        at.pod("first")
+        await settle(lambda: at.bound() == {"first": "a"})
+        at.pod("second")
+        await settle(lambda: at.scheduler.counts.unschedulable == 1)
+        at.clock.ahead_ns = 2 * SECOND_NS
+        at.api.remove(PODS, ObjectKey("ns", "first"))
+        await settle(lambda: at.bound() == {"second": "a"})
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("error", [failure(409), failure(500), TransportError("torn")])
+def test_failed_binding_is_forgotten_and_tried_again(error: Exception) -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("a")
+        at.api.fail_next("bind", error)
+        at.pod("p")
+        await settle(lambda: at.scheduler.counts.bind_failed == 1)
+        node = at.scheduler.state.node("a")
+        assert node is not None
+        assert not node.pods
+
+        at.clock.ahead_ns = 2 * SECOND_NS
+        at.node("b")  # an event, so that the loop looks at the clock
+        await settle(lambda: at.scheduler.counts.bound == 1)
+
+        assert len(at.api.acted("bind")) == 2
+
+    run(scenario)
+
+
+def test_pods_of_other_schedulers_and_deleted_ones_are_left_alone() -> None:
+    async def scenario(at: Bench) -> None:
+        at.pod("other", core.PodSpec(schedulerName="mine"))
+        at.pod("gone")
+        await settle(lambda: at.scheduler.counts.unschedulable == 1)
+        at.api.remove(PODS, ObjectKey("ns", "gone"))
+        await rest()
+        at.node("a")
+        await rest()
+
+        assert at.bound() == {"other": ""}
+        assert not at.api.acted("bind")
+
+    run(scenario)
+
+
+def test_many_pods_fill_the_nodes_evenly_with_bindings_in_flight() -> None:
+    async def scenario(at: Bench) -> None:
+        for number in range(5):
+            at.node(f"n{number}", pods="40")
+        for number in range(200):
+            at.pod(f"p{number}")
+        await settle(lambda: at.scheduler.counts.bound == 200)
+
+        nodes = list(at.bound().values())
+        assert sorted(nodes.count(f"n{n}") for n in range(5)) == [40] * 5
+
+    run(scenario)
+
+
+def test_pods_bound_by_others_count_and_nodes_that_go_are_not_chosen() -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("a", pods="1")
+        at.node("b")
+        at.pod("placed", core.PodSpec(nodeName="a"))
+        await settle(lambda: len(at.scheduler.state) == 2)
+        await rest()
+        at.pod("p")
+        await settle(lambda: at.bound().get("p") == "b")
+        at.api.remove(NODES, ObjectKey("", "b"))
+        await settle(lambda: len(at.scheduler.state) == 1)
+        at.pod("q")
+        await settle(lambda: at.scheduler.counts.unschedulable == 1)
+
+        assert at.bound()["q"] == ""
+
+    run(scenario)
