@@ -69,16 +69,17 @@ class PodRecorder:
         """List, then watch, until cancelled; a torn watch is resumed, and counted."""
         await self._list()
         self._synced.set()
+        lost = False
         while True:
             try:
-                await self._watch()
-            except TransportError:
-                self.resumed += 1
-                await asyncio.sleep(RETRY_S)
-            except ApiError as error:
-                if error.code == GONE:
-                    self.relisted += 1
+                if lost:
                     await self._relist()
+                    lost = False
+                await self._watch()
+            except (ApiError, TransportError) as error:
+                if isinstance(error, ApiError) and error.code == GONE:
+                    self.relisted += 1
+                    lost = True
                 else:
                     self.resumed += 1
                     await asyncio.sleep(RETRY_S)

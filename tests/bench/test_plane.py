@@ -1,0 +1,122 @@
+"""The plane with fake processes: started in order, stopped in order, its failures told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+import bench.child
+import bench.plane
+from bench.child import ChildError
+from bench.plane import Plane, PlaneOptions, apiserver_arguments
+from bench.results import Config
+
+FAKE = Path(__file__).with_name("fake_process.py")
+
+pytestmark = pytest.mark.slow
+
+
+def options(tmp_path: Path, **script: str) -> PlaneOptions:
+    (tmp_path / "script.json").write_text(json.dumps(script), encoding="utf-8")
+    config = Config(nodes=3, codec="json", storage_codec="json", store="memory", seed=5)
+    return PlaneOptions(config, tmp_path, python=(sys.executable, str(FAKE)))
+
+
+def within(made: PlaneOptions, act: Callable[[Plane], Awaitable[None]]) -> Plane:
+    async def body() -> Plane:
+        async with Plane(made) as plane:
+            await act(plane)
+        return plane
+
+    return asyncio.run(body())
+
+
+async def nothing(plane: Plane) -> None:
+    """Leave at once."""
+
+
+def log(tmp_path: Path, name: str) -> str:
+    return (tmp_path / "logs" / f"{name}.log").read_text(encoding="utf-8")
+
+
+def test_plane_starts_three_processes_with_the_cell_s_codec_and_ends_them(tmp_path: Path) -> None:
+    async def look(plane: Plane) -> None:
+        assert plane.url == "http://127.0.0.1:1"
+        assert set(plane.pids) == {"apiserver", "control", "nodes"}
+        assert plane.died == []
+
+    plane = within(options(tmp_path), look)
+
+    assert plane.died == []
+    assert all(child.exit_code == 0 for child in plane.children)
+    assert '"--json-codec": "json"' in log(tmp_path, "apiserver")
+    assert '"--storage-codec": "json"' in log(tmp_path, "apiserver")
+    for name in ("control", "nodes"):
+        assert '"--codec": "json"' in log(tmp_path, name)
+        assert '"--server": "http://127.0.0.1:1"' in log(tmp_path, name)
+    assert '"--nodes": "3"' in log(tmp_path, "nodes")
+
+
+def test_plane_gives_the_statistics_of_the_moment(tmp_path: Path) -> None:
+    async def look(plane: Plane) -> None:
+        found = await plane.statistics()
+        assert set(found) == {"apiserver", "nodes", "control"}
+        assert all(statistics.counters == {"told": 1.0} for statistics in found.values())
+
+    within(options(tmp_path), look)
+
+
+@pytest.mark.parametrize(
+    ("name", "behaviour", "words"),
+    [
+        ("apiserver", "crash", "apiserver ended with exit code 1"),
+        ("nodes", "crash", "it broke"),
+        ("control", "babble", "instead of its ready line"),
+    ],
+)
+def test_plane_that_does_not_come_up_says_whose_fault_it_is(
+    tmp_path: Path, name: str, behaviour: str, words: str
+) -> None:
+    with pytest.raises((ChildError, ExceptionGroup)) as caught:
+        within(options(tmp_path, **{name: behaviour}), nothing)
+
+    assert words in str(caught.value)
+
+
+def test_plane_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.plane, "READY_S_MAX", 0.5)
+
+    with pytest.raises(ChildError, match=r"not ready after 0\.5 s"):
+        within(options(tmp_path, apiserver="silent"), nothing)
+
+
+def test_plane_kills_what_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.child, "STOP_S_MAX", 0.2)
+
+    plane = within(options(tmp_path, nodes="deaf"), nothing)
+
+    assert plane.died == ["nodes (exit code -9)"]
+
+
+def test_plane_names_a_process_that_died(tmp_path: Path) -> None:
+    async def look(plane: Plane) -> None:
+        await next(c for c in plane.children if c.name == "control").ended()
+        assert plane.died == ["control (exit code 3)"]
+        assert "control is told to die" in plane.tails()
+
+    within(options(tmp_path, control="die"), look)
+
+
+def test_a_protobuf_cell_leaves_the_json_library_of_the_api_server_alone(tmp_path: Path) -> None:
+    config = Config(codec="protobuf", storage_codec="orjson", store="etcd3", data_dir="/d")
+
+    arguments = apiserver_arguments(PlaneOptions(config, tmp_path))
+
+    assert "--json-codec" not in arguments
+    assert arguments[arguments.index("--storage-codec") + 1] == "orjson"
+    assert arguments[arguments.index("--data-dir") + 1] == "/d"

@@ -1,0 +1,59 @@
+"""``kubedyno run`` on the real plane, small: what it writes, and that a falsehood makes it void."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.commands.interface import OK, VOID
+from bench.results import Results, Status
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+SMALL = ["--nodes", "5", "--pods", "30", "--probes", "3", "--probe-interval", "50"]
+
+
+def run(out: Path, *more: str) -> int:
+    return main(["run", *SMALL, "--store", "memory", "--out", str(out), *more])
+
+
+def test_run_is_valid_and_writes_a_whole_results_directory(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+
+    code = run(out, "--codec", "protobuf")
+
+    results = Results.read(out)
+    assert (code, results.verdict.reasons, results.verdict.status) == (OK, [], Status.VALID)
+    measured = results.measurements
+    assert measured.pod_startup.pod_startup.count == 3
+    assert measured.pod_startup.watched_startup.count == 33
+    assert set(measured.processes) == {"apiserver", "control", "nodes", "measuring"}
+    assert measured.throughput.pods_per_s is not None
+    assert measured.throughput.writes_per_s is not None
+    assert measured.throughput.watch_events_per_s is not None
+    with (out / "samples" / "pods.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 33
+    assert all(row["running_ms"] and row["deleted_ms"] for row in rows)
+    audits = [json.loads((out / "audit" / f"{n}.json").read_bytes()) for n in ("full", "empty")]
+    assert [audit["counts"]["pods"] for audit in audits] == [33, 0]
+    assert (out / "report.html").exists()
+    assert not (out / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("forget-pod", "not in the recording"), ("forge-revision", "recorded at 1")],
+)
+def test_run_whose_recording_was_falsified_is_void(tmp_path: Path, fault: str, words: str) -> None:
+    out = tmp_path / "run"
+
+    code = run(out, "--codec", "json", "--fault", fault)
+
+    verdict = Results.read(out).verdict
+    assert (code, verdict.status) == (VOID, Status.VOID)
+    assert any("auditor disagrees" in reason and words in reason for reason in verdict.reasons)
