@@ -59,7 +59,7 @@ def draw(run: Run) -> Drawing | None:
             color=ALARM,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )
-    axes.set_ylim(0, max(float(below.max()), float(machine)) * 1.32)
+    axes.set_ylim(0, (max(float(below.max()), float(machine)) or 1.0) * 1.32)
     axes.set_xlim(float(moments[0]), float(moments[-1]))
     axes.set_ylabel("cores busy")
     axes.set_xlabel("seconds since the first intended create", color=INK)

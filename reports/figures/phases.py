@@ -11,11 +11,17 @@ from reports.model import Phase
 
 
 def mark_phases(stack: Sequence[Axes], phases: Sequence[Phase]) -> None:
-    """Draw the beginning of each phase through a stack of axes, its name on the topmost."""
+    """Draw the beginning of each phase through a stack of axes, its name on the topmost.
+
+    To be called when the axes have their limits; a phase beyond them is not drawn.
+    """
+    first, last = stack[0].get_xlim()
     for phase in phases:
+        if not first <= phase.start_s < last:
+            continue
         for axes in stack:
             axes.axvline(phase.start_s, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
-        stack[0].annotate(
+        name = stack[0].annotate(
             f" {phase.name}",
             (phase.start_s, 1.0),
             xycoords=("data", "axes fraction"),
@@ -23,3 +29,4 @@ def mark_phases(stack: Sequence[Axes], phases: Sequence[Phase]) -> None:
             color=SOFT,
             fontsize=9,
         )
+        name.set_in_layout(False)

@@ -106,7 +106,7 @@ def draw(run: Run) -> Drawing | None:
         return None
     target = run.results.slo.get(STARTUP_SLO)
     longest = max(max(row.times_ms) for row in rows)
-    last = max(longest * 2.5, target.target * 1.6 if target else 0.0)
+    last = max(longest * 2.5, target.target * 1.6 if target else 0.0, _FLOOR_MS * 10)
     first = max(_FLOOR_MS, 0.7 * min(min(row.times_ms) for row in rows))
     decades = np.log10(last / first)
     edges = np.geomspace(first, last, int(decades * _BINS_PER_DECADE) + 2)

@@ -48,7 +48,7 @@ def _draw_rates(axes: Axes, steps: dict[str, np.ndarray], edges: np.ndarray) -> 
         heights = np.histogram(steps[step], bins=edges)[0] / width
         axes.stairs(heights, edges, color=STEPS[step], fill=True, alpha=0.85)
         best = int(heights.argmax())
-        axes.annotate(
+        label = axes.annotate(
             f"{step}: up to {plain(float(heights[best]))}/s",
             (float(edges[best]) + width / 2, float(heights[best])),
             xytext=(0, 3),
@@ -57,6 +57,7 @@ def _draw_rates(axes: Axes, steps: dict[str, np.ndarray], edges: np.ndarray) -> 
             color=STEPS[step],
             fontweight="bold",
         )
+        label.set_in_layout(False)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.32)
     axes.set_ylabel("pods/s")
     axes.set_title("Pods seen running, and pods seen deleted")

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reports.comparing import Cell, CodecResults, Matrix, MatrixResults, read_codecs
 from reports.figures.canvas import house_style, png, svg
-from reports.figures.kind import Drawing
+from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import codec_colour, process_colour
 from reports.figures.registry import CODEC_FIGURES, FIGURES, MATRIX_FIGURES, RUN_FIGURES
-from reports.model import Config, Results, Run
+from reports.model import Config, Phase, Results, Run
+from reports.samples import PodSample, ProcessSample
 from tests.reports.sample_results import write_codecs, write_matrix, write_run
 
 RUN_NAMES = [kind.name for kind in RUN_FIGURES]
@@ -103,3 +106,54 @@ def test_colour_of_an_unknown_name_is_steady_and_of_the_palette() -> None:
     assert codec_colour("cbor") == codec_colour("cbor")
     assert process_colour("proxy").startswith("#")
     assert len({codec_colour(name) for name in ("json", "orjson", "protobuf")}) == 3
+
+
+moments = st.none() | st.floats(min_value=-1e4, max_value=1e7)
+pod_samples = st.lists(
+    st.builds(PodSample, st.just("rc"), moments, moments, moments, moments, moments), max_size=5
+)
+process_samples = st.lists(
+    st.builds(
+        ProcessSample,
+        st.floats(min_value=-1e4, max_value=1e7),
+        st.sampled_from(["apiserver", "nodes"]),
+        st.floats(min_value=0, max_value=1e5),
+        st.none(),
+        st.none(),
+    ),
+    max_size=6,
+)
+phases = st.lists(
+    st.builds(
+        Phase,
+        st.sampled_from(["fill", "steady"]),
+        st.floats(min_value=-10, max_value=1e5),
+        st.floats(min_value=-10, max_value=1e5),
+    ),
+    max_size=2,
+)
+SAMPLED = [kind for kind in RUN_FIGURES if kind.name in {"pod_startup", "throughput"}] + [
+    kind for kind in RUN_FIGURES if kind.name == "cpu_timeline"
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SAMPLED, ids=lambda kind: kind.name)
+@settings(max_examples=12, deadline=None)
+@given(pods=pod_samples, processes=process_samples, phases=phases)
+def test_figure_of_odd_samples_is_drawn_without_a_warning(
+    kind: FigureKind[Run],
+    pods: list[PodSample],
+    processes: list[ProcessSample],
+    phases: list[Phase],
+) -> None:
+    config = Config(codec="protobuf", store="etcd3", nodes=1, pods=1)
+    results = Results(schema_version=1, config=config, phases=phases)
+    run = Run(Path("nowhere"), results, pods, processes)
+
+    with house_style():
+        drawing = kind.draw(run)
+        if drawing is not None:
+            drawing.figure.draw_without_rendering()
+
+    assert drawing is None or drawing.caption
