@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
+from cluster.apiserver.authentication import Authenticator
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, status_error, unknown_resource
 from cluster.apiserver.health import NOT_FOUND
@@ -22,14 +23,20 @@ logger = logging.getLogger(__name__)
 class ApiServer:
     """Serves the Kubernetes API over ASGI. Holds no state of its own but its counters."""
 
-    def __init__(self, api: Api, pages: Pages) -> None:
+    def __init__(self, api: Api, pages: Pages, authenticator: Authenticator) -> None:
         self._api = api
         self._pages = pages
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             raise NotImplementedError(f"no {scope['type']} here")
+        try:
+            self._authenticator.check(scope)
+        except StatusError as error:
+            await send_answer(send, self._failure(scope, error))
+            return
         route = parse_route(scope["path"])
         if route is None:
             await self._serve_page(scope, send)

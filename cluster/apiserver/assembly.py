@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from cluster.apiserver.api import Api
 from cluster.apiserver.app import ApiServer
+from cluster.apiserver.authentication import Authenticator, Everybody
 from cluster.apiserver.bootstrap import create_first_namespaces
 from cluster.apiserver.cluster_metrics import exposition
 from cluster.apiserver.discovery import Discovery
@@ -40,6 +41,7 @@ class ServerConfig:
     """The library that reads and writes application/json."""
     cache: CacheConfig = field(default_factory=CacheConfig)
     fanout: FanoutConfig = field(default_factory=FanoutConfig)
+    authenticator: Authenticator = field(default_factory=Everybody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ async def assemble(
 
         pages = Pages(_health(store), Discovery(registry), metrics_text)
         try:
-            yield Assembly(ApiServer(api, pages), api, fanout)
+            yield Assembly(ApiServer(api, pages, config.authenticator), api, fanout)
         finally:
             fanout.shut_down()
 

@@ -41,7 +41,6 @@ class Call:
     __slots__ = (
         "accept",
         "answered",
-        "authorization",
         "content_length",
         "content_type",
         "media",
@@ -73,7 +72,6 @@ class Call:
         self.method = scope["method"]
         self.accept = b""
         self.content_type = b""
-        self.authorization = b""
         self.content_length = 0
         self.media = b""
         self.size = 0
@@ -87,8 +85,6 @@ class Call:
                 self.content_type = value
             elif name == b"content-length":
                 self.content_length = int(value)
-            elif name == b"authorization":
-                self.authorization = value
         query = scope["query_string"]
         self.query = (
             dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else NO_QUERY

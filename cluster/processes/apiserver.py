@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.authentication import Authenticator, BearerTokens, Everybody
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
@@ -28,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
         help="the library that reads and writes application/json",
     )
     parser.add_argument("--watch-write", default="transport", choices=tuple(WatchWrite))
+    parser.add_argument(
+        "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
+    )
     add_shell_arguments(parser)
     return parser
 
@@ -40,6 +44,7 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         CODECS[arguments.storage_codec],
         CODECS[arguments.json_codec],
         fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
+        authenticator=_authenticator(arguments.token_file),
     )
     sock = bind(host.strip("[]"), int(port))
     async with (
@@ -50,6 +55,12 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         shell.counters(server.counters)
         shell.ready(url=url_of(sock))
         await shell.stopped()
+
+
+def _authenticator(token_file: Path | None) -> Authenticator:
+    if token_file is None:
+        return Everybody()
+    return BearerTokens(token_file.read_text(encoding="utf-8").split())
 
 
 def main(argv: list[str] | None = None) -> int:

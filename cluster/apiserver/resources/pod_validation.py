@@ -11,7 +11,7 @@ from typing import Final
 from cluster.apiserver.errors import FieldProblem, duplicate, invalid, required, unsupported
 from cluster.apiserver.resources.action_validation import judge_actions
 from cluster.apiserver.resources.metadata import label_name_errors, label_problems
-from serialization.api.core.v1_pb2 import Container, PodSpec, Volume
+from serialization.api.core.v1_pb2 import Container, PodSpec, ResourceRequirements, Volume
 from serialization.api.resource_pb2 import Quantity
 from serialization.labels import subdomain_errors
 from serialization.quantity import nano_value
@@ -125,8 +125,9 @@ def _judge_container(
         _judge_mount(
             mount.name, mount.mountPath, f"{field}.volumeMounts[{index}]", volumes, problems
         )
-    if container.resources.requests or container.resources.limits:
-        _judge_resources(container, f"{field}.resources", problems)
+    resources = container.resources
+    if resources.requests or resources.limits:
+        _judge_resources(resources, f"{field}.resources", problems)
     judge_actions(container, field, grace_s, problems)
     _judge_unique(container.name, f"{field}.name", seen, problems)
 
@@ -159,8 +160,10 @@ def _judge_mount(
         problems.append(required(f"{field}.mountPath"))
 
 
-def _judge_resources(container: Container, field: str, problems: list[FieldProblem]) -> None:
-    limits, requests = container.resources.limits, container.resources.requests
+def _judge_resources(
+    resources: ResourceRequirements, field: str, problems: list[FieldProblem]
+) -> None:
+    limits, requests = resources.limits, resources.requests
     _judge_quantities(limits, f"{field}.limits", problems)
     _judge_quantities(requests, f"{field}.requests", problems)
     for name in sorted(requests):

@@ -12,6 +12,7 @@ from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import already_exists, bad_request, invalid_object, unreasoned
 from cluster.apiserver.identity import generated_name, stamp_new
 from cluster.apiserver.namespaces import check_namespace
+from cluster.apiserver.paths import Route
 from cluster.apiserver.resources.metadata import metadata_problems
 from serialization.api.meta.v1_pb2 import ObjectMeta
 from serialization.scheme import metadata_of
@@ -68,7 +69,7 @@ async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
         problems = metadata_problems(meta, strategy.name_errors) + strategy.validate(obj)
         if problems:
             raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
-        call.route = call.route._replace(name=meta.name)
+        call.route = Route(*call.route[:4], meta.name)
         try:
             return await _write(api, call, obj, code)
         except KeyExistsError:

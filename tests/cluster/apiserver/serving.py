@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from random import Random
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
+from cluster.apiserver.authentication import Authenticator, Everybody
 from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.registry import CODECS
 from storage.interface import Store
@@ -77,9 +78,19 @@ class InProcess:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"content-type": "application/json"} if raw else {}
         fields.update({name.lower(): value for name, value in (headers or {}).items()})
-        return self._runner.run(self._call(method, path, raw, fields))
+        return self._runner.run(self.request(method, path, raw, fields))
 
-    async def _call(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def gather(self, *requests: Coroutine[object, object, Reply]) -> list[Reply]:
+        """Send several requests at once: all are judged before the first is answered."""
+
+        async def together() -> list[Reply]:
+            return await asyncio.gather(*requests)
+
+        return self._runner.run(together())
+
+    async def request(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> Reply:
         bare, _, query = path.partition("?")
         scope: Scope = {
             "type": "http",
@@ -122,10 +133,11 @@ def serving(
     *,
     storage_codec: str = "protobuf",
     store: Store | None = None,
+    authenticator: Authenticator | None = None,
 ) -> Iterator[InProcess]:
     """Run a server on the memory store (or another) while entered."""
     clock = StandingClock()
-    config = ServerConfig(CODECS[storage_codec])
+    config = ServerConfig(CODECS[storage_codec], authenticator=authenticator or Everybody())
     chosen = store or STORES["memory"].make(StoreOptions(clock=clock, inline_commits=True))
     with asyncio.Runner() as runner:
         up: asyncio.Future[Assembly] = runner.get_loop().create_future()
