@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from serialization.codecs.interface import UnknownFields
 from serialization.errors import DecodeError
-from serialization.jsonform.leaves import LeafError, NumberText, unfit
+from serialization.jsonform.leaves import Leaf, NumberText, unfit
 from serialization.jsonform.plan import Container, JsonField, Plan, Shape, plan_of
 
 M = TypeVar("M", bound=Message)
@@ -99,8 +99,8 @@ class _Decoder:
             return _zero_element(one)
         if one.leaf is not None:
             try:
-                return one.message(**one.leaf.read(value))
-            except (LeafError, ValueError) as error:
+                return _leaf(one, one.leaf, value)
+            except ValueError as error:  # a LeafError, or text that the constructor refuses
                 raise DecodeError(str(error), path) from None
         if one.shape is Shape.OBJECT:
             if not isinstance(value, dict):
@@ -172,10 +172,16 @@ def _type_name(one: JsonField) -> str:
     return element.message_type.name if element.message_type else _scalar_name(element)
 
 
+def _leaf(one: JsonField, leaf: Leaf, value: object) -> Message:
+    kwargs: dict[str, Any] = {}
+    leaf.read(value, kwargs)
+    return one.message(**kwargs)
+
+
 def _zero_element(one: JsonField) -> object:
     if one.leaf is not None:
         zero = one.leaf.zero
-        return one.message(**one.leaf.read(zero)) if zero is not None else one.message()
+        return _leaf(one, one.leaf, zero) if zero is not None else one.message()
     return {} if one.shape is Shape.OBJECT else one.element.default_value
 
 

@@ -1,7 +1,7 @@
 """Messages that are no JSON objects: quantities, times, int-or-string, raw JSON, plain lists.
 
-Each has a pair of functions: ``write`` takes the message to a JSON value, ``read`` takes a JSON
-value to the keyword arguments of the message's constructor and raises LeafError.
+Each has a pair of functions: ``write`` takes the message to a JSON value, ``read`` puts what a JSON
+value says into a dictionary of keywords for the message's constructor, and raises LeafError.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from serialization.times import (
     parse_micro_time,
     parse_time,
 )
+
+Keywords = dict[str, Any]
 
 
 class LeafError(ValueError):
@@ -79,7 +81,7 @@ def _write_quantity(message: Any) -> str:
     return message.string or "0"
 
 
-def _read_quantity(value: object) -> dict[str, Any]:
+def _read_quantity(value: object, into: Keywords) -> None:
     if isinstance(value, str):
         text = value.strip()
     elif isinstance(value, NumberText):
@@ -87,24 +89,27 @@ def _read_quantity(value: object) -> dict[str, Any]:
     else:
         text = json.dumps(value) if isinstance(value, (bool, int, float)) else "?"
     try:
-        return {"string": canonical(text)}
+        into["string"] = canonical(text)
     except QuantityError as error:
         raise LeafError(str(error)) from None
 
 
 def _write_time(message: Any) -> str | None:
     seconds = message.seconds
-    return format_time(seconds) if seconds or message.nanos else None
+    if seconds:
+        return format_time(seconds)
+    return format_time(0) if message.nanos else None
 
 
-def _read_time(value: object) -> dict[str, Any]:
+def _read_time(value: object, into: Keywords) -> None:
     if not isinstance(value, str):
         raise unfit(value, "Time")
     try:
         seconds = parse_time(value)
     except TimeFormatError as error:
         raise LeafError(str(error)) from None
-    return {"seconds": seconds} if seconds else {}
+    if seconds:
+        into["seconds"] = seconds
 
 
 def _write_micro_time(message: Any) -> str | None:
@@ -112,14 +117,17 @@ def _write_micro_time(message: Any) -> str | None:
     return format_micro_time(seconds, nanos) if seconds or nanos else None
 
 
-def _read_micro_time(value: object) -> dict[str, Any]:
+def _read_micro_time(value: object, into: Keywords) -> None:
     if not isinstance(value, str):
         raise unfit(value, "MicroTime")
     try:
         seconds, nanos = parse_micro_time(value)
     except TimeFormatError as error:
         raise LeafError(str(error)) from None
-    return {name: part for name, part in (("seconds", seconds), ("nanos", nanos)) if part}
+    if seconds:
+        into["seconds"] = seconds
+    if nanos:
+        into["nanos"] = nanos
 
 
 def _write_int_or_string(message: Any) -> int | str:
@@ -127,45 +135,49 @@ def _write_int_or_string(message: Any) -> int | str:
     return found
 
 
-def _read_int_or_string(value: object) -> dict[str, Any]:
+def _read_int_or_string(value: object, into: Keywords) -> None:
     if isinstance(value, str):
-        return {"type": 1, "strVal": value} if value else {"type": 1}
-    if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
-        return {"intVal": value} if value else {}
-    raise unfit(value, "int32")
+        into["type"] = 1
+        if value:
+            into["strVal"] = value
+    elif isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
+        if value:
+            into["intVal"] = value
+    else:
+        raise unfit(value, "int32")
 
 
 def _write_raw_extension(message: Any) -> object:
     return _embedded(message.raw.decode()) if message.raw else None
 
 
-def _read_raw_extension(value: object) -> dict[str, Any]:
-    return {"raw": raw_json(value)}
+def _read_raw_extension(value: object, into: Keywords) -> None:
+    into["raw"] = raw_json(value)
 
 
 def _write_fields(message: Any) -> object:
     return _embedded(message.Raw.decode()) if message.Raw else None
 
 
-def _read_fields(value: object) -> dict[str, Any]:
-    return {"Raw": raw_json(value)}
+def _read_fields(value: object, into: Keywords) -> None:
+    into["Raw"] = raw_json(value)
 
 
 def _write_items(message: Any) -> list[str]:
     return list(message.items)
 
 
-def _read_items(value: object) -> dict[str, Any]:
+def _read_items(value: object, into: Keywords) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise unfit(value, "[]string")
-    return {"items": value}
+    into["items"] = value
 
 
 class Leaf(NamedTuple):
     """The two directions of one message that is no JSON object."""
 
     write: Callable[[Any], Any]
-    read: Callable[[object], dict[str, Any]]
+    read: Callable[[object, Keywords], None]
     zero: object
     """What JSON shows where the field is no pointer and absent."""
 

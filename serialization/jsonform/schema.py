@@ -111,7 +111,8 @@ class Schemas:
         def hook(value: Any) -> Held:
             if value.__class__ is float:
                 raise InexactError
-            held = wanted(read(value))
+            held = wanted()
+            read(value, held)
             held.tree = value
             return held
 

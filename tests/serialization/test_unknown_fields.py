@@ -106,5 +106,5 @@ def test_plain_trees_are_judged_alike() -> None:
     from_plain(Pod, tree, UnknownFields.WARN, warnings)
 
     assert warnings == ['unknown field "spec.foo"']
-    with pytest.raises(DecodeError, match="^strict decoding error: unknown field"):
+    with pytest.raises(DecodeError, match=r"^strict decoding error: unknown field"):
         from_plain(Pod, tree, UnknownFields.STRICT)
