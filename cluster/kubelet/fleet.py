@@ -31,7 +31,7 @@ from storage.clock import Clock
 REGISTRATIONS: Final = 32
 """Nodes that register, and open their watches, at once."""
 POD_WORKERS: Final = 64
-HEARTBEAT_WORKERS: Final = 16
+HEARTBEAT_WORKERS: Final = 64
 ATTEMPTS_MAX: Final = 20
 RETRY_S: Final = 0.25
 
