@@ -59,6 +59,8 @@ class ApiServer:
         try:
             served = find_verb(call)
             label = served.label
+            if kind == "mutating":
+                api.negotiator.accept(call.accept)  # nothing is written that cannot be answered
             answer = await served.serve(api, call)
         except Exception as error:
             if call.answered:

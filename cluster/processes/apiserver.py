@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Authenticator, BearerTokens, Everybody
@@ -13,6 +14,9 @@ from cluster.apiserver.listener import bind, listen, url_of
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
 from storage.registry import STORES, StoreOptions
+from storage.watchcache.config import CacheConfig
+
+SWITCH: Final = ("on", "off")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +34,12 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--watch-write", default="transport", choices=tuple(WatchWrite))
     parser.add_argument(
+        "--watch-index", default="on", choices=SWITCH, help="look watchers up by name or node"
+    )
+    parser.add_argument(
+        "--encode-once", default="on", choices=SWITCH, help="keep the encoded bytes of objects"
+    )
+    parser.add_argument(
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
     add_shell_arguments(parser)
@@ -43,6 +53,9 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     config = ServerConfig(
         CODECS[arguments.storage_codec],
         CODECS[arguments.json_codec],
+        cache=CacheConfig(
+            watch_index=arguments.watch_index == "on", encode_once=arguments.encode_once == "on"
+        ),
         fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
         authenticator=_authenticator(arguments.token_file),
     )

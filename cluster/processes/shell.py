@@ -134,15 +134,17 @@ class Shell:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, self.write_statistics)
         with self._pauses, self._lag:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch_parent())
-                overdue = group.create_task(self._cancel_overdue(task))
-                try:
-                    await main(self)
-                finally:
-                    self.stop()
-                    overdue.cancel()
-        self.write_statistics()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._watch_parent())
+                    overdue = group.create_task(self._cancel_overdue(task))
+                    try:
+                        await main(self)
+                    finally:
+                        self.stop()
+                        overdue.cancel()
+            finally:
+                self.write_statistics()
 
     async def _watch_parent(self) -> None:
         while self._options.parent and not self._stop.is_set():

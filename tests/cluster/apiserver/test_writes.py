@@ -189,6 +189,13 @@ def test_body_over_three_mebibytes_is_refused(api: InProcess) -> None:
     assert reply.json()["reason"] == "RequestEntityTooLarge"
 
 
+def test_nothing_is_written_that_cannot_be_answered(api: InProcess) -> None:
+    reply = api.call("POST", PODS_PATH, pod(), {"accept": "text/html"})
+
+    assert reply.code == 406
+    assert api.call("GET", f"{PODS_PATH}/a").code == 404
+
+
 def test_failure_comes_in_the_form_that_the_client_takes(api: InProcess) -> None:
     from serialization.api.meta.v1_pb2 import Status  # noqa: PLC0415  used here only
 
