@@ -130,6 +130,16 @@ async def test_watch_of_a_future_revision_begins_there(make: Make) -> None:
         assert agrees(recorder.changes, HISTORY[3:])
 
 
+async def test_watch_of_a_future_revision_begins_within_a_group(make: Make) -> None:
+    recorder = Recorder(after=50)
+    async with make() as store:
+        store.watch(b"/", recorder, after=50)
+
+        await asyncio.gather(*[store.create(b"/%d" % number, b"v") for number in range(99)])
+
+        assert recorder.revisions == list(range(51, 101))
+
+
 async def test_replay_delivers_on_a_later_turn(make: Make) -> None:
     recorder = Recorder(after=1)
     async with make() as store:

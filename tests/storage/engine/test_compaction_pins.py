@@ -17,37 +17,48 @@ async def filled(stage: Stage) -> None:
     await stage.committer.finish_all()
 
 
-async def overwritten(stage: Stage) -> None:
-    """Replace every value and delete one key, within two turns of the loop."""
-    for number, key in enumerate(KEYS):
-        stage.store.update(key, b"new", expected=number + 2)
-    stage.store.delete(KEYS[-1])
-    await turns(2)
-    stage.committer.finish_now()
-
-
-def test_removal_waits_for_the_list_and_then_goes_on() -> None:
+def test_removal_waits_for_a_pin_and_then_goes_on() -> None:
     async def scenario() -> None:
         async with Stage() as stage:
             await filled(stage)
+            reader, pinned = stage.store._reader, stage.store.current_revision()
             values = stage.store._backend._values  # type: ignore[attr-defined]  # the memory backend's
-            reading = asyncio.ensure_future(stage.store.list(b"/k/"))
-            await asyncio.sleep(0)
-            await overwritten(stage)
+            reader._pins.pin(pinned)
+            for number, key in enumerate(KEYS):
+                stage.store.update(key, b"new", expected=number + 2)
+            stage.store.delete(KEYS[-1])
+            await stage.committer.finish_all()
             compacting = asyncio.ensure_future(stage.store.compact(stage.store.current_revision()))
-            await turns(1)
-            stage.committer.finish_now()
+            await stage.committer.finish_all()
             await compacting
-            assert not reading.done()
 
-            listing = await reading
-            assert {item.value for item in listing.items} == {b"old"}
-            assert [item.key for item in listing.items] == KEYS
+            page = reader._page(b"/k/", b"", len(KEYS), pinned)
+            assert [item.key for item in page] == KEYS
+            assert {item.value for item in page} == {b"old"}
 
-            await turns()
+            reader._pins.release(pinned)
             await stage.committer.finish_all()
             assert set(values.values()) == {b"new"}
             assert len(values) == len(KEYS) - 1
+
+    run_virtual(scenario())
+
+
+def test_running_list_holds_a_pin_until_it_ends_or_is_cancelled() -> None:
+    async def scenario() -> None:
+        async with Stage() as stage:
+            await filled(stage)
+            pins, revision = stage.store._reader._pins, stage.store.current_revision()
+            lists = [asyncio.ensure_future(stage.store.list(b"/k/")) for _ in range(2)]
+            await turns(1)
+            assert pins.lowest(0) == revision
+
+            lists[0].cancel()
+            await turns(1)
+            assert pins.lowest(0) == revision
+
+            assert len((await lists[1]).items) == len(KEYS)
+            assert pins.lowest(0) == 0
 
     run_virtual(scenario())
 

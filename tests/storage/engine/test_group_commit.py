@@ -280,18 +280,26 @@ async def test_slow_commits_gather_for_a_share_of_their_time(stage: Stage) -> No
 
 
 @staged
-async def test_compaction_takes_turns_with_groups(stage: Stage) -> None:
-    for number in range(4):
-        stage.store.create(b"/%d" % number, b"v")
-        await stage.committer.finish()
+async def test_compaction_goes_on_beside_writes_that_never_pause(stage: Stage) -> None:
+    async def write(writer: int) -> None:
+        number = 0
+        while not compacting.done():
+            await stage.store.create(b"/%d/%d" % (writer, number), b"v")
+            number += 1
 
+    await asyncio.gather(stage.store.create(b"/first", b"v"), stage.committer.finish())
+    compacting = asyncio.ensure_future(stage.store.compact(2))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(stage.store.compact(5))
-        await turns()
-        answers = [stage.store.create(b"/%d" % number, b"v") for number in range(4, 8)]
-        await stage.committer.finish_all()
+        for writer in range(4):
+            tasks.create_task(write(writer))
+            await turns()
+        for _ in range(20):
+            await turns()
+            if stage.committer.jobs:
+                await stage.committer.finish()
 
-    assert await asyncio.gather(*answers) == [6, 7, 8, 9]
+    assert compacting.done()
+    assert (await stage.store.status()).compact_revision == 2
 
 
 @staged

@@ -114,6 +114,7 @@ def test_index_answers_as_a_replay_does(picks: list[tuple[bytes, bool]], cut: fl
                 assert subject.count_at(prefix, b"aa", revision) == len(beyond)
         needed = {state[key][0] for key in live_keys}
         assert not needed & gone, "compaction dropped what is still read"
+    assert (index._older, index._newest) == (restored._older, restored._newest)
     assert len(index) == len(restored) == len(_live_at(index, b"", index.last))
     assert list(index.writes(compacted, index.last)) == [
         (point[0], key) for key, point in history[compacted - 1 :]
