@@ -87,11 +87,14 @@ class Shell:
     def ready(self, **facts: str | int) -> None:
         """Say on standard output that this process serves, once, with ``facts`` beside.
 
-        What is on the heap by now stays: it is taken out of the collector's sight.
+        What is on the heap by now stays: it is taken out of the collector's sight. Pauses and lag
+        count from here on.
         """
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        self._pauses.forget()
+        self._lag.forget()
         line = {"ready": True, "pid": os.getpid(), **facts}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

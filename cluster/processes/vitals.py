@@ -29,6 +29,12 @@ class CollectorPauses:
         self._count = 0
         self._biggest: list[int] = []
 
+    def forget(self) -> None:
+        """Start again at nothing: what came before says nothing about serving."""
+        self._total_ns = 0
+        self._count = 0
+        self._biggest.clear()
+
     def __enter__(self) -> Self:
         gc.callbacks.append(self._observe)
         return self
@@ -69,6 +75,13 @@ class LoopLag:
         self._histogram = HdrHistogram(1, LAG_MAX_US, 2)
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns = 0
+
+    def forget(self) -> None:
+        """Start again at nothing."""
+        self._histogram.reset()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._arm()
 
     def __enter__(self) -> Self:
         self._arm()
