@@ -41,11 +41,13 @@ def test_pod_fields_are_read_from_spec_and_status() -> None:
 
 
 def test_node_and_event_fields_are_read() -> None:
+    cordoned = Node()
+    cordoned.spec.unschedulable = True
     event = Event()
     event.involvedObject.kind, event.reason = "Pod", "Scheduled"
     event.source.component, event.type = "scheduler", "Normal"
 
-    assert values(Node(spec={"unschedulable": True})) == {"spec.unschedulable": "true"}
+    assert values(cordoned) == {"spec.unschedulable": "true"}
     told = values(event)
     assert told["involvedObject.kind"] == "Pod"
     assert (told["reason"], told["source"], told["type"]) == ("Scheduled", "scheduler", "Normal")
