@@ -7,7 +7,6 @@ write the status. No pod of a missing owner is deleted here: that is garbage col
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -15,9 +14,9 @@ from cluster.client.interface import (
     ApiError,
     CachedObject,
     ObjectKey,
-    TransportError,
 )
 from cluster.controllers.expectations import EXPECTATION_TTL_NS, Expectations
+from cluster.controllers.replica_writes import Owner, Replicas
 from cluster.controllers.replicas import (
     BURST_REPLICAS,
     PodFacts,
@@ -25,8 +24,6 @@ from cluster.controllers.replicas import (
     count_replicas,
     facts_of,
     matches,
-    pod_of_template,
-    slow_start,
     victims,
 )
 from cluster.controllers.runner import Surroundings, Synced
@@ -55,7 +52,6 @@ class ReplicationController:
     def __init__(self, around: Surroundings) -> None:
         self._client = around.client
         self._queue = around.queue
-        self._recorder = around.recorder
         self._clock = around.clock
         self._controllers = around.informers.informer(
             REPLICATION_CONTROLLERS, core.ReplicationController
@@ -68,8 +64,7 @@ class ReplicationController:
         self._key_by_uid: dict[str, ObjectKey] = {}
         self._written: dict[ObjectKey, core.ReplicationController] = {}
         """What our last status write answered, until the cache has it: else the next is stale."""
-        self.created = 0
-        self.deleted = 0
+        self.replicas = Replicas(around, self.expectations)
         self._controllers.subscribe(_ControllerSink(self))
         self._pods.subscribe(_PodSink(self))
 
@@ -181,73 +176,14 @@ class ReplicationController:
     ) -> Exception | None:
         """Create or delete the difference, at most ``BURST_REPLICAS``; return the first failure."""
         short = controller.spec.replicas - len(active)
+        owner = Owner(_reference(controller), _owner(controller))
         if short > 0:
-            return await self._create(key, controller, min(short, BURST_REPLICAS))
+            template, count = controller.spec.template, min(short, BURST_REPLICAS)
+            return await self.replicas.create(key, owner, template, count)
         if short < 0:
-            surplus = victims(active, min(-short, BURST_REPLICAS))
-            return await self._delete(key, controller, surplus)
-        return None
-
-    async def _create(
-        self, key: ObjectKey, controller: core.ReplicationController, count: int
-    ) -> Exception | None:
-        self.expectations.expect_creations(key, count, self._clock.stamp_ns())
-        left = count
-        for batch in slow_start(count):
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._create_one(key, controller)) for _ in range(batch)]
-            left -= batch
-            failure = next((f for f in (task.result() for task in tasks) if f is not None), None)
-            if failure is not None:
-                self.expectations.creation_observed(key, left)  # those are not even tried
-                return failure
-        return None
-
-    async def _create_one(
-        self, key: ObjectKey, controller: core.ReplicationController
-    ) -> Exception | None:
-        pod = pod_of_template(controller.spec.template, key.namespace, _owner(controller))
-        try:
-            made = await self._client.create(PODS, key.namespace, pod)
-        except (ApiError, TransportError) as error:
-            self.expectations.creation_observed(key)
-            self._recorder.record(
-                _reference(controller), "FailedCreate", f"Error creating: {error}", warning=True
+            return await self.replicas.delete(
+                key, owner, victims(active, min(-short, BURST_REPLICAS))
             )
-            return error
-        self.created += 1
-        self._recorder.record(
-            _reference(controller), "SuccessfulCreate", f"Created pod: {made.metadata.name}"
-        )
-        return None
-
-    async def _delete(
-        self, key: ObjectKey, controller: core.ReplicationController, surplus: list[PodFacts]
-    ) -> Exception | None:
-        self.expectations.expect_deletions(
-            key, [pod.uid for pod in surplus], self._clock.stamp_ns()
-        )
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._delete_one(key, controller, pod)) for pod in surplus]
-        return next((f for f in (task.result() for task in tasks) if f is not None), None)
-
-    async def _delete_one(
-        self, key: ObjectKey, controller: core.ReplicationController, pod: PodFacts
-    ) -> Exception | None:
-        try:
-            await self._client.delete(PODS, pod.key, uid=pod.uid)
-        except (ApiError, TransportError) as error:
-            self.expectations.deletion_observed(key, pod.uid)
-            if isinstance(error, ApiError) and error.code in {404, 409}:
-                return None  # gone already, or another pod by that name: the cache will tell
-            self._recorder.record(
-                _reference(controller), "FailedDelete", f"Error deleting: {error}", warning=True
-            )
-            return error
-        self.deleted += 1
-        self._recorder.record(
-            _reference(controller), "SuccessfulDelete", f"Deleted pod: {pod.key.name}"
-        )
         return None
 
     async def _adopt(self, controller: core.ReplicationController) -> list[core.Pod]:
@@ -266,7 +202,8 @@ class ReplicationController:
             try:
                 adopted.append(await self._client.update(PODS, pod))
             except ApiError as error:
-                if error.code not in {404, 409}:  # else it changed: its event brings us back
+                # A stale one (409) must be looked at again before it is known how many are short.
+                if error.code != 404:
                     raise
         return adopted
 
