@@ -37,7 +37,8 @@ _NONZERO: Final = 2  # the value as it is, unless it is zero
 _NONNULL: Final = 3  # what the function makes of it, unless that is None
 _INLINE: Final = 4  # the fields of what the function makes of it, beside its parent's
 
-# Sets of present fields per message class whose order is remembered; few differ in a cluster.
+# Sets of present fields per message class whose order is remembered (empty: it is right as it
+# is); few differ in a cluster.
 _ORDERS_MAX: Final = 1000
 
 
@@ -142,9 +143,11 @@ def _writer(  # noqa: C901 - as its inner function
         order = orders.get(present)
         if order is None:
             order = tuple(name for name in names if name in out)
+            if order == present:
+                order = ()
             if len(orders) < _ORDERS_MAX:
                 orders[present] = order
-        return {name: out[name] for name in order}
+        return {name: out[name] for name in order} if order else out
 
     return write
 
