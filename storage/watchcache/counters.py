@@ -15,7 +15,7 @@ class CacheCounters:
     events_dispatched: int = 0
     """Events handed to subscriptions."""
     filter_calls: int = 0
-    """How often a subscription's selector was tried on an event."""
+    """How often an event was put to a subscription: all of them, without the index."""
     init_events: int = 0
     """Objects sent to new watches before their first change."""
     too_old: int = 0

@@ -33,12 +33,14 @@ class EventSink(Protocol):
 class Subscription:
     """One sink that is told of what its selection sees; ``cancel`` ends it."""
 
-    __slots__ = ("_home", "predicate", "selection", "sink")
+    __slots__ = ("_home", "filed_wholly", "predicate", "selection", "sink")
 
     def __init__(self, selection: Selection, predicate: Predicate, sink: EventSink) -> None:
         self.selection = selection
         self.predicate = predicate
         self.sink = sink
+        self.filed_wholly = False
+        """The value that it is filed under is all that it asks for: the look-up is the filter."""
         self._home: dict[Subscription, None] | None = None
 
     @property
@@ -103,6 +105,7 @@ class Dispatcher:
         for index in self._indexes:
             value = subscription.selection.exact(index.field)
             if value is not None:
+                subscription.filed_wholly = subscription.selection.is_only(index.field, value)
                 subscription.file_in(index.by_value.setdefault(value, {}))
                 return
         subscription.file_in(self._general)
@@ -134,14 +137,20 @@ class Dispatcher:
             if not home:  # its last watcher has gone
                 del index.by_value[value]
                 continue
+            crossed = event.crossing(before=value == old, after=value == new)
             for subscription in tuple(home):
-                self._offer(subscription, event)
+                if subscription.filed_wholly:
+                    self._tell(subscription, crossed)
+                else:
+                    self._offer(subscription, event)
 
     def _offer(self, subscription: Subscription, event: CacheEvent) -> None:
+        self._tell(subscription, event.seen_by(subscription.predicate))
+
+    def _tell(self, subscription: Subscription, seen: WatchEvent | None) -> None:
         if not subscription.live:  # cancelled by a sink that was told before it
             return
         self._counters.filter_calls += 1
-        seen = event.seen_by(subscription.predicate)
         if seen is not None:
             self._counters.events_dispatched += 1
             subscription.sink.notify(seen)

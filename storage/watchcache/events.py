@@ -22,6 +22,9 @@ class EventType(StrEnum):
     ERROR = "ERROR"
 
 
+_ENTERS, _STAYS, _LEAVES = EventType.ADDED, EventType.MODIFIED, EventType.DELETED
+
+
 class WatchEvent(NamedTuple):
     """A change as one selection sees it."""
 
@@ -67,10 +70,19 @@ class CacheEvent:
 
         Entering the selection is ADDED, staying in it MODIFIED, leaving it DELETED.
         """
-        before = self.previous is not None and selects(self.previous)
-        if self.object is not None and selects(self.object):
-            return WatchEvent(EventType.MODIFIED if before else EventType.ADDED, self.object)
-        return WatchEvent(EventType.DELETED, self.tombstone) if before else None
+        if selects.always:
+            return self.crossing(before=self.previous is not None, after=self.object is not None)
+        return self.crossing(
+            before=self.previous is not None and selects(self.previous),
+            after=self.object is not None and selects(self.object),
+        )
+
+    def crossing(self, *, before: bool, after: bool) -> WatchEvent | None:
+        """Return the event of a selection that has the state before, and after, or not."""
+        if after:
+            assert self.object is not None, "no state after a deletion"
+            return WatchEvent(_STAYS if before else _ENTERS, self.object)
+        return WatchEvent(_LEAVES, self.tombstone) if before else None
 
 
 def _revision(event: CacheEvent) -> int:

@@ -52,6 +52,12 @@ class Selection:
             return self.namespace
         return self.fields.exact(name) if self.fields is not None else None
 
+    def is_only(self, name: str, value: str) -> bool:
+        """Tell whether the field ``name`` having that value is all that is asked."""
+        if name == "metadata.namespace":
+            return self.whole_scope
+        return not self.namespace and self.labels is None and self.field_text == f"{name}={value}"
+
 
 EVERYTHING = Selection()
 
