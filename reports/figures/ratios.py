@@ -17,6 +17,8 @@ from reports.wording import counted
 TITLE: Final = "What the choice of codec changes"
 METRICS: Final = ("pods_per_s", "startup_p99_ms", "cpu_ms_per_pod", "apiserver_cpu_fill_s")
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+_ROOM: Final = 1.3
+"""The share of the axis that is left for numbers to the right of it, as a ratio."""
 _SPREAD: Final = 0.36
 """Height of a row that the codecs of one metric and store share."""
 
@@ -68,14 +70,18 @@ def gains(matrix: Matrix) -> list[Gain]:
 
 
 def _draw_gain(axes: Axes, row: float, gain: Gain) -> None:
+    """Draw a dot, its interval and its number; the axis must have its limits already."""
     colour = codec_colour(gain.codec)
+    first, last = axes.get_xlim()
+    end = gain.times
     if gain.low is not None and gain.high is not None:
-        axes.plot([gain.low, gain.high], [row, row], color=colour, linewidth=1.6)
+        end = min(gain.high, last / _ROOM)
+        axes.plot([max(gain.low, first), end], [row, row], color=colour, linewidth=1.6)
     filled = colour if gain.decided else "white"
     axes.plot(gain.times, row, "o", color=colour, markerfacecolor=filled, markersize=7)
     axes.annotate(
         f"{gain.times:.2f}x",
-        (max(gain.times, gain.high or 0), row),
+        (min(end, last / _ROOM), row),
         xytext=(8, 0),
         textcoords="offset points",
         va="center",
@@ -109,6 +115,7 @@ def draw(matrix: Matrix) -> Drawing | None:
     low, high = PROTOBUF_CLAIM
     axes.axvspan(low, high, color=tint(SOFT, 0.16), linewidth=0)
     axes.axvline(1, color=SOFT, linewidth=1)
+    _scale(axes, found)
     for gain in found:
         step = codecs.index(gain.codec) - (len(codecs) - 1) / 2
         at = rows.index((gain.metric, gain.store)) + step * _SPREAD / max(len(codecs) - 1, 1)
@@ -119,7 +126,6 @@ def draw(matrix: Matrix) -> Drawing | None:
     labels = [f"{metric_of(matrix.results, metric).title}\non {store}" for metric, store in rows]
     axes.set_yticks(range(len(rows)), labels, fontsize=8.5, color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    _scale(axes, found)
     rule_x(axes)
     reference = found[0].reference
     axes.set_xlabel(f"times better with {reference}, logarithmic; 1x: no difference", color=INK)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib as mpl
@@ -157,3 +158,22 @@ def test_figure_of_odd_samples_is_drawn_without_a_warning(
             drawing.figure.draw_without_rendering()
 
     assert drawing is None or drawing.caption
+
+
+def test_ratios_of_wide_intervals_stay_on_the_sheet(subjects: dict[type, object]) -> None:
+    matrix = subjects[Matrix]
+    assert isinstance(matrix, Matrix)
+    wide = [
+        dataclasses.replace(item, ratio=item.ratio * 40, low=1e-9, high=1e9)
+        for item in matrix.results.comparisons
+    ]
+    results = dataclasses.replace(matrix.results, comparisons=wide)
+
+    with house_style():
+        drawing = _drawn("ratios", {Matrix: dataclasses.replace(matrix, results=results)})
+        assert drawing is not None
+        drawing.figure.draw_without_rendering()
+
+    axes = drawing.figure.axes[0]
+    first, last = axes.get_xlim()
+    assert [t for t in axes.texts if not first <= t.xy[0] <= last] == []  # type: ignore[attr-defined]  # annotations
