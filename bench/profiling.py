@@ -1,7 +1,9 @@
 """Profiles of processes by py-spy: folded stacks, and the most expensive functions as text.
 
 py-spy looks from outside, a hundred times a second; what it takes itself is why a profiled run is
-``degraded``. The folded stacks open in speedscope and in any flame graph tool.
+``degraded``. Only samples in which the interpreter's lock is held count: a thread of uvloop that
+waits for sockets looks busy otherwise. What runs without the lock (a commit's sync, for one) is
+therefore not in the profile. The folded stacks open in speedscope and in any flame graph tool.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class Profilers:
         for name, pid in pids.items():
             self._running[name] = await asyncio.create_subprocess_exec(
                 *(program, "record", "--pid", str(pid), "--rate", str(RATE_HZ)),
-                *("--format", "raw", "--function", "--output", str(self._folded(name))),
+                *("--format", "raw", "--function", "--gil", "--output", str(self._folded(name))),
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,

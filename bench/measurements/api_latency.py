@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 from bench.measurements.exposition import bucket_quantile, parse
@@ -60,29 +61,33 @@ def api_latency(observed: Observed) -> list[ApiLatency]:
 
 
 def _server_rows(observed: Observed) -> list[ApiLatency]:
-    """Return the server's histograms over the run: last scrape less first."""
-    scrapes = [
-        mark.metrics for phase in observed.phases for mark in (phase.begin, phase.end) if mark
-    ]
-    scrapes = [text for text in scrapes if text]
-    if len(scrapes) < 2:
-        return []
-    before, after = _buckets(scrapes[0]), _buckets(scrapes[-1])
-    rows = []
-    for key in sorted(after):
-        old = before.get(key, {})
-        buckets = sorted((le, count - old.get(le, 0.0)) for le, count in after[key].items())
-        count = int(buckets[-1][1])
-        if not count:
+    """Return the server's histograms of the phases; audits lie between these and do not count."""
+    counted: defaultdict[Key, Counter[float]] = defaultdict(Counter)
+    for phase in observed.phases:
+        if phase.end is None or not phase.begin.metrics or not phase.end.metrics:
             continue
-        p50, p90, p99 = (_milliseconds(bucket_quantile(buckets, q)) for q in (0.5, 0.9, 0.99))
-        verb, resource, subresource, scope = key
-        rows.append(
-            ApiLatency(
-                verb, resource, subresource, scope, "apiserver", count, p50, p90, p99, max_ms=None
-            )
-        )
-    return rows
+        for key, buckets in _buckets(phase.end.metrics).items():
+            counted[key].update(buckets)
+        for key, buckets in _buckets(phase.begin.metrics).items():
+            counted[key].subtract(buckets)
+    return [
+        _server_row(key, sorted(counted[key].items()))
+        for key in sorted(counted)
+        if _any(counted[key])
+    ]
+
+
+def _any(buckets: Mapping[float, float]) -> bool:
+    return buckets[max(buckets)] > 0
+
+
+def _server_row(key: Key, buckets: list[tuple[float, float]]) -> ApiLatency:
+    verb, resource, subresource, scope = key
+    p50, p90, p99 = (_milliseconds(bucket_quantile(buckets, q)) for q in (0.5, 0.9, 0.99))
+    count = int(buckets[-1][1])
+    return ApiLatency(
+        verb, resource, subresource, scope, "apiserver", count, p50, p90, p99, max_ms=None
+    )
 
 
 def _buckets(text: str) -> dict[Key, dict[float, float]]:
