@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
@@ -48,8 +48,13 @@ def url_of(sock: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def listen(app: ApiServer, sock: socket.socket) -> AsyncIterator[None]:
-    """Serve ``app`` on a bound socket while entered; requests under way may end at the exit."""
+async def listen(
+    app: ApiServer, sock: socket.socket, *, end_watches: Callable[[], None] | None = None
+) -> AsyncIterator[None]:
+    """Serve ``app`` on a bound socket while entered.
+
+    At the exit ``end_watches`` is called, and requests under way may end.
+    """
     config = uvicorn.Config(
         cast("ASGIApplication", app),
         http=WatchProtocol,
@@ -66,16 +71,18 @@ async def listen(app: ApiServer, sock: socket.socket) -> AsyncIterator[None]:
         timeout_graceful_shutdown=STOP_S,
     )
     config.load()
-    server = _Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[sock])
+    http = _Server(config)
+    http.lifespan = config.lifespan_class(config)
+    await http.startup(sockets=[sock])
     try:
         async with asyncio.TaskGroup() as group:
-            ticking = group.create_task(server.main_loop())
+            ticking = group.create_task(http.main_loop())
             try:
                 yield
             finally:
-                server.should_exit = True
+                http.should_exit = True
                 ticking.cancel()
     finally:
-        await server.shutdown(sockets=[sock])
+        if end_watches is not None:
+            end_watches()
+        await http.shutdown(sockets=[sock])

@@ -63,7 +63,7 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     async with (
         STORES[arguments.store].make(options) as store,
         assemble(store, config, shell.clock, shell.random) as server,
-        listen(server.app, sock),
+        listen(server.app, sock, end_watches=server.fanout.shut_down),
     ):
         shell.counters(server.counters)
         shell.ready(url=url_of(sock))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import cast
 
@@ -12,6 +13,8 @@ from cluster.apiserver.authentication import BearerTokens
 from cluster.apiserver.errors import FieldProblem, status_error
 from cluster.apiserver.registry import served
 from cluster.apiserver.resources.interface import Strategy
+from serialization.api.meta.v1_pb2 import Status
+from serialization.codecs.registry import CODECS
 from serialization.errors import DecodeError
 from storage.errors import (
     CompactedError,
@@ -21,8 +24,15 @@ from storage.errors import (
     StoreError,
     UnsupportedError,
 )
-from tests.cluster.apiserver.kinds import CONFIG_MAPS_PATH, PODS_PATH, ConfigMapStrategy, config_map
-from tests.cluster.apiserver.serving import serving
+from tests.cluster.apiserver.kinds import (
+    CONFIG_MAPS_PATH,
+    PODS_PATH,
+    PROTOBUF,
+    ConfigMapStrategy,
+    config_map,
+    pod,
+)
+from tests.cluster.apiserver.serving import InProcess, serving
 
 
 class DiskFullError(StoreError):
@@ -49,6 +59,34 @@ def test_errors_become_a_status_by_the_most_specific_entry(
 
     assert (told.code, told.reason) == (code, reason)
     assert "secret" not in told.message
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"{PODS_PATH}/nope", None),
+        ("POST", PODS_PATH, {"metadata": {"name": "Bad"}}),
+        ("POST", "/api/v1/namespaces/nope/pods", pod()),
+        ("PUT", PODS_PATH, pod()),
+        ("GET", "/api/v1/widgets", None),
+        ("GET", f"{PODS_PATH}?fieldSelector=spec.foo%3D1", None),
+        ("DELETE", "/api/v1/namespaces/default", None),
+        ("POST", "/version", {}),
+    ],
+)
+def test_every_failure_has_the_same_words_in_both_forms(
+    api: InProcess, method: str, path: str, body: object
+) -> None:
+    raw = b"" if body is None else json.dumps(body).encode()
+    codec = CODECS["protobuf"]
+
+    as_json = api.call(method, path, raw)
+    as_protobuf = api.call(method, path, raw, {"accept": PROTOBUF})
+
+    _kind, bare = codec.unwrap(as_protobuf.body)
+    assert as_json.code == as_protobuf.code
+    assert as_json.code >= 400
+    assert CODECS["json"].decode_bare(Status, as_json.body) == codec.decode_bare(Status, bare)
 
 
 class BrokenStrategy(ConfigMapStrategy):

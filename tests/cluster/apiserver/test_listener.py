@@ -29,7 +29,7 @@ async def listening(way: WatchWrite = WatchWrite.TRANSPORT) -> AsyncIterator[int
     async with (
         STORES["memory"].make(StoreOptions(clock=clock)) as store,
         assemble(store, config, clock, Random(1)) as server,
-        listen(server.app, sock),
+        listen(server.app, sock, end_watches=server.fanout.shut_down),
     ):
         yield sock.getsockname()[1]
 
@@ -96,9 +96,10 @@ async def next_event(stream: asyncio.StreamReader) -> tuple[str, str]:
     return event["type"], event["object"]["metadata"]["name"]
 
 
-def test_server_that_stops_ends_its_watches_and_idle_connections() -> None:
+@pytest.mark.parametrize("way", list(WatchWrite))
+def test_server_that_stops_ends_its_watches_and_idle_connections(way: WatchWrite) -> None:
     async def main() -> None:
-        async with listening() as port:
+        async with listening(way) as port:
             idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
             await request(idle, idle_writer, "GET", "/readyz", None)
             stream, watcher = await asyncio.open_connection("127.0.0.1", port)
