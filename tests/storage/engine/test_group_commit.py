@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 
 import pytest
 
@@ -281,25 +281,61 @@ async def test_slow_commits_gather_for_a_share_of_their_time(stage: Stage) -> No
 
 @staged
 async def test_compaction_goes_on_beside_writes_that_never_pause(stage: Stage) -> None:
-    async def write(writer: int) -> None:
-        number = 0
-        while not compacting.done():
-            await stage.store.create(b"/%d/%d" % (writer, number), b"v")
-            number += 1
-
-    await asyncio.gather(stage.store.create(b"/first", b"v"), stage.committer.finish())
+    stage.store.create(b"/first", b"v")
+    await stage.committer.finish()
     compacting = asyncio.ensure_future(stage.store.compact(2))
-    async with asyncio.TaskGroup() as tasks:
-        for writer in range(4):
-            tasks.create_task(write(writer))
-            await turns()
-        for _ in range(20):
-            await turns()
-            if stage.committer.jobs:
-                await stage.committer.finish()
+    stage.store.create(b"/0", b"v")
+    await turns()
+
+    for number in range(1, 6):
+        stage.store.create(b"/%d" % number, b"v")
+        await stage.committer.finish()
 
     assert compacting.done()
     assert (await stage.store.status()).compact_revision == 2
+
+
+@staged
+async def test_maintenance_and_groups_take_turns(stage: Stage) -> None:
+    order: list[str] = []
+    stage.store.create(b"/a", b"one").add_done_callback(lambda _: order.append("a"))
+    for name in ("first", "second"):
+        stage.store._commits.run(partial(order.append, name))
+    stage.store.create(b"/b", b"one").add_done_callback(lambda _: order.append("b"))
+
+    await stage.committer.finish_all()
+
+    assert order == ["a", "first", "b", "second"]
+
+
+@staged
+async def test_second_alarm_is_probed_as_soon_as_the_first(stage: Stage) -> None:
+    for number in range(3):
+        lost = stage.store.create(b"/%d" % number, b"lost")
+        await stage.committer.fail()
+        assert isinstance(lost.exception(), ReadOnlyError)
+
+        await asyncio.sleep(PROBE_FIRST_S + 0.001)
+        await stage.committer.finish()
+
+        assert (await stage.store.status()).alarm == ""
+
+
+@staged
+async def test_lease_that_ends_during_an_alarm_is_ended_after_it(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one", ttl_s=10)
+    await stage.committer.finish()
+    lost = stage.store.create(b"/b", b"lost")
+    await stage.committer.fail()
+    assert isinstance(lost.exception(), ReadOnlyError)
+
+    await asyncio.sleep(11)
+    assert await stage.store.get(b"/a") is not None
+    await stage.committer.finish()
+    await asyncio.sleep(1)
+    await stage.committer.finish()
+
+    assert await stage.store.get(b"/a") is None
 
 
 @staged

@@ -103,6 +103,46 @@ def test_commit_that_landed_though_it_failed_is_removed_by_the_probe(tmp_path: P
     assert keys == [b"/a", b"/b"]
 
 
+class PanickingFile(LmdbFile):
+    """After a fault refuses every write until it is opened again, as LMDB does."""
+
+    panicking = False
+
+    def open(self) -> None:
+        super().open()
+        self.panicking = False
+
+    def append(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        self._check()
+        super().append(rows)
+
+    def change(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes]) -> None:
+        self._check()
+        super().change(puts, deletes)
+
+    def _check(self) -> None:
+        if self.panicking:
+            raise StoreError("the environment had a fatal error and must be restarted")
+
+
+def test_file_that_panics_is_opened_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        backend = Etcd3Backend(tmp_path, sync=False)
+        backend._file = file = PanickingFile(tmp_path / FILE_NAME, map_bytes=1 << 20, sync=False)
+        async with store_over(backend) as store:
+            await store.create(b"/a", b"one")
+            file.panicking = True
+            with pytest.raises(ReadOnlyError, match="fatal error"):
+                await store.create(b"/b", b"two")
+            assert await store.get(b"/a") is not None
+
+            await asyncio.sleep(1)
+
+            assert await store.create(b"/b", b"two") == 3
+
+    run_virtual(scenario())
+
+
 def test_write_to_a_small_map_is_a_map_full_error(tmp_path: Path) -> None:
     file = LmdbFile(tmp_path / "f", map_bytes=1 << 16, sync=False)
     file.open()
