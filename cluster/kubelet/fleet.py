@@ -44,7 +44,9 @@ class FleetOptions:
     first_node: int = 0
     name_prefix: str = "hollow-node-"
     heartbeat_s: float = 10.0
-    """Between two status writes of a node; 0: none."""
+    """Between two heartbeats of a node; 0: none."""
+    status_beats: int = 1
+    """Every how many heartbeats the status is written; the others renew the node's lease."""
     latencies: Latencies = field(default_factory=Latencies)
     capacity: Capacity = field(default_factory=Capacity)
     node_watch: bool = True
@@ -81,7 +83,7 @@ class Fleet:
             client,
             self.nodes,
             self.heartbeat_queue,
-            Rhythm(options.heartbeat_s, clock, chance),
+            Rhythm(options.heartbeat_s, options.status_beats, clock, chance),
             capacity=options.capacity,
         )
         self.pod_workers = Workers("pod", self.pod_queue, self.pods.sync, count=POD_WORKERS)
@@ -152,11 +154,13 @@ class Fleet:
             if error.code != 409:
                 raise
             stored = await self._client.get(NODES, Node, ObjectKey("", node.name))
+            reported = False
         else:
-            if stored.status.conditions:
-                return
-        refresh(stored, node.number, capacity, now_s)
-        await self._client.update_status(NODES, stored)
+            reported = bool(stored.status.conditions)
+        node.uid = stored.metadata.uid
+        if not reported:
+            refresh(stored, node.number, capacity, now_s)
+            await self._client.update_status(NODES, stored)
 
 
 def _recorder_of(recorder: EventRecorder | None, host: str) -> Recorder:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from cluster.client.interface import ApiClient, ApiError, ObjectKey, WorkQueue
 from cluster.kubelet.hollow_node import HollowNode
+from cluster.kubelet.node_lease import NodeLeases
 from cluster.kubelet.node_object import Capacity, refresh
 from serialization.api.core.v1_pb2 import Node
 from serialization.kinds import NODES
@@ -29,6 +30,8 @@ class HeartbeatCounts:
     """What the heartbeats did so far."""
 
     beats: int = 0
+    """Beats done: status writes and lease renewals."""
+    status_puts: int = 0
     conflicts: int = 0
     missed: int = 0
     late_ns_max: int = 0
@@ -39,7 +42,9 @@ class Rhythm(NamedTuple):
     """How often, and the sources of time and chance."""
 
     interval_s: float
-    """0: never."""
+    """Between two beats of a node; 0: never."""
+    status_beats: int
+    """Every how many beats the status is written; the others renew the lease. 1: no leases."""
     clock: Clock
     chance: random.Random
 
@@ -59,6 +64,9 @@ class Heartbeats:
         self._client = client
         self._nodes = nodes
         self._queue = queue
+        self._status_beats = rhythm.status_beats
+        self._beats = [0] * len(nodes)
+        self.leases = NodeLeases(client, rhythm.clock)
         self._interval_ns = int(rhythm.interval_s * 1e9)
         self._capacity = capacity
         self._clock = rhythm.clock
@@ -104,25 +112,36 @@ class Heartbeats:
         return wheel[0][0] if wheel else None
 
     async def sync(self, node: int) -> None:
-        """Write one node's status: GET, refresh, PUT; when stale, once more."""
+        """Make one node's beat."""
         due_ns = self._in_line.get(node)
         if due_ns is None:
             return
         late_ns = self._clock.stamp_ns() - due_ns
         self.counts.late_ns_max = max(self.counts.late_ns_max, late_ns)
         try:
-            await self._write(self._nodes[node])
+            await self._beat(node)
         except ApiError as error:
             if error.code != 404:
                 raise
         self._in_line.pop(node, None)
         self.counts.beats += 1
 
-    async def _write(self, hollow: HollowNode) -> None:
+    async def _beat(self, node: int) -> None:
+        hollow = self._nodes[node]
+        # Offset by the node, so that not all nodes write their status in the same interval.
+        if (self._beats[node] + node) % self._status_beats == 0:
+            await self._write_status(hollow)
+        else:
+            await self.leases.renew(hollow)
+        self._beats[node] += 1
+
+    async def _write_status(self, hollow: HollowNode) -> None:
+        """GET, refresh, PUT; when stale, once more."""
         for attempt in range(CONFLICTS_MAX):
             node = await self._client.get(NODES, Node, ObjectKey("", hollow.name))
             now_s = int(self._clock.now().timestamp())
             refresh(node, hollow.number, self._capacity, now_s)
+            self.counts.status_puts += 1
             try:
                 await self._client.update_status(NODES, node)
             except ApiError as error:

@@ -66,6 +66,8 @@ class HollowNode:
         self.host_ip = host_address(place.number)
         self.addresses = PodAddresses(place.number)
         self.recorder = recorder
+        self.uid = ""
+        """Of its Node, once registered."""
         self._habits = habits
         self._due: dict[ObjectKey, Due] = {}
         self.pods = 0

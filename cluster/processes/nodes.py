@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import sys
 from contextlib import AsyncExitStack
 
-from cluster.client.events import EventRecorder
 from cluster.client.informer import InformerFactory
 from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.kubelet.latency import NONE, Latency
 from cluster.kubelet.node_object import Capacity
 from cluster.kubelet.stages import Latencies
+from cluster.processes.assembly import Links, Nodes
 from cluster.processes.client_arguments import (
     add_client_arguments,
     event_client,
@@ -28,8 +27,8 @@ from cluster.processes.counting import (
 )
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
 
-EVENTS_WAITING_PER_NODE = 25
-"""The bound on events in line grows with the nodes: each real kubelet has a line of its own."""
+LEASE_STATUS_BEATS = 30
+"""With leases every 10 s, the status every five minutes, as today's kubelets do."""
 
 
 def fleet_options(arguments: argparse.Namespace) -> FleetOptions:
@@ -39,6 +38,7 @@ def fleet_options(arguments: argparse.Namespace) -> FleetOptions:
         first_node=arguments.first_node,
         name_prefix=arguments.name_prefix,
         heartbeat_s=arguments.heartbeat_s,
+        status_beats=LEASE_STATUS_BEATS if arguments.heartbeat == "lease" else 1,
         latencies=Latencies(arguments.start_latency_ms, arguments.terminate_latency_ms),
         capacity=Capacity(arguments.node_cpu, arguments.node_memory, arguments.node_pods),
         node_watch=arguments.node_watch,
@@ -53,31 +53,19 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
         informers = await stack.enter_async_context(
             InformerFactory(client, shell.clock, shell.random)
         )
-        recorder: EventRecorder | None = None
-        if arguments.events:
-            waiting_max = max(1000, EVENTS_WAITING_PER_NODE * arguments.nodes)
-            recorder = EventRecorder(
-                events, shell.clock, component="kubelet", waiting_max=waiting_max
-            )
-            count_events(shell, recorder)
-        fleet = Fleet(
-            client,
-            informers,
-            shell.clock,
-            random.Random(shell.random.getrandbits(64)),
-            options=fleet_options(arguments),
-            recorder=recorder,
-        )
+        posting = events if arguments.events else None
+        links = Links(client, posting, informers, shell.clock, shell.random)
+        nodes = Nodes(links, fleet_options(arguments))
+        fleet = nodes.fleet
         count_clients(shell, client, events)
         count_informers(shell, informers)
+        if nodes.recorder is not None:
+            count_events(shell, nodes.recorder)
         _count_fleet(shell, fleet)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(fleet.run(lambda: shell.ready(nodes=fleet.registered)))]
-            if recorder is not None:
-                tasks.append(group.create_task(recorder.run()))
+            working = group.create_task(nodes.run(lambda: shell.ready(nodes=fleet.registered)))
             await shell.stopped()
-            for task in tasks:
-                task.cancel()
+            working.cancel()
 
 
 def _count_fleet(shell: Shell, fleet: Fleet) -> None:
@@ -87,7 +75,8 @@ def _count_fleet(shell: Shell, fleet: Fleet) -> None:
     count_fields(shell, "present_", fleet.nodes, "pods")
     count_fields(shell, "pod_", [pods], "gets status_puts conflicts deletes started removed")
     count_fields(shell, "pod_syncs_", [fleet.pod_workers], "failed")
-    count_fields(shell, "heartbeat_", [beats], "beats conflicts missed")
+    count_fields(shell, "heartbeat_", [beats], "beats status_puts conflicts missed")
+    count_fields(shell, "lease_", [fleet.heartbeats.leases], "renewals")
     count_fields(shell, "heartbeat_syncs_", [fleet.heartbeat_workers], "failed")
     shell.counter("pod_late_ms_max", lambda: pods.late_ns_max / 1e6)
     shell.counter("heartbeat_late_ms_max", lambda: beats.late_ns_max / 1e6)
@@ -102,7 +91,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--first-node", type=int, default=0, metavar="N")
     made.add_argument("--name-prefix", default="hollow-node-")
     made.add_argument(
-        "--heartbeat-s", type=float, default=10.0, help="between status writes; 0: none"
+        "--heartbeat-s", type=float, default=10.0, help="between two heartbeats; 0: none"
+    )
+    made.add_argument(
+        "--heartbeat",
+        choices=("status", "lease"),
+        default="status",
+        help="what each one writes; lease: the status with every 30th only",
     )
     latency = "MS, or LOW:HIGH for evenly between"
     made.add_argument("--start-latency-ms", type=Latency.parse, default=NONE, help=latency)

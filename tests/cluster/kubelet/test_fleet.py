@@ -7,16 +7,19 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from cluster.client.failures import failure
 from cluster.client.fake import FakeApi
 from cluster.client.informer import InformerFactory
-from cluster.client.interface import ObjectKey
+from cluster.client.interface import ApiError, ObjectKey
 from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.kubelet.latency import Latency
 from cluster.kubelet.stages import Latencies
+from serialization.api.coordination.v1_pb2 import Lease
 from serialization.api.core.v1_pb2 import Binding, Container, Node, ObjectReference, Pod, PodSpec
 from serialization.api.meta.v1_pb2 import ObjectMeta
-from serialization.kinds import PODS
+from serialization.kinds import LEASES, PODS
 from storage.clock import SystemClock
 from tests.cluster.settling import rest, settle
 
@@ -202,3 +205,43 @@ def test_heartbeats_are_released_when_due_and_missed_ones_are_counted() -> None:
         assert beats.counts.missed == 2
 
     run_on(api, FleetOptions(nodes=2, heartbeat_s=3600), scenario)
+
+
+def test_leases_are_renewed_without_a_get_and_the_status_now_and_then() -> None:
+    api = FakeApi()
+
+    async def scenario(fleet: Fleet) -> None:
+        beats = fleet.heartbeats
+        now_ns = SystemClock().stamp_ns()
+        done = 0
+        for hour in range(1, 7):
+            beats.release(now_ns + hour * 3600 * 10**9)
+            done += 2
+            await settle(lambda: beats.counts.beats == done)
+
+        leases = api.objects(Lease)
+        assert [lease.metadata.name for lease in leases] == ["hollow-node-0", "hollow-node-1"]
+        assert leases[0].spec.holderIdentity == "hollow-node-0"
+        assert leases[0].metadata.ownerReferences[0].uid == fleet.nodes[0].uid
+        assert beats.counts.status_puts == 4  # of 12 beats, every third
+        assert beats.leases.renewals == 8
+        assert [a.resource for a in api.acted("get")] == ["nodes"] * 4
+
+    run_on(api, FleetOptions(nodes=2, heartbeat_s=3600, status_beats=3), scenario)
+
+
+def test_lease_that_was_lost_is_made_again() -> None:
+    api = FakeApi()
+
+    async def scenario(fleet: Fleet) -> None:
+        leases, node = fleet.heartbeats.leases, fleet.nodes[0]
+        await leases.renew(node)
+        api.remove(LEASES, ObjectKey("kube-node-lease", node.name))
+
+        with pytest.raises(ApiError):
+            await leases.renew(node)
+        await leases.renew(node)
+
+        assert len(api.objects(Lease)) == 1
+
+    run_on(api, QUIET, scenario)
