@@ -59,6 +59,8 @@ class ResourceCache:
         self.resource = resource
         self.storage_codec = shared.codec
         """The codec in which reads cost least."""
+        self.encode_once = shared.config.encode_once
+        """Whether watchers may share bytes; off, each one's events are encoded for it alone."""
         self.bytes_held = 0
         """Sum of the sizes of the objects as they were stored, without their types."""
         self._store = shared.store

@@ -80,6 +80,8 @@ class Group:
         events, self._waiting = self._waiting, []
         if not events or not self.members:
             return 0
+        if not self._cache.encode_once:
+            return self._flush_apart(events)
         frames = [self._frame(event, memo) for event in events]
         chunk = Chunk(b"".join(frames))
         sent = 0
@@ -92,6 +94,17 @@ class Group:
             if skip < len(frames):
                 stream.write(Chunk(b"".join(frames[skip:])))
                 sent += len(frames) - skip
+        return sent
+
+    def _flush_apart(self, events: list[WatchEvent]) -> int:
+        """Write to each member what is encoded for it alone: the ablation of ``encode_once``."""
+        sent = 0
+        for stream, skip in list(self.members.items()):
+            self.members[stream] = 0
+            frames = [event_frame(self._cache, self._codec, event) for event in events[skip:]]
+            if frames:
+                stream.write(Chunk(b"".join(frames)))
+                sent += len(frames)
         return sent
 
     def bookmark(self, memo: FrameMemo) -> None:

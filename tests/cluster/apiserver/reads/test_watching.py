@@ -218,6 +218,20 @@ async def test_watchers_of_one_selection_share_a_group_and_its_bytes() -> None:
 
 
 @virtual
+async def test_each_watcher_has_its_own_encoding_when_encode_once_is_off() -> None:
+    async with rig(cache=CacheConfig(encode_once=False)) as made:
+        clients = [made.watch("resourceVersion=1")[0] for _ in range(10)]
+        await made.settle()
+
+        await filled(made)
+        await made.settle()
+
+        assert all(client.short == ALL for client in clients)
+        assert made.place.cache.counters.encodes["protobuf"] == 30
+        assert made.fanout.counters.events_sent == 30
+
+
+@virtual
 async def test_watcher_that_joins_while_events_wait_is_told_them_once() -> None:
     async with rig() as made:
         first, _ = made.watch("resourceVersion=1")
