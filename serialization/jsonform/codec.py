@@ -32,7 +32,7 @@ CarefulReader = Callable[[bytes], tuple[dict[str, Any], bool]]
 ITEMS_PER_PIECE: Final = 256
 
 _METADATA: Final = b'{"metadata":{'
-_TYPED: Final = re.compile(rb'\{"kind":"([\w.]*)","apiVersion":"([\w./]*)"[,}]')
+_TYPED: Final = re.compile(rb'\{"kind":"([\w.]*)","apiVersion":"([\w./]*)"(?:(,)|\}$)')
 
 
 class _TypeMeta(msgspec.Struct):
@@ -53,6 +53,7 @@ class _List(msgspec.Struct):
 
 _type_meta: Final = msgspec.json.Decoder(_TypeMeta)
 _list: Final = msgspec.json.Decoder(_List)
+_object: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 @lru_cache(maxsize=256)
@@ -148,8 +149,9 @@ class JsonCodec:
     def unwrap(self, document: bytes) -> tuple[TypeMeta, bytes]:
         match = _TYPED.match(document)
         if match is not None:
-            kind, version = match.groups()
-            return TypeMeta(version.decode(), kind.decode()), document
+            kind, version, more = match.groups()
+            bare = b"{%b" % document[match.end() :] if more == b"," else b"{}"
+            return TypeMeta(version.decode(), kind.decode()), bare
         try:
             found = _type_meta.decode(document)
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -167,8 +169,16 @@ class JsonCodec:
         if bare.startswith(_METADATA):
             comma = b"" if bare[13] == 0x7D else b","  # 0x7D closes an empty metadata
             return b'{"metadata":{"resourceVersion":"%b"%b%b' % (version, comma, bare[13:])
-        comma = b"" if bare == b"{}" else b","
-        return b'{"metadata":{"resourceVersion":"%b"}%b%b' % (version, comma, bare[1:])
+        return self._set_resource_version(bare, resource_version)
+
+    def _set_resource_version(self, bare: bytes, resource_version: str) -> bytes:
+        """Put a resourceVersion into an object whose metadata does not stand first, if at all."""
+        try:
+            tree = _object.decode(bare)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise DecodeError(f"no JSON object: {error}") from None
+        metadata = {**(tree.pop("metadata", None) or {}), "resourceVersion": resource_version}
+        return self._dumps({"metadata": metadata, **tree})
 
     def join_list(self, kind: TypeMeta, head: ListHead, items: Sequence[bytes]) -> Iterable[bytes]:
         metadata: dict[str, Any] = {}

@@ -64,6 +64,7 @@ def test_document_unwraps_to_its_kind_and_object(codec: Codec, message: Message)
     assert document == codec.wrap(kind, codec.encode_bare(message))
     found, bare = codec.unwrap(document)
     assert found == kind
+    assert bare == codec.encode_bare(message)
     assert equal(codec.decode_bare(type(message), bare), message)
 
 
@@ -82,6 +83,28 @@ def test_json_kind_is_found_wherever_it_stands(name: str) -> None:
 
     assert kind == POD
     assert CODECS[name].decode_bare(Pod, bare).metadata.name == "a"
+
+
+@pytest.mark.parametrize("name", ["json", "orjson"])
+@pytest.mark.parametrize(
+    "bare",
+    [
+        b"{}",
+        b'{"metadata":{}}',
+        b'{"metadata":null,"spec":{}}',
+        b'{"spec":{"nodeName":"a"}, "metadata":{"name":"b","resourceVersion":"7"}}',
+        b' { "metadata" : { "name" : "b" } }',
+        b'{"spec":{"nodeName":""metadata":{"}}',
+    ],
+)
+def test_json_of_others_takes_a_resource_version(name: str, bare: bytes) -> None:
+    codec = CODECS[name]
+    wanted = codec.decode_bare(Pod, bare)
+    wanted.metadata.resourceVersion = "12"
+
+    written = codec.with_resource_version(bare, "12")
+
+    assert equal(codec.decode_bare(Pod, written, UnknownFields.STRICT), wanted)
 
 
 @every_codec
