@@ -1,0 +1,109 @@
+"""The clients of an API server, wired: what the processes run, and a cluster in one process too.
+
+Each is a value: all that it needs is given to it, so that any number can live on one loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from cluster.client.events import EventRecorder, Recorder, SilentRecorder
+from cluster.client.informer import InformerFactory
+from cluster.client.interface import ObjectKey
+from cluster.client.rest import RestClient
+from cluster.client.workqueue import RateLimitedQueue
+from cluster.controllers.registry import CONTROLLERS
+from cluster.controllers.runner import Runner, Surroundings
+from cluster.kubelet.fleet import Fleet, FleetOptions
+from cluster.scheduler.scheduler import Scheduler
+from storage.clock import Clock
+
+EVENTS_WAITING_PER_NODE: Final = 25
+"""The bound on events in line grows with the nodes: each real kubelet has a line of its own."""
+
+
+class Links(NamedTuple):
+    """What ties a component to the world: an API server, time, and chance."""
+
+    client: RestClient
+    events: RestClient | None
+    """Posts events; None: there are none."""
+    informers: InformerFactory
+    """Entered already."""
+    clock: Clock
+    chance: random.Random
+
+
+class Control:
+    """Controllers and the scheduler, with a queue and a recorder for each."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self.recorders: list[EventRecorder] = []
+        self.scheduler = Scheduler(
+            links.client,
+            links.informers,
+            self._recorder("default-scheduler"),
+            links.clock,
+            random.Random(links.chance.getrandbits(64)),
+        )
+        self.queues: dict[str, RateLimitedQueue[ObjectKey]] = {}
+        """By the controller's name, as are the runners."""
+        self.runners: dict[str, Runner] = {}
+        for name, make in CONTROLLERS.items():
+            queue = self.queues[name] = RateLimitedQueue[ObjectKey]()
+            recorder = self._recorder(f"{name}-controller")
+            around = Surroundings(links.client, links.informers, queue, recorder, links.clock)
+            self.runners[name] = Runner(make(around), queue)
+
+    def _recorder(self, component: str) -> Recorder:
+        if self._links.events is None:
+            return SilentRecorder()
+        recorder = EventRecorder(self._links.events, self._links.clock, component=component)
+        self.recorders.append(recorder)
+        return recorder
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Call ``ready`` once every cache has its first list; work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for recorder in self.recorders:
+                group.create_task(recorder.run())
+            for runner in self.runners.values():
+                group.create_task(runner.run())
+            group.create_task(self.scheduler.run())
+            await self.scheduler.wait_synced()
+            for runner in self.runners.values():
+                await runner.wait_synced()
+            ready()
+
+
+class Nodes:
+    """A fleet of hollow nodes and their recorder."""
+
+    def __init__(self, links: Links, options: FleetOptions) -> None:
+        self.recorder: EventRecorder | None = None
+        if links.events is not None:
+            self.recorder = EventRecorder(
+                links.events,
+                links.clock,
+                component="kubelet",
+                waiting_max=max(1000, EVENTS_WAITING_PER_NODE * options.nodes),
+            )
+        self.fleet = Fleet(
+            links.client,
+            links.informers,
+            links.clock,
+            random.Random(links.chance.getrandbits(64)),
+            options=options,
+            recorder=self.recorder,
+        )
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Register all nodes and open their watches, call ``ready``, and work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            if self.recorder is not None:
+                group.create_task(self.recorder.run())
+            group.create_task(self.fleet.run(ready))
