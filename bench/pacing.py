@@ -10,7 +10,7 @@ from storage.clock import Clock
 
 T = TypeVar("T")
 Action = Callable[[T, int], Awaitable[None]]
-"""Does one thing; takes the thing and the stamp at which it was due."""
+"""Does one thing; takes the thing and the stamp at which it was due (0: whenever)."""
 
 
 class Pacer:
@@ -37,7 +37,7 @@ class Pacer:
     async def closed_loop(self, things: Sequence[T], workers: int, action: Action[T]) -> None:
         """Run all actions, ``workers`` at a time, as fast as they go.
 
-        A thing is due when a worker is free for it: there is no schedule to be late for.
+        A thing is due (0) when a worker is free for it: there is no schedule to be late for.
         """
         line = iter(things)
         async with asyncio.TaskGroup() as group:
@@ -46,7 +46,7 @@ class Pacer:
 
     async def _work(self, line: Iterator[T], action: Action[T]) -> None:
         for thing in line:
-            await action(thing, self._clock.stamp_ns())
+            await action(thing, 0)
 
 
 async def _run(action: Action[T], thing: T, due_ns: int) -> None:

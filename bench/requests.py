@@ -32,6 +32,8 @@ class Request(NamedTuple):
     sent_ns: int
     answered_ns: int
     code: int
+    scheduled: bool = True
+    """Whether it was due at a moment fixed before; else it was due when it was sent."""
 
     @property
     def latency_ns(self) -> int:
@@ -70,7 +72,14 @@ class RequestLog:
             raise
         finally:
             self.requests.append(
-                Request(call, due_ns or sent_ns, sent_ns, self._clock.stamp_ns(), code)
+                Request(
+                    call,
+                    due_ns or sent_ns,
+                    sent_ns,
+                    self._clock.stamp_ns(),
+                    code,
+                    scheduled=bool(due_ns),
+                )
             )
         return result
 

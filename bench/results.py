@@ -252,7 +252,7 @@ class Measurements:
     layers: dict[str, float] = field(default_factory=dict)
     """CPU seconds by layer; empty until layers are attributed."""
     lateness: Latency = field(default_factory=Latency)
-    """How late the measuring process sent what was due (the generator's honesty)."""
+    """How late the measuring process sent what was due at a fixed moment: its honesty."""
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
     """By process: the counters of its ``--stats`` at the end."""
     hot: dict[str, list[str]] = field(default_factory=dict)

@@ -184,7 +184,8 @@ class Run:
         return sizes
 
     def _observations(self, stage: Stage, died: list[str]) -> Observations:
-        late_ms = sorted(request.late_ns / 1e6 for request in stage.requests.requests)
+        requests = stage.requests.requests
+        late_ms = sorted(request.late_ns / 1e6 for request in requests if request.scheduled)
         return Observations(
             pods_expected=self._config.pods + self._config.probes,
             pods_running=stage.pods.running,
@@ -194,7 +195,7 @@ class Run:
             audit=self._audits.sentences,
             audits_made=len(self._audits.made),
             late_p99_ms=late_ms[int(0.99 * (len(late_ms) - 1))] if late_ms else None,
-            requests=len(stage.requests.requests),
+            requests=len(requests),
             request_errors=stage.requests.errors,
             died=died,
             watch_resumed=stage.pods.resumed,

@@ -8,8 +8,9 @@ from bench.results import Latency
 
 
 def lateness(observed: Observed) -> Latency:
-    """Return the distribution of (sent - due) over all requests."""
+    """Return the distribution of (sent - due) over the requests that had a schedule."""
     histogram = LatencyHistogram()
     for request in observed.requests:
-        histogram.record_ns(request.late_ns)
+        if request.scheduled:
+            histogram.record_ns(request.late_ns)
     return histogram.summary()

@@ -66,7 +66,10 @@ def observed() -> Observed:
     """Return a run of three pods of a controller, and one probe."""
     call = Call("create", "pods")
     begin, end = mark(0, 1.0, 10, scrape(0, 0, 0), 100), mark(4, 3.0, 50, scrape(5, 9, 10), 500)
-    later, last = mark(8, 3.5, 60, scrape(10, 18, 20), 600), mark(9, 4.0, 90, scrape(50, 90, 100), 700)
+    later, last = (
+        mark(8, 3.5, 60, scrape(10, 18, 20), 600),
+        mark(9, 4.0, 90, scrape(50, 90, 100), 700),
+    )
     return Observed(
         config=Config(nodes=1, pods=3, storage_codec="protobuf", probes=1),
         origin_ns=ORIGIN,

@@ -87,9 +87,14 @@ def test_bytes_are_the_measuring_process_s_and_the_counters_of_all() -> None:
     assert found.per_object == {"pod.protobuf": 1144.0}
 
 
-def test_lateness_counts_every_request() -> None:
-    assert measure(observed()).lateness.count == 2
-    assert measure(observed()).lateness.max_ms == pytest.approx(2.0, rel=0.01)
+def test_lateness_counts_every_request_that_had_a_schedule() -> None:
+    whole = observed()
+    whole.requests.append(whole.requests[0]._replace(scheduled=False))
+
+    lateness = measure(whole).lateness
+
+    assert lateness.count == 2
+    assert lateness.max_ms == pytest.approx(2.0, rel=0.01)
 
 
 def test_a_level_is_missed_above_its_target_and_absent_without_a_measurement() -> None:

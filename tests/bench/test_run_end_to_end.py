@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +60,22 @@ def test_run_whose_recording_was_falsified_is_void(tmp_path: Path, fault: str, w
     verdict = Results.read(out).verdict
     assert (code, verdict.status) == (VOID, Status.VOID)
     assert any("auditor disagrees" in reason and words in reason for reason in verdict.reasons)
+
+
+def test_run_that_is_interrupted_ends_in_order_and_writes_what_was_measured(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    slowly = ["--nodes", "2", "--pods", "500", "--rate", "2", "--store", "memory"]
+    command = [sys.executable, "-m", "bench.cli", "run", *slowly, "--out", str(out)]
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while b"pods running" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate()
+
+    results = Results.read(out)
+    assert process.returncode == VOID
+    assert "interrupted: the numbers cover a part of the run" in results.verdict.reasons
+    assert b"interrupted" in said
+    assert (out / "report.html").exists()
