@@ -94,7 +94,7 @@ def test_json_kind_is_found_wherever_it_stands(name: str) -> None:
         b'{"metadata":null,"spec":{}}',
         b'{"spec":{"nodeName":"a"}, "metadata":{"name":"b","resourceVersion":"7"}}',
         b' { "metadata" : { "name" : "b" } }',
-        b'{"spec":{"nodeName":""metadata":{"}}',
+        b'{"spec":{"nodeName":"\\"metadata\\":{","priority":7}}',
     ],
 )
 def test_json_of_others_takes_a_resource_version(name: str, bare: bytes) -> None:
