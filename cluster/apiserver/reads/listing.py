@@ -22,8 +22,8 @@ from storage.watchcache.selection import Predicate, Selection
 SNAPSHOTS_KEPT: Final = 8
 """Pages after the first are answered from the first one's snapshot while it is kept; after that
 from the store. A kept snapshot holds the versions that have been replaced since."""
-ENCODE_SLICE: Final = 64
-"""Objects encoded between two awaits: 3 ms where each must be encoded from a message."""
+ENCODE_SLICE: Final = 16
+"""Objects encoded between two awaits: about 1 ms where each must be encoded from a message."""
 PIECE_BYTES: Final = 128 * 1024
 
 

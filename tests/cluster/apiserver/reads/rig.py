@@ -98,10 +98,13 @@ class Rig:
         self._tasks = tasks
 
     def watch(
-        self, query: str = "", selection: Selection | None = None, codec: str = "protobuf"
+        self,
+        query: str = "",
+        selection: Selection | None = None,
+        codec: str | Codec = "protobuf",
     ) -> tuple[Client, asyncio.Task[None]]:
         """Begin a watch; the task ends with it."""
-        client = Client(CODECS[codec])
+        client = Client(CODECS[codec] if isinstance(codec, str) else codec)
         return client, self._tasks.create_task(self.answer(client, query, selection))
 
     async def answer(self, client: Client, query: str, selection: Selection | None = None) -> None:

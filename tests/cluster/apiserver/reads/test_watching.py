@@ -3,13 +3,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from typing import cast
 
 import pytest
+from google.protobuf.message import Message
 
 from cluster.apiserver.errors import StatusError
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.fanout.stream import End
+from serialization.api.core.v1_pb2 import Pod
+from serialization.codecs.protobuf import ProtobufCodec
 from serialization.codecs.registry import CODECS
+from serialization.errors import EncodeError
 from storage.errors import CompactedError, FutureRevisionError
 from storage.watchcache.config import CacheConfig
 from tests.cluster.apiserver.reads.rig import Client, Rig, rig, select
@@ -343,3 +348,30 @@ async def test_bad_options_are_refused_before_the_head() -> None:
 
         assert caught.value.code == 500
         assert client.head == {}
+
+
+class FailingCodec(ProtobufCodec):
+    """Cannot encode pods of the node ``bad``."""
+
+    def encode_bare(self, message: Message) -> bytes:
+        if cast("Pod", message).spec.nodeName == "bad":
+            raise EncodeError("no such form")
+        return super().encode_bare(message)
+
+
+@virtual
+async def test_event_that_has_no_encoding_ends_its_streams_and_no_others() -> None:
+    async with rig("orjson") as made:
+        failing, task = made.watch("resourceVersion=1", codec=FailingCodec())
+        sound, _ = made.watch("resourceVersion=1", codec="orjson")
+        await made.settle()
+
+        await made.place.put("a", node="good")
+        await made.settle()
+        await made.place.put("b", node="bad")
+        await task
+
+        assert failing.short == [("ADDED", "a", "2")]
+        assert failing.complete
+        await made.settle()
+        assert sound.short == [("ADDED", "a", "2"), ("ADDED", "b", "3")]
