@@ -44,6 +44,8 @@ def path_segment_errors(name: str) -> list[str]:
 
 def label_problems(labels: Mapping[str, str], field: str) -> list[FieldProblem]:
     """Return what is wrong with a label map, in key order."""
+    if not any(key_errors(key) or value_errors(value) for key, value in labels.items()):
+        return []
     problems = []
     for key in sorted(labels):
         problems += [invalid(field, key, why) for why in key_errors(key)]

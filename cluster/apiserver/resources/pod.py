@@ -141,6 +141,9 @@ class PodStrategy(Strategy[Pod]):
 
 
 def _tolerate_absence(spec: PodSpec) -> None:
+    if not spec.tolerations:
+        spec.tolerations.extend(_AWAY)
+        return
     for wanted in _AWAY:
         if not any(_tolerates(each, wanted) for each in spec.tolerations):
             spec.tolerations.add().CopyFrom(wanted)
