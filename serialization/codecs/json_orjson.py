@@ -9,6 +9,7 @@ import orjson
 
 from serialization.jsonform.codec import CarefulReader, Hook, JsonCodec, Reader
 from serialization.jsonform.schema import json_of
+from serialization.jsonform.text import parse_single
 
 
 class OrjsonText:
@@ -38,9 +39,10 @@ class OrjsonText:
         def read(data: bytes) -> tuple[dict[str, Any], bool]:
             made = read_fast(data)
             # Written again it is the same text: so nothing was pruned, and no key stood twice.
-            # True for compact JSON, as programs write it; anything else is read the exact way.
+            # That goes for compact JSON, as most programs write it (2.5 us); for the rest, spaced
+            # or escaped, the trees are compared (30 us).
             again = orjson.dumps(made, json_of, orjson.OPT_PASSTHROUGH_SUBCLASS)
-            return made, again == data
+            return made, again == data or made == parse_single(data.decode())
 
         return read
 

@@ -8,15 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from serialization.jsonform.codec import CarefulReader, Hook, JsonCodec, Reader
-from serialization.jsonform.text import no_constant
-
-
-def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object; a key that stands in it twice sends the text to the exact way."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key stands in an object twice")
-    return made
+from serialization.jsonform.text import no_constant, parse_single
 
 
 class StdlibText:
@@ -41,10 +33,8 @@ class StdlibText:
         return read
 
     def careful_reader(self, schema: Any, hook: Hook) -> CarefulReader:
-        loads = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=_single).decode
-
         def read(data: bytes) -> tuple[dict[str, Any], bool]:
-            tree = loads(data.decode())
+            tree = parse_single(data.decode())
             made = msgspec.convert(tree, schema, dec_hook=hook)
             # Held values compare as the JSON that they were made of: equal means nothing pruned.
             return made, made == tree

@@ -7,6 +7,9 @@ messages with inlined or renamed fields (``Volume``, ``Probe``), and raw JSON. A
 ``Held``: the constructor's keywords, which remember the JSON they were made of, so that one
 comparison in C tells whether the input had anything that the schema pruned.
 
+Measured on a running pod of 2.7 KB: 36 us in all with the text (7 us the text alone, 13 the schema,
+16 the constructor), against 175 us by ``decode``; telling that nothing was pruned costs 4 more.
+
 This is never the judge: whatever it refuses goes to ``decode``, which either finds the exact error
 or accepts what the schema is too simple for (a null within a list).
 """
@@ -53,6 +56,7 @@ class Schemas:
     """Schemas by message class; each class has two Python types: a TypedDict and a custom type."""
 
     def __init__(self) -> None:
+        self._tops: dict[type[Message], Any] = {}
         self._objects: dict[type[Message], Any] = {}
         self._customs: dict[type[Message], type[Held]] = {}
         self._hooks: dict[type, Callable[[Any], Held]] = {}
@@ -63,6 +67,12 @@ class Schemas:
 
     def top(self, message: type[Message]) -> Any:
         """Return the type of a whole document or bare object of a class."""
+        made = self._tops.get(message)
+        if made is None:
+            made = self._tops[message] = self._top(message)
+        return made
+
+    def _top(self, message: type[Message]) -> Any:
         plan = plan_of(message)
         if not plan.flat or plan.by_name.keys() & {"kind", "apiVersion"}:
             return self._custom_object(plan)

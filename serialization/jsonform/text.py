@@ -6,7 +6,7 @@ The exact way in, by the standard library; only input that the fast way refuses 
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from serialization.errors import DecodeError
 from serialization.jsonform.decode import ObjectWithDuplicates
@@ -29,9 +29,24 @@ def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return marked
 
 
+def object_of_single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; raise ValueError where a key stands in it twice."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands in an object twice")
+    return made
+
+
 def no_constant(name: str) -> NoReturn:
     """Refuse NaN and the infinities, which Python's library would take."""
     raise ValueError(f"{name} is no JSON")
+
+
+# Trees without marks, for a comparison; refuses what ``parse_exact`` would have to look into.
+parse_single: Final = json.JSONDecoder(
+    object_pairs_hook=object_of_single_keys,
+    parse_constant=no_constant,
+).decode
 
 
 def parse_exact(data: bytes) -> Any:
