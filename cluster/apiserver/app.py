@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 from urllib.parse import parse_qsl
 
 from cluster.apiserver.api import Api
@@ -15,9 +16,11 @@ from cluster.apiserver.metrics import RequestLabels
 from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
 from cluster.apiserver.verbs.success import STATUS_KIND
-from cluster.apiserver.verbs.table import find_verb
+from cluster.apiserver.verbs.table import SUBRESOURCES, find_verb
 
 logger = logging.getLogger(__name__)
+
+METHODS: Final = frozenset(("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"))
 
 
 class ApiServer:
@@ -54,7 +57,7 @@ class ApiServer:
         api, metrics = self._api, self._api.metrics
         started_ns = api.clock.stamp_ns()
         kind = "readOnly" if call.method == "GET" else "mutating"
-        label = call.method
+        label = call.method if call.method in METHODS else "other"
         metrics.inflight[kind] += 1
         try:
             served = find_verb(call)
@@ -74,8 +77,10 @@ class ApiServer:
             code, media = answer.code, answer.media_type
             size = await send_answer(call.send, answer)
         route = call.route
+        # Clients choose paths and methods freely: what is not served must not make new series.
+        subresource = route.subresource if route.subresource in SUBRESOURCES else ""
         labels = RequestLabels(
-            label, route.group, route.version, route.plural, route.subresource, _scope(call)
+            label, route.group, route.version, route.plural, subresource, _scope(call)
         )
         metrics.observe(labels, code, (api.clock.stamp_ns() - started_ns) / 1e9, media, size)
 

@@ -78,7 +78,10 @@ def _authenticator(token_file: Path | None) -> Authenticator:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the process; return its exit code."""
-    arguments = parser().parse_args(argv)
+    command_line = parser()
+    arguments = command_line.parse_args(argv)
+    if STORES[arguments.store].capabilities.durable and arguments.data_dir is None:
+        command_line.error(f"--store {arguments.store} needs a --data-dir")
 
     async def within(shell: Shell) -> None:
         await serve(shell, arguments)

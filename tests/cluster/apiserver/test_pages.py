@@ -128,6 +128,18 @@ def test_metrics_count_requests_by_verb_resource_and_code(api: InProcess) -> Non
     assert 'apiserver_current_inflight_requests{request_kind="mutating"} 0' in text
 
 
+def test_paths_and_methods_that_are_not_served_make_no_new_series(api: InProcess) -> None:
+    for number in range(20):
+        assert api.call("GET", f"{PODS_PATH}/a/sub{number}").code == 404
+        assert api.call(f"FROB{number}", PODS_PATH).code == 405
+
+    text = api.call("GET", "/metrics").body.decode()
+
+    assert "sub1" not in text
+    assert "FROB" not in text
+    assert 'verb="other"' in text
+
+
 def test_histograms_are_cumulative_and_end_at_infinity(api: InProcess) -> None:
     for _ in range(3):
         api.call("GET", f"{PODS_PATH}/nope")
