@@ -1,7 +1,7 @@
 """What a filter and a score are.
 
 Both must be pure functions of the needs and the node's state, and nothing else: the decision keeps
-their verdict on a node until that node's generation changes (see ``decision``).
+their verdict on a node until that node changes (see ``decision``).
 """
 
 from __future__ import annotations

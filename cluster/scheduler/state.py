@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CHANGES_MAX: Final = 65_536
+"""Changes that are kept; who has fallen further behind than that looks at every node again."""
 
 
 class Needs(NamedTuple):
@@ -41,8 +44,8 @@ class NodeState:
     """A node and the sums over its pods. Read-only outside this module."""
 
     facts: NodeFacts
-    generation: int
-    """Changes whenever anything here does; never repeats within a ``ClusterState``."""
+    position: int
+    """In ``ClusterState.nodes``."""
     cpu_milli: int = 0
     """Asked for by its pods."""
     memory_bytes: int = 0
@@ -59,11 +62,13 @@ class ClusterState:
         self.nodes: list[NodeState] = []
         """In order of arrival; ``layout`` changes whenever positions in it do."""
         self.layout = 0
+        self.changes: list[int] = []
+        """Positions of nodes in order of their changes; the oldest are dropped now and then."""
+        self.changes_dropped = 0
         self._by_name: dict[str, NodeState] = {}
         self._node_of: dict[str, str] = {}
         self._homeless: dict[str, dict[str, Needs]] = {}
         self._assumed: set[str] = set()
-        self._generation = 0
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -76,7 +81,7 @@ class ClusterState:
         """Add or change a node; return whether a pod that fitted nowhere might fit now."""
         node = self._by_name.get(facts.name)
         if node is None:
-            node = NodeState(facts, self._next_generation())
+            node = NodeState(facts, len(self.nodes))
             self._by_name[facts.name] = node
             self.nodes.append(node)
             self.layout += 1
@@ -86,7 +91,7 @@ class ClusterState:
         if node.facts == facts:
             return False
         node.facts = facts
-        node.generation = self._next_generation()
+        self._changed(node)
         return True
 
     def remove_node(self, name: str) -> None:
@@ -94,7 +99,9 @@ class ClusterState:
         node = self._by_name.pop(name, None)
         if node is None:
             return
-        self.nodes.remove(node)
+        del self.nodes[node.position]
+        for position in range(node.position, len(self.nodes)):
+            self.nodes[position].position = position
         self.layout += 1
         if node.pods:
             self._homeless[name] = node.pods
@@ -149,7 +156,7 @@ class ClusterState:
         node.memory_bytes -= needs.memory_bytes
         node.scored_cpu_milli -= needs.scored_cpu_milli
         node.scored_memory_bytes -= needs.scored_memory_bytes
-        node.generation = self._next_generation()
+        self._changed(node)
         return True
 
     def _place(self, uid: str, node_name: str, needs: Needs) -> None:
@@ -166,8 +173,11 @@ class ClusterState:
         node.memory_bytes += needs.memory_bytes
         node.scored_cpu_milli += needs.scored_cpu_milli
         node.scored_memory_bytes += needs.scored_memory_bytes
-        node.generation = self._next_generation()
+        self._changed(node)
 
-    def _next_generation(self) -> int:
-        self._generation += 1
-        return self._generation
+    def _changed(self, node: NodeState) -> None:
+        changes = self.changes
+        changes.append(node.position)
+        if len(changes) > CHANGES_MAX:
+            del changes[: CHANGES_MAX // 2]
+            self.changes_dropped += CHANGES_MAX // 2

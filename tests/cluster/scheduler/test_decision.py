@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cluster.scheduler.decision import Chosen, Decider, Unschedulable, wanted
 from cluster.scheduler.filters.registry import FILTERS
 from cluster.scheduler.scores.registry import SCORES
-from cluster.scheduler.state import ClusterState, Needs, NodeFacts
+from cluster.scheduler.state import CHANGES_MAX, ClusterState, Needs, NodeFacts
 
 GIB = 1 << 30
 SMALL = Needs(100, GIB, 100, GIB)
@@ -177,17 +177,78 @@ def test_wanted_follows_kubernetes(nodes: int, enough: int) -> None:
     assert wanted(nodes) == enough
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 500)), max_size=60), st.integers())
-def test_remembered_verdicts_equal_fresh_ones(steps: list[tuple[int, int]], seed: int) -> None:
-    remembering, state = decider(*(node(f"n{i}", pods=4) for i in range(5)), seed=seed)
+def best_score(state: ClusterState, needs: Needs) -> int | None:
+    """The naive decision: the best score of any node that passes all filters."""
+    return max(
+        (
+            sum(each.score(needs, node) for each in SCORES.values())
+            for node in state.nodes
+            if not any(each.reasons(needs, node) for each in FILTERS.values())
+        ),
+        default=None,
+    )
 
-    for uid, (position, cpu) in enumerate(steps):
-        needs = Needs(cpu, 0, cpu or 100, 1)
-        fresh = Decider(state, tuple(FILTERS.values()), tuple(SCORES.values()), random.Random(0))
-        left, right = remembering.choose(needs), fresh.choose(needs)
-        assert type(left) is type(right)
-        if isinstance(left, Unschedulable):
-            assert left == right
-            state.remove_pod(str(position))
-        else:
-            state.assume(str(uid), left.node_name, needs)
+
+STEPS = st.tuples(
+    st.sampled_from(["choose", "choose", "remove", "node", "no-node"]),
+    st.integers(0, 6),
+    st.sampled_from([0, 100, 300, 900]),
+)
+
+
+@given(st.lists(STEPS, max_size=80), st.integers())
+def test_decision_equals_the_naive_one_whatever_happened_before(
+    steps: list[tuple[str, int, int]], seed: int
+) -> None:
+    choose, state = decider(*(node(f"n{i}", pods=4) for i in range(5)), seed=seed)
+
+    for uid, (step, number, cpu) in enumerate(steps):
+        match step:
+            case "remove":
+                state.remove_pod(str(number))
+            case "node":
+                state.set_node(node(f"n{number}", cpu_milli=1000 + cpu, pods=4))
+            case "no-node":
+                state.remove_node(f"n{number}")
+            case _:
+                needs = Needs(cpu, 0, cpu or 100, 1)
+                expected = best_score(state, needs)
+                outcome = choose.choose(needs)
+                if isinstance(outcome, Unschedulable):
+                    assert expected is None
+                    assert outcome.nodes == len(state)
+                    continue
+                chosen = state.node(outcome.node_name)
+                assert chosen is not None
+                assert expected == sum(each.score(needs, chosen) for each in SCORES.values())
+                state.assume(str(uid), outcome.node_name, needs)
+
+
+def test_decider_that_fell_behind_the_kept_changes_looks_at_all_again() -> None:
+    choose, state = decider(node("a", cpu_milli=8000), node("b", cpu_milli=500))
+    first = choose_some(choose)
+    state.set_node(node("a", unschedulable=True))
+    for number in range(CHANGES_MAX + 1):
+        state.set_node(node("b", cpu_milli=500 + number % 2))
+
+    second = choose_some(choose)
+
+    assert (first.node_name, second.node_name) == ("a", "b")
+    assert len(state.changes) <= CHANGES_MAX
+
+
+@given(st.integers(0, 149), st.integers(1, 60), st.integers())
+def test_window_goes_round_and_past_nodes_that_do_not_fit(
+    start: int, infeasible: int, seed: int
+) -> None:
+    facts = [node(f"n{i}", unschedulable=i < infeasible) for i in range(150)]
+    choose, _state = decider(*facts, seed=seed)
+    choose._start = start
+
+    outcome = choose_some(choose)
+
+    feasible_nodes = 150 - infeasible
+    assert outcome.feasible == min(100, feasible_nodes)
+    assert int(outcome.node_name[1:]) >= infeasible
+    window = [(start + n) % 150 >= infeasible for n in range(outcome.evaluated)]
+    assert sum(window) == outcome.feasible

@@ -47,7 +47,7 @@ def state_of(node: NodeFacts, pods: list[Needs]) -> NodeState:
 def seen(node: NodeState) -> object:
     return (
         node.facts,
-        node.generation,
+        node.position,
         node.cpu_milli,
         node.memory_bytes,
         node.scored_cpu_milli,
