@@ -59,9 +59,6 @@ class Selection:
         return not self.namespace and self.labels is None and self.field_text == f"{name}={value}"
 
 
-EVERYTHING = Selection()
-
-
 class Predicate:
     """A selection bound to a resource's fields; called for every object that is looked at."""
 

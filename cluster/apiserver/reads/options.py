@@ -66,11 +66,6 @@ class WatchOptions(NamedTuple):
         return self.initial_events is None and self.revision is None
 
 
-def is_watch(query: Mapping[str, str]) -> bool:
-    """Tell whether a GET of a collection is a watch."""
-    return flag(query, "watch")
-
-
 def flag(query: Mapping[str, str], name: str) -> bool:
     """Return a boolean of the query: set and neither ``0`` nor ``false``."""
     return query.get(name, "0") not in {"0", "false", "False"}
