@@ -41,7 +41,7 @@ class StoreEntry:
 MEMORY: Final = Capabilities(
     durable=False,
     old_revisions=True,
-    history_events=None,
+    history_events=20_000,
     binary_values=True,
     leases=True,
     shared_revisions=False,
@@ -53,7 +53,7 @@ def _memory(options: StoreOptions) -> Store:
     return EngineStore(Parts(MemoryBackend(), committer, options.clock, MEMORY))
 
 
-ETCD3: Final = MEMORY._replace(durable=True)
+ETCD3: Final = MEMORY._replace(durable=True, history_events=None)
 
 
 def _etcd3(options: StoreOptions) -> Store:

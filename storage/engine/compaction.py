@@ -19,6 +19,9 @@ from storage.errors import CompactedError, FutureRevisionError
 COMPACTION_PAGE = 500
 """Revisions of history that one job goes through; a group waits for one job at most."""
 
+HISTORY_STEP = 1000
+"""A bounded history is cut in steps of this, not with every write."""
+
 
 class Compactor:
     """Keeps ``compacted`` (what has been promised) and works the index's ``base`` up to it."""
@@ -45,6 +48,15 @@ class Compactor:
         await self._commits.run(partial(self._backend.promise_compaction, revision))
         self.compacted = max(self.compacted, revision)
         self.go_on()
+
+    def keep(self, revisions: int) -> None:
+        """Forget all but the last ``revisions`` or so: the bound of a history that is not durable.
+
+        Nothing is promised; the bound may be exceeded by HISTORY_STEP.
+        """
+        if self._index.last - self.compacted >= revisions + HISTORY_STEP:
+            self.compacted = self._index.last - revisions
+            self.go_on()
 
     def stop(self) -> None:
         """Begin no further page."""

@@ -49,6 +49,7 @@ class EngineStore:
         self._parts = parts
         self._backend = parts.backend
         self._clock = parts.clock
+        self._history = parts.capabilities.history_events
         self._open = False
         self._index = KeyIndex()
         self._expiry = Expiry()
@@ -176,6 +177,8 @@ class EngineStore:
         if group.deadlines or len(self._expiry):
             self._note_leases(group)
         self._hub.deliver(group.changes)
+        if self._history is not None:
+            self._compactor.keep(self._history)
 
     def _note_leases(self, group: Group) -> None:
         expiry, deadlines = self._expiry, group.deadlines

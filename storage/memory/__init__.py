@@ -1,1 +1,1 @@
-"""The memory engine: the whole contract, old revisions and watches included, without durability."""
+"""The memory engine: the whole contract without durability, and a history that is bounded."""

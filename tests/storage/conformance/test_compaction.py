@@ -154,3 +154,26 @@ async def test_writes_go_on_during_a_long_compaction(make: Make) -> None:
         await store.compact(revision)
 
         assert [item.value for item in (await store.list(b"/")).items] == [b"after 19"]
+
+
+@pytest.mark.slow
+async def test_history_is_kept_and_bounded_as_declared(entry: StoreEntry, make: Make) -> None:
+    history = entry.capabilities.history_events
+    count = 3000 if history is None else 2 * history
+    kept, lost = Recorder(after=count + 1 - (history or count)), Recorder(after=1)
+    async with make() as store:
+        for start in range(0, count, 500):
+            await asyncio.gather(*[store.create(b"/%d" % (start + n), b"v") for n in range(500)])
+
+        store.watch(b"/", kept, after=kept.revision)
+        store.watch(b"/", lost, after=1)
+        await kept.reach(count + 1)
+
+        assert len(kept.changes) == (history or count)
+        if history is None:
+            await lost.reach(count + 1)
+            assert len(lost.changes) == count
+        else:
+            assert isinstance(await lost.end(), CompactedError)
+        assert (await store.list(b"/")).remaining == 0
+        assert await store.count(b"/") == count
