@@ -99,5 +99,10 @@ def sentence(metric: str, numerator: str, denominator: str, found: Ratio) -> str
     head = f"{METRICS[metric].title}: {numerator} / {denominator} = {found.ratio:.2f}{bounds}"
     if found.decided:
         return f"{head} ({found.rounds} rounds)"
-    needed = "" if found.rounds_needed is None else f", about {found.rounds_needed} needed"
-    return f"{head}; undecided: {found.rounds} rounds{needed}"
+    return f"{head}; {undecided(found.rounds, found.rounds_needed)}"
+
+
+def undecided(rounds: int, rounds_needed: int | None) -> str:
+    """Return what is said of a comparison that the rounds do not carry."""
+    needed = "" if rounds_needed is None else f", about {rounds_needed} needed"
+    return f"undecided: {rounds} round{'' if rounds == 1 else 's'}{needed}"

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.matrix_results import Cell, CodecResults, Interval, MatrixResults
+from bench.comparisons import undecided
+from bench.matrix_results import Cell, CodecResults, Comparison, Interval, MatrixResults
 from bench.results import Latency, Results, Status
 
 COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
 FILE_WIDTH = 140
+RATIO_METRICS = {"pods_per_s": "pods/s", "cpu_ms_per_pod": "CPU a pod"}
 PROCESSES = ("apiserver", "control", "nodes", "measuring")
 
 
@@ -101,18 +103,17 @@ def print_matrix(results: MatrixResults, console: Console) -> None:
         highlight=False,
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("cell")
+    table.add_column("cell", no_wrap=True)
     for title in ("pods/s", "start-up p50", "p99 ms", "CPU ms/pod"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for name in PROCESSES:
-        table.add_column(f"{name} CPU s" if name == PROCESSES[0] else name, justify="right")
-    table.add_column("verdicts")
+        title = f"CPU s: {name}" if name == PROCESSES[0] else name
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("verdicts", no_wrap=True)
     for cell in results.cells:
         table.add_row(cell.name, *_cell_numbers(cell), _verdicts(cell))
     console.print(table)
-    for comparison in results.comparisons:
-        if comparison.metric in ("pods_per_s", "cpu_ms_per_pod"):
-            console.print(f"  {comparison.text}", highlight=False, soft_wrap=True)
+    console.print(_ratio_table(results.comparisons))
     for cell in results.cells:
         for run in cell.rounds:
             for reason in run.verdict.reasons:
@@ -123,8 +124,40 @@ def print_matrix(results: MatrixResults, console: Console) -> None:
 
 def _cell_numbers(cell: Cell) -> list[str]:
     metrics = ["pods_per_s", "startup_p50_ms", "startup_p99_ms", "cpu_ms_per_pod"]
-    metrics += [f"{name}_cpu_s" for name in PROCESSES]
-    return [_interval(cell.summary.get(metric)) for metric in metrics]
+    means = [cell.summary.get(f"{name}_cpu_s") for name in PROCESSES]
+    return [
+        *(_interval(cell.summary.get(metric)) for metric in metrics),
+        *(number(interval.mean if interval else None) for interval in means),
+    ]
+
+
+def _ratio_table(comparisons: Sequence[Comparison]) -> Table:
+    """Return the ratios, a row a pair of cells, a column a metric, the weakest verdict last."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("ratio [95 % over rounds]", no_wrap=True)
+    for title in RATIO_METRICS.values():
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("")
+    found = {(c.numerator, c.denominator, c.metric): c for c in comparisons}
+    for pair in dict.fromkeys(key[:2] for key in found):
+        row = [c for metric in RATIO_METRICS if (c := found.get((*pair, metric))) is not None]
+        open_ones = [c for c in row if not c.decided]
+        said = ""
+        if open_ones:
+            needed = [c.rounds_needed for c in open_ones if c.rounds_needed is not None]
+            enough = max(needed) if len(needed) == len(open_ones) else None
+            said = undecided(min(c.rounds for c in open_ones), enough)
+        shown = [_ratio(found.get((*pair, metric))) for metric in RATIO_METRICS]
+        table.add_row(" / ".join(pair), *shown, said)
+    return table
+
+
+def _ratio(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "-"
+    if comparison.low is None or comparison.high is None:
+        return f"{comparison.ratio:.2f}"
+    return f"{comparison.ratio:.2f} \\[{comparison.low:.2f}, {comparison.high:.2f}]"
 
 
 def _interval(interval: Interval | None) -> str:
