@@ -88,7 +88,7 @@ class ApiServer:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         try:
             answer = await self._pages.answer(scope, query)
-        except Exception as error:  # noqa: BLE001  as above
+        except Exception as error:  # noqa: BLE001  whatever it is, the client gets a Status
             answer = self._failure(scope, error)
         await send_answer(send, answer)
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from cluster.apiserver.api import Verb
 from cluster.apiserver.calls import Call
-from cluster.apiserver.errors import StatusError, method_not_allowed, unknown_resource
+from cluster.apiserver.errors import method_not_allowed, unknown_resource
 from cluster.apiserver.verbs.binding import bind_any, bind_pod
 from cluster.apiserver.verbs.create import create
 from cluster.apiserver.verbs.delete import delete
@@ -82,8 +82,4 @@ def _check_scope(call: Call) -> None:
     if route.namespace or route.name:
         raise unknown_resource()
     if call.method != "GET":
-        raise _only_listed()
-
-
-def _only_listed() -> StatusError:
-    return method_not_allowed()
+        raise method_not_allowed()
