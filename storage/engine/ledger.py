@@ -21,7 +21,10 @@ from storage.records import Change, KeyValue
 
 
 class Group:
-    """Writes that become durable together, and the answers that wait for that."""
+    """Writes that become durable together, and the answers that wait for that.
+
+    Its size is bounded by the callers: each write has one that waits for its answer.
+    """
 
     __slots__ = ("acks", "changes", "deadlines", "states")
 
