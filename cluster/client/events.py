@@ -85,6 +85,11 @@ class EventRecorder:
         self.failed = 0
         """Events that the server refused, or that got no answer."""
 
+    @property
+    def waiting(self) -> int:
+        """How many events are in line now."""
+        return self._line.qsize()
+
     def for_host(self, host: str) -> HostRecorder:
         """Return a recorder whose events name ``host`` as their source, sharing this line."""
         return HostRecorder(self, host)

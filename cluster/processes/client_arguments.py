@@ -39,12 +39,14 @@ def work_client(arguments: argparse.Namespace, shell: Shell, name: str) -> RestC
     return RestClient(options, shell.clock)
 
 
-def event_client(arguments: argparse.Namespace, shell: Shell, name: str) -> RestClient:
+def event_client(
+    arguments: argparse.Namespace, shell: Shell, name: str, connections: int = EVENT_CONNECTIONS
+) -> RestClient:
     """Return the client that posts events."""
     options = ClientOptions(
         arguments.server,
         codec=arguments.codec,
         user_agent=f"kubedyno-{name}-events",
-        max_connections=EVENT_CONNECTIONS,
+        max_connections=connections,
     )
     return RestClient(options, shell.clock)

@@ -51,7 +51,7 @@ def count_informers(shell: Shell, informers: InformerFactory) -> None:
 
 def count_events(shell: Shell, *recorders: EventRecorder) -> None:
     """Have what became of events in the statistics."""
-    count_fields(shell, "events_", recorders, "posted dropped failed")
+    count_fields(shell, "events_", recorders, "posted dropped failed waiting")
 
 
 def _sum(parts: tuple[object, ...], field: str) -> float:
