@@ -20,6 +20,7 @@ from serialization.errors import DecodeError, EncodeError
 from serialization.jsonform.decode import message_of
 from serialization.jsonform.encode import tree_of
 from serialization.jsonform.frames import LineReader, frame
+from serialization.jsonform.leaves import json_type
 from serialization.jsonform.schema import REFUSALS, Schemas, build
 from serialization.jsonform.text import parse_exact
 
@@ -155,8 +156,7 @@ class JsonCodec:
         try:
             found = _type_meta.decode(document)
         except (msgspec.DecodeError, ValueError, RecursionError):
-            tree = parse_exact(document)  # raises for what is no JSON at all, with the place
-            raise DecodeError(_untyped(tree)) from None
+            raise DecodeError(f"couldn't get version/kind; {_untyped(document)}") from None
         return TypeMeta(found.apiVersion or "", found.kind or ""), document
 
     def encode(self, kind: TypeMeta, message: Message) -> bytes:
@@ -213,7 +213,16 @@ class JsonCodec:
         return LineReader()
 
 
-def _untyped(tree: object) -> str:
+def _untyped(document: bytes) -> str:
+    """Say why a document has no readable type, as Kubernetes does."""
+    try:
+        tree = parse_exact(document)
+    except DecodeError as error:
+        return error.reason
     if not isinstance(tree, dict):
-        return "couldn't get version/kind; the text is no JSON object"
-    return "couldn't get version/kind; both must be strings"
+        return (
+            f"json parse error: json: cannot unmarshal {json_type(tree)} into Go value of type "
+            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
+            'Kind string "json:\\"kind,omitempty\\"" }'
+        )
+    return "both must be strings"

@@ -6,11 +6,14 @@ The exact way in, by the standard library; only input that the fast way refuses 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NoReturn
 
 from serialization.errors import DecodeError
 from serialization.jsonform.decode import ObjectWithDuplicates
 from serialization.jsonform.leaves import NumberText
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,5 +65,35 @@ def parse_exact(data: bytes) -> Any:
         raise DecodeError(f"no UTF-8: {error.reason} at byte {error.start}") from None
     except RecursionError:
         raise DecodeError("nested too deep") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
+        raise DecodeError(f"json parse error: {_in_their_words(error)}") from None
+    except ValueError as error:  # NaN, or a number of thousands of digits
         raise DecodeError(f"json parse error: {error}") from None
+
+
+def _in_their_words(error: json.JSONDecodeError) -> str:
+    """Say what is wrong with a text as Kubernetes says it, where it has words for it."""
+    text, at = error.doc, error.pos
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    if at == len(text):
+        return "unexpected end of JSON input"
+    found = f"invalid character '{text[at]}'"
+    if error.msg == "Extra data":
+        return f"{found} after top-level value"
+    if error.msg == "Expecting value":
+        return f"{found} looking for beginning of value"
+    if error.msg == "Expecting ',' delimiter":
+        return f"{found} after {_place(text[:at])}"
+    return str(error)
+
+
+def _place(before: str) -> str:
+    """Say what a text has come to: an element of an array, or a pair of an object."""
+    open_brackets: list[str] = []
+    for char in _STRING.sub("", before):
+        if char in "{[":
+            open_brackets.append(char)
+        elif char in "}]" and open_brackets:
+            open_brackets.pop()
+    return "array element" if open_brackets[-1:] == ["["] else "object key:value pair"

@@ -277,6 +277,36 @@ def test_json_document_that_is_none_is_refused(codec: str, document: bytes) -> N
         CODECS[codec].unwrap(document)
 
 
+NO_TYPE = (
+    "json: cannot unmarshal {} into Go value of type struct {{ APIVersion string "
+    '"json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }}'
+)
+
+
+@pytest.mark.parametrize("codec", JSON_CODECS)
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "unexpected end of JSON input"),
+        (b'{"apiVersion":"v1",', "unexpected end of JSON input"),
+        (b'{"apiVersion":"v1"', "unexpected end of JSON input"),
+        (b'{"metadata":{"name":"q"} trailing', "invalid character 't' after object key:value pair"),
+        (b'{"a":["]",1 x', "invalid character 'x' after array element"),
+        (b'{"data": {"a": "1"}} {"x":1}', "invalid character '{' after top-level value"),
+        (b"apiVersion: v1\n", "invalid character 'a' looking for beginning of value"),
+        (b"[]", NO_TYPE.format("array")),
+        (b'"x"', NO_TYPE.format("string")),
+    ],
+)
+def test_document_without_a_type_is_refused_in_kubernetes_words(
+    codec: str, document: bytes, reason: str
+) -> None:
+    with pytest.raises(DecodeError) as refused:
+        CODECS[codec].unwrap(document)
+
+    assert str(refused.value) == f"couldn't get version/kind; json parse error: {reason}"
+
+
 @pytest.mark.parametrize("codec", JSON_CODECS)
 @pytest.mark.parametrize(
     "document", [b"", b"[]", b'{"items":{}}', b'{"metadata":7}', b'{"items":[{]}', b'{"items":[}']
