@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.matrix_results import MATRIX_FILE
+from bench.commands.interface import CommandError
 
 
 def draw(directory: Path) -> Path:
-    """Draw the report of a run or a matrix; return its path."""
-    from reports.render import render_matrix, render_run  # noqa: PLC0415  slow to import
+    """Draw the report of a run, a matrix or a codec table; return its path.
 
-    if (directory / MATRIX_FILE).exists():
-        return render_matrix(directory)
-    return render_run(directory)
+    Raises CommandError.
+    """
+    from reports.errors import ReportError  # noqa: PLC0415  slow to import
+    from reports.render import render  # noqa: PLC0415
+
+    try:
+        return render(directory)
+    except ReportError as error:
+        raise CommandError(f"no report: {error}") from error

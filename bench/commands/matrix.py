@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.commands.drawing import draw
-from bench.commands.interface import OK, VOID
+from bench.commands.interface import OK, VOID, CommandError
 from bench.commands.options import (
     add_load_arguments,
     add_plane_arguments,
@@ -20,10 +20,17 @@ from bench.commands.options import (
 )
 from bench.commands.progress import Narrator
 from bench.commands.summary import number as shown
-from bench.commands.summary import print_matrix, summary_console
+from bench.commands.summary import print_codecs, print_matrix, summary_console
 from bench.matrix import Matrix, Turn
-from bench.matrix_results import MATRIX_FILE, ROUNDS_TO_DECIDE, MatrixResults, Round
+from bench.matrix_results import (
+    MATRIX_FILE,
+    ROUNDS_TO_DECIDE,
+    CodecResults,
+    MatrixResults,
+    Round,
+)
 from bench.measuring import Measuring
+from bench.micro.suites import SuiteFailedError, run_suite
 from bench.results import Status
 from storage.clock import SystemClock
 
@@ -42,6 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=3,
         help=f"a fresh cluster per cell each; under {ROUNDS_TO_DECIDE} nothing is decided",
     )
+    parser.add_argument(
+        "--codec-table",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="measure the codecs by themselves, too, quickly",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/matrix"))
 
 
@@ -56,11 +69,14 @@ def execute(arguments: argparse.Namespace) -> int:
     clock = SystemClock()
     matrix = Matrix(configs, arguments.rounds, arguments.seed, directory, clock)
     results = asyncio.run(_play(matrix, clock))
+    codecs = _codec_table(directory) if arguments.codec_table and results.complete else None
     report = draw(directory)
     if arguments.json:
         sys.stdout.buffer.write((directory / MATRIX_FILE).read_bytes())
     else:
         console = summary_console()
+        if codecs is not None:
+            print_codecs(codecs, console)
         print_matrix(results, console)
         console.print(f"  report: {report}", highlight=False, soft_wrap=True)
     return exit_code(results)
@@ -71,6 +87,13 @@ def exit_code(results: MatrixResults) -> int:
     runs = [run for cell in results.cells for run in cell.rounds]
     void = any(run.verdict.status is Status.VOID for run in runs)
     return VOID if void or not results.complete else OK
+
+
+def _codec_table(directory: Path) -> CodecResults:
+    try:
+        return run_suite("codecs", directory, fast=True)
+    except SuiteFailedError as error:
+        raise CommandError(f"no codec table: {error}") from error
 
 
 class MatrixNarrator:

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from bench.commands.drawing import draw
 from bench.commands.interface import OK, CommandError
 from bench.commands.summary import print_codecs, summary_console
-from bench.matrix_results import CODECS_FILE
 from bench.micro.suites import SUITES, SuiteFailedError, run_suite
 
 HELP: Final = "the pyperf microbenchmarks"
@@ -31,5 +31,5 @@ def execute(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error)) from error
     console = summary_console()
     print_codecs(results, console)
-    console.print(f"  {out / CODECS_FILE}", highlight=False, soft_wrap=True)
+    console.print(f"  report: {draw(out)}", highlight=False, soft_wrap=True)
     return OK

@@ -10,21 +10,22 @@ from rich.console import Console
 
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, UsageError
-from bench.matrix_results import MATRIX_FILE
+from bench.matrix_results import CODECS_FILE, MATRIX_FILE
 from bench.results import RESULTS_FILE
 
 HELP: Final = "draw the report of a results directory again"
+FILES: Final = (MATRIX_FILE, RESULTS_FILE, CODECS_FILE)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("directory", type=Path, help="of a run or a matrix")
+    parser.add_argument("directory", type=Path, help="of a run, a matrix or a codec table")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Draw it, print where it is."""
     directory: Path = arguments.directory
-    if not any((directory / name).exists() for name in (MATRIX_FILE, RESULTS_FILE)):
-        raise UsageError(f"{directory} holds neither {RESULTS_FILE} nor {MATRIX_FILE}")
+    if not any((directory / name).exists() for name in FILES):
+        raise UsageError(f"{directory} holds none of {', '.join(FILES)}")
     Console().print(str(draw(directory)), highlight=False, soft_wrap=True)
     return OK

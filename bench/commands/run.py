@@ -44,13 +44,13 @@ def execute(arguments: argparse.Namespace) -> int:
     directory = claim_directory(out, (RESULTS_FILE, CONFIG_FILE))
     (directory / MATRIX_FILE).unlink(missing_ok=True)
     results = asyncio.run(_run(config, directory))
-    report = draw(directory)
     if arguments.json:
         sys.stdout.buffer.write((directory / RESULTS_FILE).read_bytes())
+        draw(directory)
     else:
         console = summary_console()
         print_run(results, console)
-        console.print(f"  report: {report}", highlight=False, soft_wrap=True)
+        console.print(f"  report: {draw(directory)}", highlight=False, soft_wrap=True)
     return exit_code(results)
 
 

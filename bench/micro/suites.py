@@ -18,7 +18,7 @@ from storage.clock import SystemClock
 SUITES: Final[dict[str, str]] = {"codecs": codec_suite.MODULE}
 """By name: the module that is the pyperf script."""
 
-FAST: Final = ("--processes", "2", "--values", "3", "--warmups", "1", "--min-time", "0.02")
+FAST: Final = ("--processes", "1", "--values", "3", "--warmups", "1", "--min-time", "0.01")
 THOROUGH: Final = ("--processes", "6", "--values", "5", "--warmups", "1", "--min-time", "0.05")
 
 NOTES: Final = (
@@ -40,7 +40,7 @@ def run_suite(name: str, out: Path, *, fast: bool) -> CodecResults:
     target = out / f"{name}.pyperf.json"
     target.unlink(missing_ok=True)
     command = [sys.executable, "-m", SUITES[name], "--quiet", "--output", str(target)]
-    done = subprocess.run([*command, *(FAST if fast else THOROUGH)], check=False)
+    done = subprocess.run([*command, *(FAST if fast else THOROUGH)], check=False, stdout=sys.stderr)
     if done.returncode != 0 or not target.exists():
         raise SuiteFailedError(f"pyperf ended with exit code {done.returncode}")
     results = CodecResults(
@@ -58,17 +58,17 @@ def read_rows(path: Path) -> list[CodecRow]:
     """Return the rows of a suite's pyperf file."""
     rows = []
     for benchmark in pyperf.BenchmarkSuite.load(str(path)).get_benchmarks():
-        codec, level, direction, shape = benchmark.get_name().split("/")
+        case = codec_suite.Case(*benchmark.get_name().split("/"))
         single = benchmark.get_nvalue() < 2
         rows.append(
             CodecRow(
-                codec=codec,
-                level=level,
-                direction=direction,
-                shape=shape,
+                codec=case.codec,
+                level=case.level,
+                direction=case.direction,
+                shape=case.shape,
                 mean_us=benchmark.mean() * 1e6,
                 stdev_us=0.0 if single else benchmark.stdev() * 1e6,
-                encoded_bytes=int(benchmark.get_metadata()["encoded_bytes"]),
+                encoded_bytes=len(codec_suite.encoded(case.codec, case.shape)),
             )
         )
     return rows

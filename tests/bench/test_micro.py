@@ -1,0 +1,69 @@
+"""The codec suite: a benchmark for everything in the table, each doing what its name says."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import pytest
+from google.protobuf.message import Message
+
+from bench.micro.codec_suite import Case, cases, encoded, message_of, operation, timed
+from bench.micro.shapes import LIST_LENGTH, SHAPES, pod_list, running_pod
+from bench.micro.suites import SUITES
+from bench.micro.wire import WIRES
+from serialization.codecs.registry import CODECS
+
+QUICK = [case for case in cases() if not case.shape.startswith("list")]
+
+
+def test_every_codec_has_every_shape_both_ways() -> None:
+    typed = {case for case in cases() if case.level == "typed"}
+
+    assert typed == {
+        Case(codec, "typed", direction, shape)
+        for codec in CODECS
+        for direction in ("encode", "decode")
+        for shape in SHAPES
+    }
+    assert {case.codec for case in cases() if case.level == "wire"} == set(WIRES)
+
+
+@pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
+def test_a_case_does_what_its_name_says(case: Case) -> None:
+    made = operation(case)()
+
+    if case.direction == "encode":
+        assert _equal(case.codec, cast("bytes", made), encoded(case.codec, case.shape))
+    elif isinstance(made, Message):
+        # Fields that JSON always writes are present after it, absent before: so equal in JSON.
+        assert _plain(made) == _plain(message_of(case.shape))
+    else:
+        assert made == json.loads(encoded(case.codec, case.shape))
+    assert timed(2, case) > 0
+
+
+def _plain(message: Message) -> object:
+    return json.loads(CODECS["json"].encode_bare(message))
+
+
+def _equal(codec: str, left: bytes, right: bytes) -> bool:
+    if codec == "protobuf":
+        return sorted(left) == sorted(right)  # maps have no order on the wire
+    return bool(json.loads(left) == json.loads(right))
+
+
+def test_the_running_pod_is_of_realistic_size() -> None:
+    assert 2000 < len(CODECS["json"].encode_bare(running_pod())) < 3000
+    assert 800 < len(CODECS["protobuf"].encode_bare(running_pod())) < 1500
+
+
+def test_the_list_holds_pods_of_names_of_their_own() -> None:
+    items = pod_list().items
+
+    assert len({item.metadata.uid for item in items}) == LIST_LENGTH
+
+
+@pytest.mark.parametrize("name", sorted(SUITES))
+def test_a_suite_names_a_module_to_run(name: str) -> None:
+    assert SUITES[name].startswith("bench.micro.")
