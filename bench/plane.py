@@ -25,7 +25,7 @@ READY_S_MAX: Final = 60.0
 READY_S_A_NODE: Final = 0.1
 """Registering a node takes a few requests; 2000 of them on a busy machine take minutes."""
 
-STATISTICS_S_MAX: Final = 1.0
+STATISTICS_S_MAX: Final = 5.0
 
 JSON_CODECS: Final = ("json", "orjson")
 
@@ -100,7 +100,7 @@ class Plane:
     async def statistics(self) -> dict[str, ProcessStatistics]:
         """Have every process write its statistics now, and return them.
 
-        One that is too busy to do so within a second is left out.
+        One that is too busy to do so within five seconds is left out.
         """
         directory = self._options.statistics_dir
         forget_statistics(directory, self._children)

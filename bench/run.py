@@ -113,11 +113,13 @@ class Run:
         return Outcome(observed, self._observations(stage, died), self._profilers.refused)
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
-        async def mark() -> Mark:
+        async def mark(*, opening: bool) -> Mark:
+            stamp_ns, usage = self._clock.stamp_ns(), sampler.sample()
             revision, metrics = await api.revision(), await api.metrics()
             counters = {name: s.counters for name, s in (await plane.statistics()).items()}
-            stamp_ns = self._clock.stamp_ns()
-            return Mark(stamp_ns, sampler.sample(), revision, metrics, counters)
+            if opening:
+                stamp_ns, usage = self._clock.stamp_ns(), sampler.sample()
+            return Mark(stamp_ns, usage, revision, metrics, counters)
 
         async def audit(label: AuditLabel) -> None:
             self._tell("audit", 0, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from bench.pacing import Pacer
 from bench.recording import PodRecorder
@@ -53,6 +53,18 @@ ProgressSink = Callable[[str, int, int], None]
 """Told the phase, how much of it is done, and out of how much."""
 
 
+class Marker(Protocol):
+    """Takes marks."""
+
+    async def __call__(self, *, opening: bool) -> Mark:
+        """Take the mark that opens or closes a phase.
+
+        Stamp and usage are taken last when it opens and first when it closes, so that reading
+        the rest is no part of the phase.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class Stage:
     """Everything that a scenario may use; made by the measuring process, one a run."""
@@ -63,7 +75,7 @@ class Stage:
     pods: PodRecorder
     requests: RequestLog
     pacer: Pacer
-    mark: Callable[[], Awaitable[Mark]]
+    mark: Marker
     audit: Callable[[AuditLabel], Awaitable[None]]
     """Has the auditor compare; what it costs is left out of the measurements."""
     progress: ProgressSink
@@ -81,7 +93,7 @@ class Stage:
     @asynccontextmanager
     async def phase(self, name: str) -> AsyncIterator[PhaseRecord]:
         """Mark the begin and, if it goes well, the end of a phase."""
-        record = PhaseRecord(name, await self.mark())
+        record = PhaseRecord(name, await self.mark(opening=True))
         self.phases.append(record)
         yield record
-        record.end = await self.mark()
+        record.end = await self.mark(opening=False)

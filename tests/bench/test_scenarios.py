@@ -44,7 +44,7 @@ async def _play(
     recordings: list[Recording] = []
     progress: list[tuple[str, int, int]] = []
 
-    async def mark() -> Mark:
+    async def mark(*, opening: bool) -> Mark:
         return Mark(clock.stamp_ns(), {}, api.revision, "", {})
 
     async def audit(label: AuditLabel) -> None:
