@@ -12,7 +12,7 @@ from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.kubelet.latency import NONE, Latency
 from cluster.kubelet.node_object import Capacity
 from cluster.kubelet.stages import Latencies
-from cluster.processes.assembly import Links, Nodes
+from cluster.processes.assembly import Links, Nodes, events_in_flight
 from cluster.processes.client_arguments import (
     add_client_arguments,
     event_client,
@@ -26,10 +26,6 @@ from cluster.processes.counting import (
     count_informers,
 )
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
-
-EVENT_CONNECTIONS_MAX = 64
-"""Every real kubelet posts its events one by one, so as many are in flight as there are nodes; with
-8 for 2000 nodes they fell behind by four fifths, and the load was lighter than it should be."""
 
 LEASE_STATUS_BEATS = 30
 """With leases every 10 s, the status every five minutes, as today's kubelets do."""
@@ -53,8 +49,8 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
     """Run the hollow nodes until the shell is stopped."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(work_client(arguments, shell, "nodes"))
-        posting = min(EVENT_CONNECTIONS_MAX, max(arguments.nodes, 1))
-        events = await stack.enter_async_context(event_client(arguments, shell, "nodes", posting))
+        in_flight = events_in_flight(arguments.nodes)
+        events = await stack.enter_async_context(event_client(arguments, shell, "nodes", in_flight))
         informers = await stack.enter_async_context(
             InformerFactory(client, shell.clock, shell.random)
         )
