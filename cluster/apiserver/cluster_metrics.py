@@ -33,6 +33,10 @@ def _below(api: Api, fanout: Fanout, status: StoreStatus) -> Iterator[Family]:
         status.disk_bytes,
     )
     yield _plain(
+        "kubedyno_store_logical_bytes", "gauge", "Live keys and values.", status.logical_bytes
+    )
+    yield _plain("kubedyno_store_keys", "gauge", "Live keys.", status.keys)
+    yield _plain(
         "apiserver_watch_cache_events_received_total",
         "counter",
         "Changes that the store delivered to the watch cache.",
