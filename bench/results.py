@@ -225,8 +225,9 @@ class Bytes:
     wire: dict[str, int] = field(default_factory=dict)
     """By source: ``measuring.sent``, ``measuring.received``, ``nodes.received``, ..."""
     per_object: dict[str, float] = field(default_factory=dict)
-    """``pod.json``, ``pod.protobuf``: a running pod encoded; ``store.logical``, ``store.disk``:
-    of the store's file after the fill, over its objects."""
+    """``pod.<codec>``: a pod when first seen running, bare, in the cell's codec; ``store.logical``
+    and ``store.disk``: what the store holds at the end of the fill, live keys and values, and on
+    the disk with all that is still kept of the past, over its live keys (of every kind)."""
 
 
 @dataclass(frozen=True, slots=True)

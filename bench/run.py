@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from bench.api_client import Connection, connect
@@ -70,7 +69,6 @@ class Run:
         self._audits = Audits()
         self._failure = ""
         self._interrupted = False
-        self._disk_bytes = 0
         self._profilers = Profilers(options.directory / "profiles")
         self._hot: dict[str, list[str]] = {}
 
@@ -123,7 +121,6 @@ class Run:
 
         async def audit(label: AuditLabel) -> None:
             self._tell("audit", 0, 1)
-            self._disk_bytes = self._disk_bytes or disk_bytes(self._options.data_dir)
             with sampler.excluded():
                 recording = await record(stage, label)
                 try:
@@ -181,8 +178,6 @@ class Run:
         pods = stage.pods
         if pods.running:
             sizes[f"pod.{self._config.codec}"] = pods.running_bytes / pods.running
-        if self._disk_bytes and pods.running:
-            sizes["store.disk"] = self._disk_bytes / pods.running
         return sizes
 
     def _observations(self, stage: Stage, died: list[str]) -> Observations:
@@ -210,10 +205,3 @@ async def _cancel_when_ended(child: Child, scenario: asyncio.Task[None]) -> None
     """Break a scenario off when a process of its plane is gone: nothing more will come."""
     await child.ended()
     scenario.cancel()
-
-
-def disk_bytes(directory: Path) -> int:
-    """Return what the files below a directory take on the disk (blocks, not lengths)."""
-    if not directory.is_dir():
-        return 0
-    return sum(512 * path.stat().st_blocks for path in directory.rglob("*") if path.is_file())

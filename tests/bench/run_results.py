@@ -52,6 +52,11 @@ def scrape(*counts: int) -> str:
     """Return /metrics with creates of pods: up to 5 ms, up to 25 ms, all."""
     bounds = ("0.005", "0.025", "+Inf")
     lines = [BUCKET.format(le=le, count=n) for le, n in zip(bounds, counts, strict=True)]
+    lines += [
+        "kubedyno_store_keys 10",
+        "kubedyno_store_logical_bytes 9000",
+        "apiserver_storage_size_bytes 20000",
+    ]
     return "# TYPE apiserver_request_duration_seconds histogram\n" + "\n".join(lines) + "\n"
 
 

@@ -84,7 +84,11 @@ def test_bytes_are_the_measuring_process_s_and_the_counters_of_all() -> None:
     found = measure(observed()).bytes
 
     assert found.wire == {"measuring.sent": 99, "apiserver.bytes_received": 1234}
-    assert found.per_object == {"pod.protobuf": 1144.0}
+    assert found.per_object == {
+        "pod.protobuf": 1144.0,
+        "store.logical": 900.0,
+        "store.disk": 2000.0,
+    }
 
 
 def test_lateness_counts_every_request_that_had_a_schedule() -> None:
