@@ -1,0 +1,103 @@
+"""A whole cluster in this process, without sockets: API server, control plane, hollow nodes.
+
+A value: two on one loop know nothing of each other. Given a virtual clock on a virtual loop, a
+store that commits inline and a seed, everything that happens in it follows from what it is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Self
+
+from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
+from cluster.client.informer import InformerFactory
+from cluster.client.inprocess import InProcessExchange
+from cluster.client.rest import ClientOptions, RestClient
+from cluster.kubelet.fleet import FleetOptions
+from cluster.processes.assembly import Control, Links, Nodes
+from serialization.codecs.registry import CODECS
+from storage.clock import Clock
+from storage.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """How a cluster in one process is set up."""
+
+    fleet: FleetOptions
+    server: ServerConfig = field(default_factory=lambda: ServerConfig(CODECS["protobuf"]))
+    codec: str = "protobuf"
+    """That of controllers, scheduler and nodes."""
+    events: bool = True
+    shared_informers: bool = True
+
+
+class Cluster:
+    """A running cluster over a store that is open. Inside ``async with``; belongs to one loop.
+
+    Entering it returns when the control plane has synced and every node is registered.
+    """
+
+    server: Assembly
+    control: Control
+    nodes: Nodes
+
+    def __init__(
+        self, config: ClusterConfig, store: Store, clock: Clock, chance: random.Random
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._stack = AsyncExitStack()
+        self._working: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self.server = await stack.enter_async_context(
+                assemble(self._store, self._config.server, self._clock, self._own_chance())
+            )
+            self.control = Control(await self._links(stack, "control"))
+            self.nodes = Nodes(await self._links(stack, "nodes"), self._config.fleet)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            stack.callback(self._stop)
+            for part in (self.control, self.nodes):
+                ready = asyncio.Event()
+                self._working.append(group.create_task(part.run(ready.set)))
+                await ready.wait()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    async def client(self, stack: AsyncExitStack, name: str, codec: str = "") -> RestClient:
+        """Return a client of this cluster's API server that lasts as long as ``stack``."""
+        exchange = InProcessExchange(self.server.app, self._clock)
+        await stack.enter_async_context(exchange)
+        options = ClientOptions(
+            "http://in.process",
+            codec=codec or self._config.codec,
+            user_agent=f"kubedyno-{name}",
+        )
+        return await stack.enter_async_context(RestClient(options, self._clock, exchange))
+
+    async def _links(self, stack: AsyncExitStack, name: str) -> Links:
+        client = await self.client(stack, name)
+        events = await self.client(stack, f"{name}-events") if self._config.events else None
+        chance = self._own_chance()
+        informers = await stack.enter_async_context(
+            InformerFactory(client, self._clock, chance, shared=self._config.shared_informers)
+        )
+        return Links(client, events, informers, self._clock, chance)
+
+    def _own_chance(self) -> random.Random:
+        """Return a part's own source, so that what one part draws moves no other."""
+        return random.Random(self._chance.getrandbits(64))
+
+    def _stop(self) -> None:
+        for task in self._working:
+            task.cancel()
