@@ -21,8 +21,10 @@ from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.scheduler.scheduler import Scheduler
 from storage.clock import Clock
 
-EVENTS_WAITING_PER_NODE: Final = 25
-"""The bound on events in line grows with the nodes: each real kubelet has a line of its own."""
+EVENTS_WAITING_PER_NODE: Final = 1_000
+"""Each real kubelet has a line of that length of its own (client-go's broadcaster)."""
+EVENTS_WAITING_MAX: Final = 50_000
+"""What the lines of all nodes of a process together may hold: some 100 MB."""
 
 EVENTS_IN_FLIGHT_MAX: Final = 64
 
@@ -102,7 +104,7 @@ class Nodes:
                 links.events,
                 links.clock,
                 component="kubelet",
-                waiting_max=max(1000, EVENTS_WAITING_PER_NODE * options.nodes),
+                waiting_max=min(EVENTS_WAITING_PER_NODE * options.nodes, EVENTS_WAITING_MAX),
                 workers=events_in_flight(options.nodes),
             )
         self.fleet = Fleet(
