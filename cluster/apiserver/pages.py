@@ -39,7 +39,7 @@ class Pages:
 
     async def answer(self, scope: Scope, query: Mapping[str, str]) -> Answer:
         """Answer a path, 404 in plain text where there is nothing."""
-        path = scope["path"]
+        path = scope["path"].rstrip("/") or "/"
         root = path.split("/", 2)[1]
         known = root in ROOTS or root in {"version", "metrics"}
         if known and scope["method"] not in {"GET", "HEAD"}:
@@ -50,5 +50,5 @@ class Pages:
             return Answer(200, JSON, json.dumps(VERSION, indent=2).encode())
         if path == "/metrics":
             return Answer(200, CONTENT_TYPE, await self._metrics())
-        page = self._discovery.page(path.rstrip("/") or "/")
+        page = self._discovery.page(path)
         return NOT_FOUND if page is None else Answer(200, JSON, page)
