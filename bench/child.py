@@ -132,7 +132,10 @@ class Child:
                 return
 
     def _failure(self, what: str) -> str:
-        return f"{self.name} {what}; the end of {self.log}:\n{self.tail()}"
+        tail = self.tail()
+        if tail and "\n" not in tail:
+            return f"{self.name} {what}: {tail}"
+        return f"{self.name} {what}; the end of {self.log}:\n{tail}"
 
     def _running(self) -> Process:
         if self._process is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,8 +12,9 @@ from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Authenticator, BearerTokens, Everybody
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.listener import bind, listen, url_of
-from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
+from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
+from storage.errors import StoreOpenError
 from storage.registry import STORES, StoreOptions
 from storage.watchcache.config import CacheConfig
 
@@ -48,7 +50,6 @@ def parser() -> argparse.ArgumentParser:
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
-    host, _, port = arguments.listen.rpartition(":")
     options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock)
     config = ServerConfig(
         CODECS[arguments.storage_codec],
@@ -59,7 +60,7 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
         authenticator=_authenticator(arguments.token_file),
     )
-    sock = bind(host.strip("[]"), int(port))
+    sock = _bind(arguments.listen)
     async with (
         STORES[arguments.store].make(options) as store,
         assemble(store, config, shell.clock, shell.random) as server,
@@ -68,6 +69,14 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         shell.counters(server.counters)
         shell.ready(url=url_of(sock))
         await shell.stopped()
+
+
+def _bind(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    try:
+        return bind(host.strip("[]"), int(port))
+    except (OSError, OverflowError, ValueError) as error:
+        raise StartError(f"cannot listen on {address!r}: {error}") from error
 
 
 def _authenticator(token_file: Path | None) -> Authenticator:
@@ -84,7 +93,10 @@ def main(argv: list[str] | None = None) -> int:
         command_line.error(f"--store {arguments.store} needs a --data-dir")
 
     async def within(shell: Shell) -> None:
-        await serve(shell, arguments)
+        try:
+            await serve(shell, arguments)
+        except StoreOpenError as error:
+            raise StartError(str(error)) from error
 
     return run(within, shell_options(arguments))
 

@@ -37,6 +37,10 @@ STOP_GRACE_S = 20.0
 """How long ``main`` may take to leave after a signal before it is cancelled."""
 
 
+class StartError(Exception):
+    """The process cannot start, for a reason that people can mend; the message is one line."""
+
+
 @dataclass(frozen=True)
 class ShellOptions:
     """What the command line says to every process alike."""
@@ -184,10 +188,21 @@ def run(main: Callable[[Shell], Coroutine[object, object, None]], options: Shell
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(within())
-    except (Exception, asyncio.CancelledError):
-        logger.exception("the process failed")
+    except (Exception, asyncio.CancelledError) as error:
+        cause = _alone(error)
+        if isinstance(cause, StartError):
+            logger.error("%s", cause)  # noqa: TRY400  where it was raised says nothing to people
+        else:
+            logger.exception("the process failed")
         return 1
     return 0
+
+
+def _alone(error: BaseException) -> BaseException:
+    """Return what a group of one holds, however deep: task groups wrap what their body raises."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _raise_file_limit() -> None:
