@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         sys.stderr.write(f"kubedyno: {error} (see kubedyno --help)\n")
         return USAGE
-    except CommandError as error:
+    except (CommandError, OSError) as error:  # OSError: a file that is not there, a full disk
         sys.stderr.write(f"kubedyno: {error}\n")
         return ERROR
     except KeyboardInterrupt:

@@ -8,8 +8,11 @@ from typing import Final
 
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, CommandError
+from bench.commands.options import claim_directory
 from bench.commands.summary import print_codecs, summary_console
+from bench.matrix_results import CODECS_FILE, MATRIX_FILE
 from bench.micro.suites import SUITES, SuiteFailedError, run_suite
+from bench.results import RESULTS_FILE
 
 HELP: Final = "the pyperf microbenchmarks"
 
@@ -23,8 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run a suite, write its files, print its table."""
-    out: Path = arguments.out
-    out.mkdir(parents=True, exist_ok=True)
+    out = claim_directory(arguments.out, (CODECS_FILE, MATRIX_FILE, RESULTS_FILE))
     try:
         results = run_suite(arguments.suite, out, fast=arguments.fast)
     except SuiteFailedError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,9 @@ from storage.registry import STORES
 WATCH_WRITES: Final = ("transport", "asgi")
 NODES_DEFAULT: Final = 100
 PODS_DEFAULT: Final = 1000
+PORT_MAX: Final = 65535
+OUR_KEYS: Final = frozenset(("schema_version", "storage_codec"))
+"""Of results, and of a run's config: one is in every file that marks a directory as ours."""
 
 
 def positive(text: str) -> int:
@@ -37,15 +41,35 @@ def _at_least(text: str, least: int) -> int:
     return value
 
 
+def rate(text: str) -> float:
+    """Parse a number, 0 included."""
+    value = _number(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is below 0 or no number")
+    return value
+
+
 def seconds(text: str) -> float:
     """Parse a number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def address(text: str) -> str:
+    """Parse ``HOST:PORT``; a port of 0 is any that is free."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT")
+    return text
 
 
 def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +90,7 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pods", type=positive, default=PODS_DEFAULT, help="pods of the fill")
     parser.add_argument(
         "--rate",
-        type=float,
+        type=rate,
         default=0.0,
         help="replication controllers a second, open loop; 0: all at once",
     )
@@ -128,7 +152,19 @@ def claim_directory(path: Path, markers: Sequence[str]) -> Path:
     """
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is no directory")
-    if path.exists() and any(path.iterdir()) and not any((path / m).exists() for m in markers):
+    if path.exists() and any(path.iterdir()) and not any(_is_ours(path / m) for m in markers):
         raise UsageError(f"{path} is not empty and holds no results: choose another --out")
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _is_ours(marker: Path) -> bool:
+    """Say whether the file is kubedyno's.
+
+    A config.json may be anybody's, and the ``data`` and ``logs`` beside it would be cleared.
+    """
+    try:
+        document = json.loads(marker.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and not OUR_KEYS.isdisjoint(document)

@@ -34,7 +34,11 @@ MISUSES = [
     ["run", "--frob"],
     ["run", "--watch-write", "carrier-pigeon"],
     ["run", "--probe-interval", "-1"],
+    ["run", "--rate", "-1"],
+    ["run", "--rate", "nan"],
     ["up", "--codec", "xml"],
+    ["up", "--listen", "nonsense"],
+    ["up", "--listen", "127.0.0.1:65536"],
     ["matrix", "--codec", ""],
     ["matrix", "--codec", "json,xml"],
     ["matrix", "--rounds", "0"],
@@ -78,8 +82,18 @@ def test_results_do_not_go_where_something_else_is(tmp_path: Path) -> None:
         claim_directory(tmp_path, ("results.json",))
 
 
+@pytest.mark.parametrize("text", ["{}", '{"compilerOptions": {}}', "[]", "no JSON", ""])
+def test_a_file_of_our_name_that_is_not_ours_does_not_make_a_directory_ours(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+
+    with pytest.raises(UsageError, match="not empty"):
+        claim_directory(tmp_path, ("results.json", "config.json"))
+
+
 def test_results_may_replace_older_results(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "results.json").write_text('{"schema_version": 1}', encoding="utf-8")
 
     assert claim_directory(tmp_path, ("results.json",)) == tmp_path
 
