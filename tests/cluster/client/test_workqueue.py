@@ -220,3 +220,24 @@ def test_delay_whose_moment_has_passed_does_not_upset_the_next(run: Any) -> None
             return [await queue.get() for _ in range(2)]
 
     assert run(scenario()) == ["overdue", "next"]
+
+
+class CountedQueue(RateLimitedQueue[int]):
+    fired = 0
+
+    def _come_due(self) -> None:
+        self.fired += 1
+        super()._come_due()
+
+
+def test_fractions_of_a_millisecond_are_slept_through(run: Any) -> None:
+    async def scenario() -> None:
+        queue = CountedQueue()
+        for key in range(40):
+            queue.add_after(key, 0.0013 + key * 0.00137)
+        for _ in range(40):
+            queue.done(await queue.get())
+
+        assert queue.fired <= 3 * 40  # and not hundreds for each, as often as the loop can turn
+
+    run(scenario())
