@@ -68,7 +68,7 @@ class WatchHub:
         self._compacted = compacted
         self._synced: dict[bytes, list[HubWatch]] = {}
         self._lengths: tuple[int, ...] = ()
-        self._replaying: set[HubWatch] = set()
+        self._replaying: dict[HubWatch, None] = {}
         self._marks: asyncio.TimerHandle | None = None
         self._synced_count = 0
 
@@ -78,13 +78,13 @@ class WatchHub:
         if after >= self._index.last:
             self._join(watch)
         else:
-            self._replaying.add(watch)
+            self._replaying[watch] = None
             self._loop.call_soon(self._replay, watch)
         return watch
 
     def remove(self, watch: HubWatch) -> None:
         """Forget a watch."""
-        self._replaying.discard(watch)
+        self._replaying.pop(watch, None)
         watches = self._synced.get(watch.prefix)
         if watches is not None and watch in watches:
             watches.remove(watch)
@@ -115,8 +115,8 @@ class WatchHub:
             self._marks.cancel()
             self._marks = None
         synced = [watch for watches in self._synced.values() for watch in watches]
-        replaying = sorted(self._replaying, key=lambda watch: (watch.position, watch.prefix))
-        self._synced, self._replaying = {}, set()
+        replaying = list(self._replaying)
+        self._synced, self._replaying = {}, {}
         for watch in synced + replaying:
             self._end(watch, error)
 
@@ -165,12 +165,12 @@ class WatchHub:
                 raise CompactedError(watch.position, self._compacted())
             changes = self._history(watch.prefix, watch.position, upto)
         except StoreError as error:
-            self._replaying.discard(watch)
+            self._replaying.pop(watch, None)
             self._end(watch, error)
             return
         watch.position = upto
         if upto == self._index.last:
-            self._replaying.discard(watch)
+            self._replaying.pop(watch, None)
             self._join(watch)
         else:
             self._loop.call_soon(self._replay, watch)
