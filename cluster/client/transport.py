@@ -63,8 +63,8 @@ class HttpTransport:
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._slots_used = 0
-        self._pooled: set[Connection] = set()
-        self._streams: set[Connection] = set()
+        self._pooled: dict[Connection, None] = {}
+        self._streams: dict[Connection, None] = {}
         self._streams_used = 0
         self._closed = False
         self.connections_opened = 0
@@ -202,20 +202,20 @@ class HttpTransport:
         if not connection.usable or self._closed:
             connection.abort()
             raise NotSentError(f"{self._host}:{self._port} closed the connection at once")
-        (self._pooled if pooled else self._streams).add(connection)
+        (self._pooled if pooled else self._streams)[connection] = None
         return connection
 
     def _on_pooled_closed(self, connection: Connection) -> None:
-        # One that is lost while it is being made is not in the set; its maker frees the slot.
+        # One that is lost while it is being made is not among them; its maker frees the slot.
         if connection in self._pooled:
-            self._pooled.remove(connection)
+            del self._pooled[connection]
             if connection in self._idle:
                 self._idle.remove(connection)
             self._pass_on(None)
 
     def _on_stream_closed(self, connection: Connection) -> None:
         if connection in self._streams:
-            self._streams.remove(connection)
+            del self._streams[connection]
             self._streams_used -= 1
 
     def _pass_on(self, given: Connection | None) -> None:
