@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import subprocess
 import sys
+import time
+import uuid
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from google.protobuf.message import Message
@@ -22,6 +26,7 @@ from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.registry import CODECS
 from serialization.kinds import SCHEME
 from serialization.normal import normalize
+from storage.clock import SystemClock
 from storage.registry import STORES
 from storage.virtual_time import EPOCH, run_virtual
 from tests.simulation.plane import HEARTBEAT_S, NODE_COUNT, Plane, Written, plane
@@ -120,6 +125,27 @@ def test_same_seed_is_the_same_history_in_another_process(seed: int, told: Told)
     )
 
     assert there.stdout.strip() == sha256(told.record()).hexdigest()
+
+
+def test_plane_asks_the_machine_neither_for_time_nor_for_chance(
+    seed: int, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_args: object) -> NoReturn:
+        raise AssertionError("what happens must not depend on this machine's clocks or chance")
+
+    for module, asked in (
+        (time, "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns"),
+        (random, "random getrandbits choice choices randint uniform shuffle"),
+        (os, "urandom"),
+        (uuid, "uuid1 uuid4"),
+        (SystemClock, "stamp_ns now"),
+    ):
+        for name in asked.split():
+            monkeypatch.setattr(module, name, refused)
+    again = tell_alone(seed)
+    monkeypatch.undo()
+
+    assert again.record() == told.record()
 
 
 def test_planes_on_one_loop_do_not_disturb_each_other(seed: int, told: Told) -> None:
