@@ -20,8 +20,8 @@ from bench.comparisons import compare, summarize, values_of
 from bench.kubeconfig import kubeconfig
 from bench.matrix_results import METRICS, Cell, CodecResults, CodecRow, MatrixResults, Round
 from bench.results import ServiceLevel, Status, Verdict
+from storage.virtual_time import VirtualClock, run_virtual
 from tests.bench.run_results import ENVIRONMENT, results
-from tests.storage.virtual_time import VirtualClock, run_virtual
 
 MISUSES = [
     ["frobnicate"],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from bench.pacing import Pacer
-from tests.storage.virtual_time import VirtualClock, run_virtual
+from storage.virtual_time import VirtualClock, run_virtual
 
 MS = 1_000_000
 

@@ -9,7 +9,7 @@ from cluster.client.interface import ObjectKey
 from serialization.api.core.v1_pb2 import Pod
 from serialization.api.meta.v1_pb2 import ObjectMeta, OwnerReference
 from serialization.kinds import PODS
-from tests.storage.virtual_time import VirtualClock, run_virtual
+from storage.virtual_time import VirtualClock, run_virtual
 
 KEY = ObjectKey("default", "a")
 STEP_S = 1.0

@@ -19,8 +19,8 @@ from bench.scenarios.stage import AuditLabel, Mark, Stage
 from cluster.client.failures import failure
 from cluster.client.fake import FakeApi
 from serialization.api.core.v1_pb2 import Pod, ReplicationController
+from storage.virtual_time import VirtualClock, run_virtual
 from tests.bench.fake_cluster import FakeCluster
-from tests.storage.virtual_time import VirtualClock, run_virtual
 
 CONFIG = Config(nodes=1, pods=37, probes=5, probe_interval_ms=100.0)
 

@@ -10,8 +10,8 @@ import pytest
 from storage.errors import UnsupportedError
 from storage.interface import Store
 from storage.registry import StoreEntry, StoreOptions
+from storage.virtual_time import VirtualClock, run_virtual
 from tests.storage.recorder import Recorder
-from tests.storage.virtual_time import VirtualClock, run_virtual
 
 
 def make(entry: StoreEntry, tmp_path: Path, clock: VirtualClock | None = None) -> Store:

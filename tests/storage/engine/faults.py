@@ -9,7 +9,7 @@ from storage.engine.committer import Done, Job
 from storage.engine.store import EngineStore, Parts
 from storage.memory.backend import MemoryBackend
 from storage.registry import MEMORY
-from tests.storage.virtual_time import VirtualClock
+from storage.virtual_time import VirtualClock
 
 
 class DiskError(Exception):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from storage.engine.reads import READ_PAGE
+from storage.virtual_time import run_virtual
 from tests.storage.engine.faults import Stage, turns
-from tests.storage.virtual_time import run_virtual
 
 KEYS = [b"/k/%05d" % number for number in range(8 * READ_PAGE + 1)]
 

@@ -11,9 +11,9 @@ import pytest
 from storage.engine.group_commit import PROBE_FIRST_S
 from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError, ReadOnlyError
 from storage.records import Batch
+from storage.virtual_time import run_virtual
 from tests.storage.engine.faults import Stage, turns
 from tests.storage.recorder import Recorder
-from tests.storage.virtual_time import run_virtual
 
 
 def staged(scenario: Callable[[Stage], Coroutine[object, object, None]]) -> Callable[[], None]:

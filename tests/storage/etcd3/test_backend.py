@@ -18,7 +18,7 @@ from storage.etcd3.backend import FILE_NAME, Etcd3Backend
 from storage.etcd3.lmdb_file import LmdbFile, MapFullError
 from storage.records import Change, KeyValue
 from storage.registry import ETCD3, STORES, StoreOptions
-from tests.storage.virtual_time import VirtualClock, run_virtual
+from storage.virtual_time import VirtualClock, run_virtual
 
 
 def store_over(backend: Etcd3Backend) -> EngineStore:

@@ -12,12 +12,12 @@ from serialization.scheme import metadata_of
 from serialization.selectors import parse_fields
 from storage.errors import CompactedError, FutureRevisionError
 from storage.registry import STORES, StoreOptions
+from storage.virtual_time import VirtualClock, run_virtual
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.errors import NotCachedError
 from storage.watchcache.selection import Selection
 from tests.storage.conftest import Make
-from tests.storage.virtual_time import VirtualClock, run_virtual
 from tests.storage.watchcache.world import Sink, world
 
 CODEC_NAMES = sorted(CODECS)

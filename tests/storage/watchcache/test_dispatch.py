@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serialization.selectors import parse_fields, parse_labels
+from storage.virtual_time import run_virtual
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.dispatch import EventSink
 from storage.watchcache.selection import Selection
-from tests.storage.virtual_time import run_virtual
 from tests.storage.watchcache.world import Sink, World, world
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from cluster.apiserver.fanout.pacer import Pacer
-from tests.storage.virtual_time import VirtualClock, run_virtual
+from storage.virtual_time import VirtualClock, run_virtual
 
 
 class WorkingClock:

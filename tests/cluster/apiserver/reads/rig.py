@@ -21,9 +21,9 @@ from serialization.codecs.registry import CODECS
 from serialization.kinds import PODS
 from serialization.selectors import parse_fields, parse_labels
 from storage.interface import Store
+from storage.virtual_time import VirtualClock
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.selection import Selection
-from tests.storage.virtual_time import VirtualClock
 from tests.storage.watchcache.world import World, world
 
 

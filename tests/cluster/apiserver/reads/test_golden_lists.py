@@ -22,9 +22,9 @@ from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
 from serialization.kinds import SCHEME
 from storage.registry import STORES, StoreOptions
+from storage.virtual_time import VirtualClock, run_virtual
 from storage.watchcache.cache import WatchCache
 from tests.cluster.apiserver.reads.rig import select
-from tests.storage.virtual_time import VirtualClock, run_virtual
 
 RECORDS = Path(__file__).parents[4].parent / "shared/golden/list.jsonl"
 CONFIG_MAPS = SCHEME.by_plural("", "v1", "configmaps")

@@ -5,9 +5,9 @@ import pytest
 from cluster.apiserver.reads.listing import ExpiredTokenError
 from serialization.api.core.v1_pb2 import Pod
 from storage.errors import CompactedError, FutureRevisionError
+from storage.virtual_time import run_virtual
 from storage.watchcache.config import CacheConfig
 from tests.cluster.apiserver.reads.rig import Rig, rig, select
-from tests.storage.virtual_time import run_virtual
 
 
 def names(pods: list[Pod]) -> list[str]:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serialization.api.core.v1_pb2 import Pod
+from storage.virtual_time import run_virtual
 from tests.cluster.apiserver.reads.rig import Client, Rig, rig, select
-from tests.storage.virtual_time import run_virtual
 
 SELECTIONS = [
     select(),

@@ -16,9 +16,9 @@ from serialization.codecs.protobuf import ProtobufCodec
 from serialization.codecs.registry import CODECS
 from serialization.errors import EncodeError
 from storage.errors import CompactedError, FutureRevisionError
+from storage.virtual_time import run_virtual
 from storage.watchcache.config import CacheConfig
 from tests.cluster.apiserver.reads.rig import Client, Rig, rig, select
-from tests.storage.virtual_time import run_virtual
 
 Scenario = Callable[..., Coroutine[object, object, None]]
 
