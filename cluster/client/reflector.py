@@ -8,8 +8,8 @@ What it does when something goes wrong, always after a wait that doubles and is 
 - any other refusal, or an object that cannot be decoded: LIST again.
 
 A watch that the server ends in good order (its timeout) is resumed at once. The waits start again
-at their base when events arrive; a successful LIST alone proves nothing, for a server may answer
-every LIST and expire every watch.
+at their base when events arrive, or a watch stood for a while though nothing happened; a successful
+LIST alone proves nothing, for a server may answer every LIST and expire every watch.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 SHORT_WATCH_S: Final = 1.0
 """A watch that ends sooner and without an event counts as a failure."""
+
+STEADY_WATCH_S: Final = 10.0
+"""A watch that lasts this long has worked, events or not. Without this rule an idle watch that was
+torn every 20 s, by a proxy say, left its reflector blind for 45 s at a time."""
 
 
 class Target(Protocol):
@@ -140,12 +144,16 @@ class Reflector:
             resource_version=self._revision,
             timeout_s=timeout_s,
         )
-        async with aclosing(events):
-            async for batch in events:
-                self._revision = self._target.apply(batch) or self._revision
+        try:
+            async with aclosing(events):
+                async for batch in events:
+                    self._revision = self._target.apply(batch) or self._revision
+                    self._failures = 0
+                    seen += len(batch)
+                    self.counters.events += len(batch)
+        finally:
+            if loop.time() - began >= STEADY_WATCH_S:
                 self._failures = 0
-                seen += len(batch)
-                self.counters.events += len(batch)
         if not seen and loop.time() - began < SHORT_WATCH_S:
             await self._back_off(TransportError("the watch ended at once and without an event"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 import pytest
@@ -15,6 +16,7 @@ from cluster.client.interface import ObjectKey, RawEvent, Selection, TransportEr
 from cluster.client.reflector import Reflector
 from serialization.errors import DecodeError
 from serialization.kinds import PODS
+from storage.virtual_time import VirtualClock, run_virtual
 from tests.cluster.client.following import Recording, informed, pod, until, watching
 
 M = TypeVar("M", bound=Message)
@@ -181,3 +183,25 @@ def test_waits_double_up_to_a_maximum_are_jittered_and_heed_the_server(
         base_s = min(0.8 * 2**nth, 30.0)
         assert 0.5 * base_s <= wait_s < 1.5 * base_s
     assert told == [99.0]
+
+
+@pytest.mark.parametrize(("lasts_s", "watches"), [(20.0, (27, 31)), (5.0, (15, 24))])
+def test_watch_that_stood_for_a_while_though_nothing_happened_is_torn_from_the_base(
+    lasts_s: float, watches: tuple[int, int]
+) -> None:
+    class Tearing(FakeApi):
+        async def watch_raw(self, *_: object, **__: object) -> AsyncGenerator[list[RawEvent], None]:
+            await asyncio.sleep(lasts_s)
+            if lasts_s:
+                raise TransportError("torn")
+            yield []
+
+    async def scenario() -> int:
+        reflector = Reflector(Tearing(VirtualClock()), PODS, Nowhere(), random.Random(1))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(600):
+                await reflector.run()
+        return reflector.counters.watches
+
+    least, most = watches
+    assert least <= run_virtual(scenario()) <= most
