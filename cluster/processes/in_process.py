@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
+from cluster.client.exchange import Exchange
 from cluster.client.informer import InformerFactory
 from cluster.client.inprocess import InProcessExchange
 from cluster.client.rest import ClientOptions, RestClient
@@ -33,6 +35,8 @@ class ClusterConfig:
     """That of controllers, scheduler and nodes."""
     events: bool = True
     shared_informers: bool = True
+    between: Callable[[Exchange], Exchange] | None = None
+    """Puts something between the cluster's own clients and its server: faults, a recorder."""
 
 
 class Cluster:
@@ -76,21 +80,34 @@ class Cluster:
 
     async def client(self, stack: AsyncExitStack, name: str, codec: str = "") -> RestClient:
         """Return a client of this cluster's API server that lasts as long as ``stack``."""
-        exchange = InProcessExchange(self.server.app, self._clock)
-        await stack.enter_async_context(exchange)
+        return await self._client(stack, name, codec or self._config.codec, None)
+
+    async def _client(
+        self,
+        stack: AsyncExitStack,
+        name: str,
+        codec: str,
+        between: Callable[[Exchange], Exchange] | None,
+    ) -> RestClient:
+        direct = InProcessExchange(self.server.app, self._clock)
+        await stack.enter_async_context(direct)
+        exchange = between(direct) if between is not None else direct
         options = ClientOptions(
             "http://in.process",
-            codec=codec or self._config.codec,
+            codec=codec,
             user_agent=f"kubedyno-{name}",
         )
         return await stack.enter_async_context(RestClient(options, self._clock, exchange))
 
     async def _links(self, stack: AsyncExitStack, name: str) -> Links:
-        client = await self.client(stack, name)
-        events = await self.client(stack, f"{name}-events") if self._config.events else None
+        config = self._config
+        client = await self._client(stack, name, config.codec, config.between)
+        events = None
+        if config.events:
+            events = await self._client(stack, f"{name}-events", config.codec, config.between)
         chance = self._own_chance()
         informers = await stack.enter_async_context(
-            InformerFactory(client, self._clock, chance, shared=self._config.shared_informers)
+            InformerFactory(client, self._clock, chance, shared=config.shared_informers)
         )
         return Links(client, events, informers, self._clock, chance)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cluster.client.exchange import Exchange
 from cluster.client.interface import ObjectKey
 from cluster.client.rest import RestClient
 from cluster.kubelet.fleet import FleetOptions
@@ -29,6 +30,9 @@ from storage.virtual_time import VirtualClock
 NODE_COUNT: Final = 10
 HEARTBEAT_S: Final = 10
 NAMESPACE: Final = "default"
+
+Between = Callable[[Exchange], Exchange]
+"""Puts something between the cluster's components and its API server."""
 
 
 class Written(NamedTuple):
@@ -90,6 +94,8 @@ class Plane:
         self.cluster = cluster
         self.clock = clock
         self.history = History(clock)
+        self.lossy = False
+        """Requests get lost on their way: what is not tried again may be missing."""
         self.watched: list[Watched] = []
         """What a watch on all pods brought, in the cluster's codec."""
         self._client = client
@@ -145,7 +151,7 @@ class Plane:
             self.watched += [Watched(each.received_ns, each.type, each.bare) for each in events]
 
 
-def config(codec: str = "protobuf") -> ClusterConfig:
+def config(codec: str = "protobuf", between: Between | None = None) -> ClusterConfig:
     """Ten nodes that take their time, and beat every ten seconds."""
     return ClusterConfig(
         FleetOptions(
@@ -154,22 +160,29 @@ def config(codec: str = "protobuf") -> ClusterConfig:
             latencies=Latencies(start=Latency(200, 3000), terminate=Latency(100, 2000)),
         ),
         codec=codec,
+        between=between,
     )
 
 
 @asynccontextmanager
 async def plane(
-    seed: int, codec: str = "protobuf", store_name: str = "memory", data_dir: Path | None = None
+    seed: int,
+    codec: str = "protobuf",
+    store_name: str = "memory",
+    data_dir: Path | None = None,
+    *,
+    between: Between | None = None,
 ) -> AsyncIterator[Plane]:
     """Run a cluster whose every chance comes from ``seed``, on the virtual loop that is running."""
     clock = VirtualClock()
     options = StoreOptions(data_dir=data_dir, clock=clock, sync=False, inline_commits=True)
     async with (
         STORES[store_name].make(options) as store,
-        Cluster(config(codec), store, clock, random.Random(seed)) as cluster,
+        Cluster(config(codec, between), store, clock, random.Random(seed)) as cluster,
         AsyncExitStack() as stack,
     ):
         made = Plane(cluster, await cluster.client(stack, "test"), clock)
+        made.lossy = between is not None
         stack.callback(store.watch(b"/registry/", made.history, after=1).cancel)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(group.create_task(made.follow_pods()).cancel)
