@@ -149,7 +149,7 @@ def test_histograms_are_cumulative_and_end_at_infinity(api: InProcess) -> None:
         line for line in lines if line.startswith("apiserver_request_duration_seconds_bucket")
     ]
 
-    assert len(buckets) == 24
+    assert len(buckets) == 40
     counts = [int(line.rpartition(" ")[2]) for line in buckets]
     assert counts == sorted(counts)
     assert 'le="+Inf"' in buckets[-1]
