@@ -23,6 +23,7 @@ from cluster.kubelet.heartbeat import Heartbeats, Rhythm
 from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
 from cluster.kubelet.node_object import Capacity, hollow_node, refresh
 from cluster.kubelet.pod_sync import PodSync
+from cluster.kubelet.report_stamps import ReportStamps
 from cluster.kubelet.stages import Latencies
 from serialization.api.core.v1_pb2 import Node, Pod
 from serialization.kinds import NODES, PODS
@@ -51,6 +52,8 @@ class FleetOptions:
     capacity: Capacity = field(default_factory=Capacity)
     node_watch: bool = True
     """Each node also watches its own Node, as a kubelet does."""
+    stamps_max: int = 0
+    """For how many pods to keep when they were reported running."""
 
 
 class Fleet:
@@ -78,7 +81,8 @@ class Fleet:
             for place in self._places()
         ]
         self.mirror = NodeMirror()
-        self.pods = PodSync(client, self.nodes, self.pod_queue, clock, chance)
+        self.stamps = ReportStamps(options.stamps_max) if options.stamps_max else None
+        self.pods = PodSync(client, self.nodes, self.pod_queue, clock, chance, stamps=self.stamps)
         self.heartbeats = Heartbeats(
             client,
             self.nodes,

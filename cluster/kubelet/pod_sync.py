@@ -10,6 +10,7 @@ from typing import Final
 from cluster.client.interface import ApiClient, ApiError, ObjectKey, WorkQueue
 from cluster.kubelet.hollow_node import Due, HollowNode, PodTask
 from cluster.kubelet.pod_status import Placing, set_running
+from cluster.kubelet.report_stamps import ReportStamps
 from cluster.kubelet.stages import Effect, PodState, stage_of
 from serialization.api.core.v1_pb2 import ObjectReference, Pod
 from serialization.kinds import PODS
@@ -43,12 +44,15 @@ class PodSync:
         queue: WorkQueue[PodTask],
         clock: Clock,
         chance: random.Random,
+        *,
+        stamps: ReportStamps | None = None,
     ) -> None:
         self._client = client
         self._nodes = nodes
         self._queue = queue
         self._clock = clock
         self._chance = chance
+        self._stamps = stamps
         self.counts = PodCounts()
 
     async def sync(self, task: PodTask) -> None:
@@ -79,6 +83,8 @@ class PodSync:
             set_running(pod, Placing(node.host_ip, pod_ip, due.seen_s, now_s), self._chance)
             try:
                 self.counts.status_puts += 1
+                if self._stamps is not None:
+                    self._stamps.take(due.uid, self._clock.stamp_ns())
                 await self._client.update_status(PODS, pod)
             except ApiError as error:
                 if error.code == 404:

@@ -6,11 +6,13 @@ import argparse
 import asyncio
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from cluster.client.informer import InformerFactory
 from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.kubelet.latency import NONE, Latency
 from cluster.kubelet.node_object import Capacity
+from cluster.kubelet.report_stamps import PODS_MAX
 from cluster.kubelet.stages import Latencies
 from cluster.processes.assembly import Links, Nodes, events_in_flight
 from cluster.processes.client_arguments import (
@@ -42,6 +44,7 @@ def fleet_options(arguments: argparse.Namespace) -> FleetOptions:
         latencies=Latencies(arguments.start_latency_ms, arguments.terminate_latency_ms),
         capacity=Capacity(arguments.node_cpu, arguments.node_memory, arguments.node_pods),
         node_watch=arguments.node_watch,
+        stamps_max=PODS_MAX if arguments.stamps else 0,
     )
 
 
@@ -67,6 +70,8 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
             working = group.create_task(nodes.run(lambda: shell.ready(nodes=fleet.registered)))
             await shell.stopped()
             working.cancel()
+        if fleet.stamps is not None:
+            fleet.stamps.write(arguments.stamps)
 
 
 def _count_fleet(shell: Shell, fleet: Fleet) -> None:
@@ -79,6 +84,8 @@ def _count_fleet(shell: Shell, fleet: Fleet) -> None:
     count_fields(shell, "heartbeat_", [beats], "beats status_puts conflicts missed")
     count_fields(shell, "lease_", [fleet.heartbeats.leases], "renewals")
     count_fields(shell, "heartbeat_syncs_", [fleet.heartbeat_workers], "failed")
+    if fleet.stamps is not None:
+        count_fields(shell, "stamps_", [fleet.stamps], "kept left_out")
     shell.counter("pod_late_ms_max", lambda: pods.late_ns_max / 1e6)
     shell.counter("heartbeat_late_ms_max", lambda: beats.late_ns_max / 1e6)
 
@@ -99,6 +106,12 @@ def parser() -> argparse.ArgumentParser:
         choices=("status", "lease"),
         default="status",
         help="what each one writes; lease: the status with every 30th only",
+    )
+    made.add_argument(
+        "--stamps",
+        type=Path,
+        metavar="FILE",
+        help=f"write there at the end when each pod was reported running ({PODS_MAX:,} at most)",
     )
     latency = "MS, or LOW:HIGH for evenly between"
     made.add_argument("--start-latency-ms", type=Latency.parse, default=NONE, help=latency)

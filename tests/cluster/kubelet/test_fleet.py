@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,29 @@ def test_bound_pod_is_reported_running_by_get_and_put() -> None:
         assert fleet.pods.counts.started == 1
 
     run_on(api, QUIET, scenario)
+
+
+def test_report_is_stamped_before_the_answer_and_only_when_asked(tmp_path: Path) -> None:
+    api = FakeApi()
+    file = tmp_path / "stamps.csv"
+
+    async def scenario(fleet: Fleet) -> None:
+        before_ns = SystemClock().stamp_ns()
+        await bound_pod(api, "hollow-node-1")
+        await settle(lambda: phase(api) == "Running")
+
+        assert fleet.stamps is not None
+        fleet.stamps.write(file)
+        _heading, line = file.read_text(encoding="ascii").splitlines()
+        uid, stamp_ns = line.split(",")
+        assert uid == api.objects(Pod)[0].metadata.uid
+        assert before_ns < int(stamp_ns) < SystemClock().stamp_ns()
+
+    async def unasked(fleet: Fleet) -> None:
+        assert fleet.stamps is None
+
+    run_on(api, FleetOptions(nodes=2, heartbeat_s=0, stamps_max=9), scenario)
+    run_on(FakeApi(), QUIET, unasked)
 
 
 def test_stale_status_is_read_again_and_written() -> None:
