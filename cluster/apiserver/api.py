@@ -18,7 +18,9 @@ from cluster.apiserver.reads.reads import Reads
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.interface import Codec, TypeMeta
+from serialization.codecs.protobuf import CODEC as PROTOBUF
 from serialization.errors import DecodeError
+from serialization.quantities import settle_quantities
 from serialization.scheme import Resource
 from storage.clock import Clock
 from storage.interface import Store
@@ -81,14 +83,17 @@ class Api:
         if kind.kind and kind != strategy.type_meta:
             raise _wrong_kind(kind, resource)
         try:
-            return codec.decode_bare(
+            message = codec.decode_bare(
                 resource.message, bare, unknown=call.unknown_fields, warnings=call.warnings
             )
+            if codec is PROTOBUF:  # JSON's quantities have been parsed with the rest
+                settle_quantities(message)
         except DecodeError as error:
             raise bad_request(
                 f'{resource.kind} in version "{resource.version}" cannot be handled as a '
                 f"{resource.kind}: {error}"
             ) from error
+        return message
 
     async def body(self, call: Call, strategy: Strategy[Message] | None = None) -> Message:
         """Read and decode the body as the kind of the call, or another. Raises StatusError."""

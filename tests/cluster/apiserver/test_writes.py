@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from serialization.api.core.v1_pb2 import Pod
+from serialization.api.core.v1_pb2 import Node, Pod
 from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
 from tests.cluster.apiserver.kinds import (
@@ -207,3 +207,30 @@ def test_failure_comes_in_the_form_that_the_client_takes(api: InProcess) -> None
     assert reply.media_type == PROTOBUF
     assert (status.code, status.reason) == (404, "NotFound")
     assert status.details.name == "nope"
+
+
+def test_a_quantity_that_is_none_is_refused_over_protobuf_too(api: InProcess) -> None:
+    codec = CODECS["protobuf"]
+    node = Node()
+    node.metadata.name = "n"
+    node.status.capacity["cpu"].string = "a lot"
+
+    body = codec.encode(TypeMeta("v1", "Node"), node)
+    reply = api.call("POST", NODES_PATH, body, {"content-type": PROTOBUF})
+
+    assert reply.code == 400
+    assert "status.capacity.cpu: quantities must match" in cast("str", reply.json()["message"])
+
+
+def test_quantities_are_settled_over_protobuf_too(api: InProcess) -> None:
+    codec = CODECS["protobuf"]
+    node = Node()
+    node.metadata.name = "n"
+    node.status.capacity["pods"].string = "1000"
+
+    body = codec.encode(TypeMeta("v1", "Node"), node)
+    reply = api.call("POST", NODES_PATH, body, {"content-type": PROTOBUF})
+
+    assert reply.code == 201
+    stored = api.call("GET", f"{NODES_PATH}/n").json()
+    assert part(part(stored, "status"), "capacity")["pods"] == "1k"
