@@ -22,6 +22,7 @@ from serialization.codecs.protobuf import CODEC as PROTOBUF
 from serialization.errors import DecodeError
 from serialization.quantities import settle_quantities
 from serialization.scheme import Resource
+from serialization.wire import check_wire_types
 from storage.clock import Clock
 from storage.interface import Store
 from storage.records import KeyValue
@@ -86,7 +87,8 @@ class Api:
             message = codec.decode_bare(
                 resource.message, bare, unknown=call.unknown_fields, warnings=call.warnings
             )
-            if codec is PROTOBUF:  # JSON's quantities have been parsed with the rest
+            if codec is PROTOBUF:  # JSON's types and quantities have been judged with the rest
+                check_wire_types(message, bare)
                 settle_quantities(message)
         except DecodeError as error:
             raise bad_request(

@@ -234,3 +234,29 @@ def test_quantities_are_settled_over_protobuf_too(api: InProcess) -> None:
     assert reply.code == 201
     stored = api.call("GET", f"{NODES_PATH}/n").json()
     assert part(part(stored, "status"), "capacity")["pods"] == "1k"
+
+
+def test_a_field_of_a_wrong_wire_type_is_refused_with_its_path(api: InProcess) -> None:
+    codec = CODECS["protobuf"]
+    node = Node()
+    node.metadata.name = "n"
+    node.spec.MergeFromString(b"\x08\x07")  # podCIDR, a string, as a varint
+
+    body = codec.encode(TypeMeta("v1", "Node"), node)
+    reply = api.call("POST", NODES_PATH, body, {"content-type": PROTOBUF})
+
+    assert reply.code == 400
+    assert "spec.podCIDR: wire type 0 where 2 belongs" in cast("str", reply.json()["message"])
+
+
+def test_a_field_of_a_later_version_is_taken(api: InProcess) -> None:
+    codec = CODECS["protobuf"]
+    node = Node()
+    node.metadata.name = "n"
+    node.spec.MergeFromString(b"\xfa\x7f\x01x")  # field 2047
+
+    body = codec.encode(TypeMeta("v1", "Node"), node)
+    reply = api.call("POST", NODES_PATH, body, {"content-type": PROTOBUF, "accept": PROTOBUF})
+
+    assert reply.code == 201
+    assert b"\xfa\x7f\x01x" in reply.body
