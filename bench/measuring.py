@@ -22,7 +22,17 @@ from typing import Final
 from bench.results import RESULTS_FILE, Config, Results, write_json
 
 CONFIG_FILE: Final = "config.json"
-PARTS: Final = ("audit", "data", "figures", "logs", "profiles", "recording", "samples", "stats")
+PARTS: Final = (
+    "audit",
+    "data",
+    "figures",
+    "logs",
+    "profiles",
+    "recording",
+    "samples",
+    "stamps",
+    "stats",
+)
 LINE_BYTES_MAX: Final = 1024 * 1024
 
 Listener = Callable[[dict[str, object]], None]

@@ -23,6 +23,8 @@ class Observed:
     records: list[PodRecord]
     probes: Mapping[str, int]
     """uid → when its create was due."""
+    reported: Mapping[str, int]
+    """uid → when its kubelet handed the PUT of its status Running to its client."""
     requests: list[Request]
     phases: list[PhaseRecord]
     samples: list[Sample]

@@ -51,6 +51,11 @@ class PlaneOptions:
         """Return where the processes write their statistics, ``<name>.json`` each."""
         return self.directory / "stats"
 
+    @property
+    def stamps(self) -> Path:
+        """Return the file in which the nodes write when they reported each pod running."""
+        return self.directory / "stamps" / f"{NODES}.csv"
+
 
 class Plane:
     """The processes; ``async with`` starts and stops them."""
@@ -62,7 +67,7 @@ class Plane:
         """Where the API server serves."""
 
     async def __aenter__(self) -> Self:
-        for part in ("stats", "logs"):
+        for part in ("stats", "stamps", "logs"):
             (self._options.directory / part).mkdir(parents=True, exist_ok=True)
         try:
             await self._start()
@@ -122,7 +127,12 @@ class Plane:
             raise ChildError("apiserver named no url in its ready line")
         config = self._options.config
         client = ["--server", self.url, "--codec", config.codec]
-        nodes = [*client, "--nodes", str(config.nodes), "--heartbeat-s", f"{config.heartbeat_s:g}"]
+        nodes = [
+            *client,
+            *("--nodes", str(config.nodes)),
+            *("--heartbeat-s", f"{config.heartbeat_s:g}"),
+            *("--stamps", str(self._options.stamps)),
+        ]
         allowed_s = READY_S_MAX + config.nodes * READY_S_A_NODE
         await asyncio.gather(
             self._launch(NODES, nodes, allowed_s), self._launch(CONTROL, client, READY_S_MAX)

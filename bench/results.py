@@ -9,7 +9,8 @@ A results directory holds:
 - ``samples/histograms.json``: {name: base64 of an HDR histogram in microseconds}; histograms of the
   same name can be added up over rounds, percentiles cannot.
 - ``recording/*.json`` and ``audit/*.json``: what was seen on the watch, what the auditor said.
-- ``logs/<process>.log`` and ``stats/<process>.json``; with ``--profile`` also ``profiles/``.
+- ``logs/<process>.log``, ``stats/<process>.json``, ``stamps/nodes.csv`` (as the nodes process wrote
+  it: nanoseconds of the machine's monotonic clock); with ``--profile`` also ``profiles/``.
 - ``report.html`` and ``figures/``, drawn by ``reports``.
 
 Times in the samples are milliseconds since the run's origin: the first intended create.
@@ -24,8 +25,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-SCHEMA_VERSION: Final = 1
-"""1: the first. Raise it when a key changes its meaning or goes; not when one is added."""
+SCHEMA_VERSION: Final = 2
+"""1: the first. 2: ``schedule_to_run`` ends when the kubelet reports, ``run_to_watch`` is measured.
+Raise it when a key changes its meaning or goes; not when one is added."""
 
 RESULTS_FILE: Final = "results.json"
 SAMPLES: Final = "samples"
@@ -38,6 +40,7 @@ POD_COLUMNS: Final = (
     "intended_ms",  # when its create was due (probes only)
     "added_ms",  # its first event was received on the watch
     "bound_ms",  # the first event with spec.nodeName was received
+    "reported_ms",  # its kubelet handed the PUT of status Running to its client
     "running_ms",  # the first event with status.phase Running was received
     "deleted_ms",  # its DELETED event was received
     "resource_version",  # the last one seen
@@ -152,16 +155,23 @@ class Latency:
 class PodStartup:
     """Start-up of pods, as seen on the watch of the measuring process.
 
-    The three transitions are of all pods, from receipt to receipt (``create_to_schedule`` begins
-    with the pod's first event, since its create is another process's). ``pod_startup`` is of the
-    probes alone: from the *intended* create by the measuring process to the receipt of Running.
+    The transitions are of all pods (``create_to_schedule`` begins with the pod's first event, since
+    its create is another process's). The kubelet's stamps are of its own process, on the clock that
+    all processes of the machine share; what needs one counts only the pods that have one.
+    ``pod_startup`` is of the probes alone: from the *intended* create by the measuring process to
+    the receipt of Running.
     """
 
     create_to_schedule: Latency
+    """From the first event to the first one with a node, received."""
     schedule_to_run: Latency
+    """From the receipt of the binding to the moment at which the kubelet sent that the pod runs.
+    The kubelet has a watch of its own: where it had reported before the measuring process heard of
+    the binding, the time is below zero and counts as the shortest there is."""
     run_to_watch: Latency
-    """From the kubelet's ``status.startTime`` of the running container; null: it has whole
-    seconds, so this run had no finer stamp."""
+    """From the moment at which the kubelet sent that the pod runs to the receipt of Running."""
+    schedule_to_watch: Latency
+    """From the receipt of the binding to that of Running: both of the two before."""
     pod_startup: Latency
     watched_startup: Latency
     """All pods: from the first event to Running, received."""

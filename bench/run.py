@@ -21,6 +21,7 @@ from bench.results import Config
 from bench.sampling import Sampler
 from bench.scenarios.registry import SCENARIOS
 from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
+from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
 from bench.verdict import Observations
 from cluster.processes.vitals import CollectorPauses, LoopLag
@@ -99,6 +100,7 @@ class Run:
             end_ns=end_ns,
             records=list(stage.pods.records.values()),
             probes=stage.probes,
+            reported=read_stamps(self._options.stamps),
             requests=stage.requests.requests,
             phases=stage.phases,
             samples=sampler.samples,

@@ -37,6 +37,7 @@ def _pods(observed: Observed) -> Iterable[Row]:
             _since(observed, intended_ns),
             _since(observed, record.added_ns),
             _since(observed, record.bound_ns),
+            _since(observed, observed.reported.get(record.uid, 0)),
             _since(observed, record.running_ns),
             _since(observed, record.deleted_ns),
             record.resource_version,

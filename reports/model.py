@@ -89,6 +89,7 @@ class PodStartup:
     create_to_schedule: Latency = field(default_factory=Latency)
     schedule_to_run: Latency = field(default_factory=Latency)
     run_to_watch: Latency = field(default_factory=Latency)
+    schedule_to_watch: Latency = field(default_factory=Latency)
     pod_startup: Latency = field(default_factory=Latency)
     watched_startup: Latency = field(default_factory=Latency)
 

@@ -149,8 +149,9 @@ def _startup(results: Results) -> Markup:
     startup = results.measurements.pod_startup
     rows = (
         ("created → scheduled", startup.create_to_schedule),
-        ("scheduled → running", startup.schedule_to_run),
-        ("running → seen on the watch", startup.run_to_watch),
+        ("scheduled → reported running by the kubelet", startup.schedule_to_run),
+        ("reported running → seen on the watch", startup.run_to_watch),
+        ("scheduled → seen on the watch", startup.schedule_to_watch),
         ("created → running, all pods", startup.watched_startup),
         ("asked for → running, probes alone", startup.pod_startup),
         ("lateness of the load generator", results.measurements.lateness),

@@ -17,6 +17,8 @@ class PodSample(NamedTuple):
     intended_ms: float | None
     added_ms: float | None
     bound_ms: float | None
+    reported_ms: float | None
+    """When its kubelet sent that it runs; all others are receipts of the measuring process."""
     running_ms: float | None
     deleted_ms: float | None
 
@@ -33,7 +35,7 @@ class ProcessSample(NamedTuple):
 
 def read_pods(path: Path) -> list[PodSample]:
     """Read ``samples/pods.csv``; an absent file is an empty list. Raises ReportError."""
-    steps = ("intended_ms", "added_ms", "bound_ms", "running_ms", "deleted_ms")
+    steps = ("intended_ms", "added_ms", "bound_ms", "reported_ms", "running_ms", "deleted_ms")
     return [
         PodSample(row.get("source", ""), *(number(path, line, row, step) for step in steps))
         for line, row in read_rows(path)

@@ -1,12 +1,19 @@
-"""Start-up of pods: transitions of all of them by receipt, and of the probes end to end."""
+"""Start-up of pods: transitions of all of them, and of the probes end to end."""
 
 from __future__ import annotations
 
 from bench.measurements.histogram import LatencyHistogram
 from bench.observed import Observed
-from bench.results import Latency, PodStartup
+from bench.results import PodStartup
 
-NAMES = ("create_to_schedule", "schedule_to_run", "pod_startup", "watched_startup")
+NAMES = (
+    "create_to_schedule",
+    "schedule_to_run",
+    "run_to_watch",
+    "schedule_to_watch",
+    "pod_startup",
+    "watched_startup",
+)
 
 
 def startup_histograms(observed: Observed) -> dict[str, LatencyHistogram]:
@@ -21,7 +28,12 @@ def startup_histograms(observed: Observed) -> dict[str, LatencyHistogram]:
             continue
         made["watched_startup"].record_ns(record.running_ns - record.added_ns)
         if record.bound_ns:
-            made["schedule_to_run"].record_ns(record.running_ns - record.bound_ns)
+            made["schedule_to_watch"].record_ns(record.running_ns - record.bound_ns)
+        reported_ns = observed.reported.get(record.uid)
+        if reported_ns is not None:
+            made["run_to_watch"].record_ns(record.running_ns - reported_ns)
+            if record.bound_ns:
+                made["schedule_to_run"].record_ns(reported_ns - record.bound_ns)
         intended_ns = observed.probes.get(record.uid)
         if intended_ns is not None:
             made["pod_startup"].record_ns(record.running_ns - intended_ns)
@@ -34,7 +46,8 @@ def pod_startup(observed: Observed) -> PodStartup:
     return PodStartup(
         create_to_schedule=made["create_to_schedule"].summary(),
         schedule_to_run=made["schedule_to_run"].summary(),
-        run_to_watch=Latency(),
+        run_to_watch=made["run_to_watch"].summary(),
+        schedule_to_watch=made["schedule_to_watch"].summary(),
         pod_startup=made["pod_startup"].summary(),
         watched_startup=made["watched_startup"].summary(),
     )

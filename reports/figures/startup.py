@@ -46,9 +46,14 @@ def _rows(run: Run) -> list[_Row]:
             startup.create_to_schedule,
         ),
         _Row(
-            "scheduled → running",
-            _between(run.pods, lambda pod: pod.bound_ms, lambda pod: pod.running_ms),
+            "scheduled → reported running by the kubelet",
+            _between(run.pods, lambda pod: pod.bound_ms, lambda pod: pod.reported_ms),
             startup.schedule_to_run,
+        ),
+        _Row(
+            "reported running → seen on the watch",
+            _between(run.pods, lambda pod: pod.reported_ms, lambda pod: pod.running_ms),
+            startup.run_to_watch,
         ),
         _Row(
             "created → running, all pods",
@@ -130,8 +135,9 @@ def draw(run: Run) -> Drawing | None:
     return Drawing(
         figure,
         "Each row is one step of a pod's start, over all pods that made it; the lines are its "
-        "percentiles. Taken by the measuring process from what it received on its watch, on a "
-        f"monotonic clock, so the watch path is part of every step.{note}",
+        "percentiles. When a pod was created, scheduled and running is when the measuring process "
+        "received it on its watch; when the kubelet reported is when its request left, on the same "
+        f"monotonic clock.{note}",
     )
 
 

@@ -86,6 +86,7 @@ def observed() -> Observed:
             pod("p", (5004, 5006, 5010), owned=False),
         ],
         probes={"p": ORIGIN + 5000 * MS},
+        reported={"a": ORIGIN + 45 * MS, "b": ORIGIN + 25 * MS, "p": ORIGIN + 5009 * MS},
         requests=[
             Request(call, ORIGIN, ORIGIN + 2 * MS, ORIGIN + 12 * MS, 201),
             Request(call, ORIGIN, ORIGIN, ORIGIN + 900 * MS, 500),

@@ -9,7 +9,7 @@ from bench.measurements.histogram import LatencyHistogram
 from bench.measurements.registry import histograms, measure
 from bench.results import Latency
 from bench.service_levels import service_levels
-from tests.bench.run_results import MS, observed
+from tests.bench.run_results import MS, ORIGIN, observed
 
 
 def test_pods_per_s_counts_the_fill_from_first_intended_create_to_last_receipt() -> None:
@@ -46,7 +46,28 @@ def test_startup_of_probes_counts_from_the_intended_create() -> None:
     assert startup.pod_startup.max_ms == pytest.approx(10.0, rel=0.01)
     assert startup.watched_startup.count == 4
     assert startup.watched_startup.max_ms == pytest.approx(1980.0, rel=0.01)
-    assert startup.run_to_watch == Latency()
+
+
+def test_steps_that_need_the_kubelet_s_stamp_count_the_pods_that_have_one() -> None:
+    startup = measure(observed()).pod_startup
+
+    assert startup.schedule_to_watch.count == 4
+    assert startup.run_to_watch.count == startup.schedule_to_run.count == 3
+    assert startup.run_to_watch.max_ms == pytest.approx(55.0, rel=0.01)
+    assert startup.schedule_to_run.max_ms == pytest.approx(25.0, rel=0.01)
+
+
+def test_a_report_before_the_binding_was_heard_of_counts_as_the_shortest_time() -> None:
+    startup = measure(replace(observed(), reported={"b": ORIGIN + 25 * MS})).pod_startup
+
+    assert startup.schedule_to_run == Latency(1, 0.001, 0.001, 0.001, 0.001)
+
+
+def test_without_stamps_the_steps_that_need_them_are_null() -> None:
+    startup = measure(replace(observed(), reported={})).pod_startup
+
+    assert startup.run_to_watch == startup.schedule_to_run == Latency()
+    assert startup.schedule_to_watch.count == 4
 
 
 def test_a_pod_first_seen_in_a_list_has_no_startup() -> None:

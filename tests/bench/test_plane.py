@@ -60,6 +60,7 @@ def test_plane_starts_three_processes_with_the_cell_s_codec_and_ends_them(tmp_pa
         assert '"--codec": "json"' in log(tmp_path, name)
         assert '"--server": "http://127.0.0.1:1"' in log(tmp_path, name)
     assert '"--nodes": "3"' in log(tmp_path, "nodes")
+    assert f'"--stamps": "{tmp_path / "stamps" / "nodes.csv"}"' in log(tmp_path, "nodes")
 
 
 def test_plane_gives_the_statistics_of_the_moment(tmp_path: Path) -> None:

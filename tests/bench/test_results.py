@@ -78,7 +78,7 @@ def test_samples_lie_beside_the_results_in_ms_since_the_origin(tmp_path: Path) -
 
     pods = (tmp_path / "samples" / "pods.csv").read_text(encoding="utf-8").splitlines()
     requests = (tmp_path / "samples" / "requests.csv").read_text(encoding="utf-8").splitlines()
-    assert pods[1] == "rc,load-1,pod-a,a,hollow-node-0,,10.0,20.0,50.0,9000.0,7"
+    assert pods[1] == "rc,load-1,pod-a,a,hollow-node-0,,10.0,20.0,45.0,50.0,9000.0,7"
     assert pods[4].startswith("probe,load-1,pod-p,p,hollow-node-0,5000.0,5004.0")
     assert requests[1] == "0.0,create,pods,resource,201,12.0,2.0"
     assert (tmp_path / "samples" / "histograms.json").exists()

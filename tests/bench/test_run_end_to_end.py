@@ -34,6 +34,7 @@ def test_run_is_valid_and_writes_a_whole_results_directory(tmp_path: Path) -> No
     measured = results.measurements
     assert measured.pod_startup.pod_startup.count == 3
     assert measured.pod_startup.watched_startup.count == 33
+    assert measured.pod_startup.run_to_watch.count == 33
     assert set(measured.processes) == {"apiserver", "control", "nodes", "measuring"}
     assert measured.throughput.pods_per_s is not None
     assert measured.throughput.writes_per_s is not None
@@ -41,7 +42,7 @@ def test_run_is_valid_and_writes_a_whole_results_directory(tmp_path: Path) -> No
     with (out / "samples" / "pods.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 33
-    assert all(row["running_ms"] and row["deleted_ms"] for row in rows)
+    assert all(row["reported_ms"] and row["running_ms"] and row["deleted_ms"] for row in rows)
     audits = [json.loads((out / "audit" / f"{n}.json").read_bytes()) for n in ("full", "empty")]
     assert [audit["counts"]["pods"] for audit in audits] == [33, 0]
     assert (out / "report.html").exists()

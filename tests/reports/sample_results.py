@@ -6,13 +6,24 @@ import csv
 import json
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from reports.reading import SCHEMA_VERSION
 
 Json = dict[str, Any]
 PODS: Final = 400
 _COST: Final = {"json": 3.4, "orjson": 2.1, "protobuf": 1.0}
 _STORE_COST: Final = {"etcd3": 1.15, "memory": 1.0}
 PROCESSES: Final = {"apiserver": 0.5, "control": 0.28, "nodes": 0.3, "measuring": 0.12}
+
+
+class Seen(NamedTuple):
+    """A pod's moments, in milliseconds since the origin."""
+
+    added: float
+    bound: float
+    reported: float
+    running: float
 
 
 def latency(times: list[float]) -> Json:
@@ -70,6 +81,7 @@ def _pods(random: Random, cost: float) -> list[list[str | float]]:
         added += random.expovariate(1 / 8)
         bound = added + random.lognormvariate(2.2 if probe else 5.2, 0.5) * cost
         running = bound + 12 + random.lognormvariate(3 if probe else 4.6, 0.5) * cost
+        reported = running - (running - bound) * random.random()
         rows.append(
             [
                 "probe" if probe else "rc",
@@ -80,6 +92,7 @@ def _pods(random: Random, cost: float) -> list[list[str | float]]:
                 added - 3 if probe else "",
                 added,
                 bound,
+                reported,
                 running,
                 20_000 + number * 8.0 + random.random() * 100,
                 number + 100,
@@ -109,7 +122,7 @@ def _write_csv(path: Path, head: list[str], rows: list[list[str | float]]) -> No
 
 _POD_HEAD: Final = [
     *("source", "namespace", "name", "uid", "node", "intended_ms", "added_ms", "bound_ms"),
-    *("running_ms", "deleted_ms", "resource_version"),
+    *("reported_ms", "running_ms", "deleted_ms", "resource_version"),
 ]
 
 
@@ -159,23 +172,23 @@ def _process_use(cost: float) -> Json:
     }
 
 
-def _startup(seen: list[tuple[float, float, float]], probes: list[float]) -> Json:
-    unseen = {"count": 0, "p50_ms": None, "p90_ms": None, "p99_ms": None, "max_ms": None}
+def _startup(seen: list[Seen], probes: list[float]) -> Json:
     return {
-        "create_to_schedule": latency([bound - added for added, bound, _ in seen]),
-        "schedule_to_run": latency([running - bound for _, bound, running in seen]),
-        "run_to_watch": unseen,
+        "create_to_schedule": latency([pod.bound - pod.added for pod in seen]),
+        "schedule_to_run": latency([pod.reported - pod.bound for pod in seen]),
+        "run_to_watch": latency([pod.running - pod.reported for pod in seen]),
+        "schedule_to_watch": latency([pod.running - pod.bound for pod in seen]),
         "pod_startup": latency(probes),
-        "watched_startup": latency([running - added for added, _, running in seen]),
+        "watched_startup": latency([pod.running - pod.added for pod in seen]),
     }
 
 
 def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
-    seen = [(float(row[6]), float(row[7]), float(row[8])) for row in pods]
-    probes = [float(row[8]) - float(row[5]) for row in pods if row[0] == "probe"]
-    fill_s = max(running for _, _, running in seen[:PODS]) / 1000
+    seen = [Seen(*(float(cell) for cell in row[6:10])) for row in pods]
+    probes = [float(row[9]) - float(row[5]) for row in pods if row[0] == "probe"]
+    fill_s = max(pod.running for pod in seen[:PODS]) / 1000
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "run_id": f"run-{cell['codec']}-{cell['store']}",
         "started": "2026-01-02T03:04:05Z",
         "duration_s": 31.5,
@@ -315,7 +328,7 @@ def write_matrix(directory: Path, *, rounds: int = 3) -> Json:
         for codec in _COST
     ]
     written = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "matrix_id": "matrix-1",
         "started": "2026-01-02T03:04:05Z",
         "duration_s": 280.0,
@@ -353,7 +366,7 @@ def write_codecs(directory: Path) -> Json:
         for codec, cost in (("json", 1.0), ("orjson", 0.3), ("protobuf", 0.1))
     ]
     written = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "started": "2026-01-02T03:04:05Z",
         "environment": environment(),
         "rows": rows,

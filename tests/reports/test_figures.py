@@ -110,9 +110,7 @@ def test_colour_of_an_unknown_name_is_steady_and_of_the_palette() -> None:
 
 
 moments = st.none() | st.floats(min_value=-1e4, max_value=1e7)
-pod_samples = st.lists(
-    st.builds(PodSample, st.just("rc"), moments, moments, moments, moments, moments), max_size=5
-)
+pod_samples = st.lists(st.builds(PodSample, st.just("rc"), *[moments] * 6), max_size=5)
 process_samples = st.lists(
     st.builds(
         ProcessSample,

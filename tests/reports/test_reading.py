@@ -11,21 +11,26 @@ from hypothesis import strategies as st
 from reports.comparing import Matrix, read_codecs
 from reports.errors import ReportError
 from reports.model import Run, process_order
-from reports.reading import read_json
+from reports.reading import SCHEMA_VERSION, read_json
 from tests.reports.sample_results import PODS, config, write_matrix, write_run
 
 
 def _with(**changes: Any) -> dict[str, Any]:
-    return {"schema_version": 1, "config": config(), **changes}
+    return {"schema_version": SCHEMA_VERSION, "config": config(), **changes}
 
 
 MALFORMED: list[tuple[str, Any, str]] = [
     ("not JSON", "{", r"truncated"),
     ("not an object", [], r"Expected `object`"),
     ("no version", {"config": config()}, r"missing required field `schema_version`"),
-    ("a later version", _with(schema_version=2), r"schema_version is 2"),
-    ("no config", {"schema_version": 1}, r"missing required field `config`"),
-    ("no codec", {"schema_version": 1, "config": {}}, r"field `codec` - at `\$\.config`"),
+    ("a later version", _with(schema_version=SCHEMA_VERSION + 1), r"schema_version is 3"),
+    ("an earlier version", _with(schema_version=SCHEMA_VERSION - 1), r"schema_version is 1"),
+    ("no config", {"schema_version": SCHEMA_VERSION}, r"missing required field `config`"),
+    (
+        "no codec",
+        {"schema_version": SCHEMA_VERSION, "config": {}},
+        r"field `codec` - at `\$\.config`",
+    ),
     ("pods as text", _with(config={**config(), "pods": "many"}), r"at `\$\.config\.pods`"),
     ("fewer than no pods", _with(config={**config(), "pods": -1}), r"config\.pods is below 0"),
     (

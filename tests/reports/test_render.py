@@ -10,6 +10,7 @@ import pytest
 
 from reports.errors import ReportError
 from reports.figures.registry import MATRIX_FIGURES, RUN_FIGURES
+from reports.reading import SCHEMA_VERSION
 from reports.render import render, render_codecs, render_matrix, render_run
 from tests.reports.markup import PageReader
 from tests.reports.sample_results import config, write_codecs, write_matrix, write_run
@@ -116,7 +117,7 @@ def test_codecs_report_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
 
 
 def test_report_of_a_bare_run_shows_what_was_not_measured(tmp_path: Path) -> None:
-    bare = {"schema_version": 1, "config": config()}
+    bare = {"schema_version": SCHEMA_VERSION, "config": config()}
     (tmp_path / "results.json").write_text(json.dumps(bare))
 
     page = _read(render(tmp_path))
@@ -131,7 +132,7 @@ def test_report_of_a_bare_run_shows_what_was_not_measured(tmp_path: Path) -> Non
 
 def test_void_run_warns_before_any_number(tmp_path: Path) -> None:
     bare = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "config": config(),
         "verdict": {"status": "void", "reasons": ["3 of 400 pods were never seen running"]},
     }
@@ -167,7 +168,9 @@ def test_hostile_names_are_shown_and_never_run(tmp_path: Path) -> None:
 
 
 def test_figures_of_an_earlier_report_go_when_there_is_nothing_to_show(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(json.dumps({"schema_version": 1, "config": config()}))
+    (tmp_path / "results.json").write_text(
+        json.dumps({"schema_version": SCHEMA_VERSION, "config": config()})
+    )
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/throughput.svg").write_text("stale")
 
