@@ -93,10 +93,14 @@ class HttpTransport:
         payload = self._encode(request)
         while True:
             connection = self._take_idle() or await self._acquire(deadline)
+            answer: asyncio.Future[Response] | None = None
             try:
-                return await connection.send(payload, deadline)
+                answer = connection.send(payload, deadline)
+                return await answer
             except asyncio.CancelledError:
-                connection.abort()
+                # Else the answer had come, and the connection may be another request's by now.
+                if answer is not None and answer.cancelled():
+                    connection.abort()
                 raise
             except NotSentError:
                 connection.abort()

@@ -82,6 +82,33 @@ def test_cancelled_in_line_passes_the_connection_on(run: Any) -> None:
     run(scenario())
 
 
+def test_cancelled_with_its_answer_leaves_the_connection_to_the_next(run: Any) -> None:
+    async def scenario() -> None:
+        async with wired(max_connections=1) as (server, transport):
+            first = send(transport)
+            connection = await server.accept()
+            await connection.request()
+            second = send(transport, PUT)
+            await asyncio.sleep(0)
+            (pooled,) = transport._pooled
+            pass_on = pooled._on_idle
+
+            def pass_on_then_cancel(idle: Connection) -> None:
+                pooled._on_idle = pass_on
+                pass_on(idle)
+                # Cancelled in the turn after the answer came, behind the second's start.
+                asyncio.get_running_loop().call_soon(first.cancel)
+
+            pooled._on_idle = pass_on_then_cancel
+            connection.answer(b"first")
+            await asyncio.wait({first})
+            assert (await connection.request()).line.startswith("PUT")
+            connection.answer(b"second")
+            assert (await second).body == b"second"
+
+    run(scenario())
+
+
 def test_slot_of_a_torn_connection_goes_to_the_next_in_line(run: Any) -> None:
     async def scenario() -> None:
         async with wired(max_connections=1) as (server, transport):
