@@ -210,8 +210,10 @@ class Scheduler:
             # look again later; the cache will have the truth by then.
             self.counts.bind_failed += 1
             logger.debug("binding %s to %s failed: %s", key, node_name, error)
-            self.state.forget(metadata.uid)
+            freed = self.state.forget(metadata.uid)
             self.queue.failed(key, metadata.uid, self._clock.stamp_ns())
+            if freed:  # if the pod is gone, its own removal finds nothing to give back any more
+                self._moved()
             self._wake.set()
             return
         self.counts.bound += 1

@@ -116,10 +116,12 @@ class ClusterState:
         """Return whether a pod's binding has not been seen yet."""
         return uid in self._assumed
 
-    def forget(self, uid: str) -> None:
-        """Take an assumption back: the binding failed. A pod seen bound meanwhile stays."""
-        if uid in self._assumed:
-            self.remove_pod(uid)
+    def forget(self, uid: str) -> bool:
+        """Take an assumption back: the binding failed; return whether that gave back room.
+
+        A pod seen bound meanwhile stays.
+        """
+        return uid in self._assumed and self.remove_pod(uid)
 
     def observe(self, uid: str, node_name: str, needs: Needs) -> None:
         """Count a pod that was seen on a node; confirms an assumption, or corrects it."""

@@ -163,6 +163,32 @@ def test_failed_binding_is_forgotten_and_tried_again(error: Exception) -> None:
     run(scenario)
 
 
+def test_room_that_a_failed_binding_gives_back_wakes_unschedulable_pods() -> None:
+    async def scenario(at: Bench) -> None:
+        held = asyncio.Event()
+        bind = at.api.bind
+
+        async def bind_later(namespace: str, binding: core.Binding) -> None:
+            await held.wait()
+            await bind(namespace, binding)
+
+        at.api.bind = bind_later  # type: ignore[method-assign]  # the first binding is under way
+        at.node("a", pods="1")
+        at.pod("first")
+        await settle(lambda: at.scheduler.counts.decided == 1)
+        at.pod("second")
+        await settle(lambda: at.scheduler.counts.unschedulable == 1)
+        at.clock.ahead_ns = 2 * SECOND_NS
+        at.api.fail_next("bind", failure(404))  # it was deleted, as no event has told yet
+        held.set()
+        await settle(lambda: at.scheduler.counts.bind_failed == 1)
+        await settle(lambda: "a" in at.bound().values())
+
+        assert at.bound() == {"first": "", "second": "a"}
+
+    run(scenario)
+
+
 def test_pods_of_other_schedulers_and_deleted_ones_are_left_alone() -> None:
     async def scenario(at: Bench) -> None:
         at.pod("other", core.PodSpec(schedulerName="mine"))
