@@ -85,6 +85,8 @@ class ReplicationController:
         """A controller was removed."""
         self._key_by_uid.pop(controller.uid, None)
         self._written.pop(controller.key, None)
+        # A successor of this name may come before a sync: it would wait for another's pods.
+        self.expectations.forget(controller.key)
         self._queue.add(controller.key)
 
     def pod_added(self, pod: CachedObject[core.Pod]) -> None:

@@ -295,6 +295,20 @@ def test_missing_controller_is_forgotten_and_its_pods_stay() -> None:
     run_on(2, scenario)
 
 
+def test_controller_made_again_does_not_wait_for_what_its_predecessor_expected() -> None:
+    async def scenario(at: Bench) -> None:
+        at.controller.expectations.expect_creations(KEY, 2, SystemClock().stamp_ns())
+        at.api.remove(REPLICATION_CONTROLLERS, KEY)
+        at.api.add(rc_of(2))  # before any sync has looked at the key
+        await rest()
+
+        await at.sync()
+
+        assert len(at.pods) == 2
+
+    run_on(2, scenario)
+
+
 def test_runner_keeps_the_number_through_deletions_and_torn_watches() -> None:
     async def scenario(at: Bench) -> None:
         runner = Runner(at.controller, at.queue)
