@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
 
 from cluster.client.rest import ClientOptions, RestClient
 from cluster.processes.shell import Shell
 from serialization.codecs.registry import CODECS
-
-EVENT_CONNECTIONS: Final = 8
-"""Events have a pool of their own, so that they never stand in the way of work."""
 
 
 def add_client_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +36,9 @@ def work_client(arguments: argparse.Namespace, shell: Shell, name: str) -> RestC
 
 
 def event_client(
-    arguments: argparse.Namespace, shell: Shell, name: str, connections: int = EVENT_CONNECTIONS
+    arguments: argparse.Namespace, shell: Shell, name: str, connections: int
 ) -> RestClient:
-    """Return the client that posts events."""
+    """Return the client that posts events: a pool of its own, never in the way of work."""
     options = ClientOptions(
         arguments.server,
         codec=arguments.codec,

@@ -8,7 +8,13 @@ import sys
 from contextlib import AsyncExitStack
 
 from cluster.client.informer import InformerFactory
-from cluster.processes.assembly import Control, Links
+from cluster.controllers.registry import CONTROLLERS
+from cluster.processes.assembly import (
+    CONTROL_EVENTS_IN_FLIGHT,
+    Control,
+    Links,
+    drain_events,
+)
 from cluster.processes.client_arguments import (
     add_client_arguments,
     event_client,
@@ -28,7 +34,9 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
     """Run controllers and scheduler until the shell is stopped."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(work_client(arguments, shell, "control"))
-        events = await stack.enter_async_context(event_client(arguments, shell, "control"))
+        in_flight = CONTROL_EVENTS_IN_FLIGHT * (1 + len(CONTROLLERS))
+        posts = event_client(arguments, shell, "control", in_flight)
+        events = await stack.enter_async_context(posts)
         informers = await stack.enter_async_context(
             InformerFactory(client, shell.clock, shell.random, shared=arguments.shared_informers)
         )
@@ -41,6 +49,7 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
         async with asyncio.TaskGroup() as group:
             working = group.create_task(control.run(shell.ready))
             await shell.stopped()
+            await drain_events(control.recorders)
             working.cancel()
 
 

@@ -14,7 +14,7 @@ from cluster.kubelet.latency import NONE, Latency
 from cluster.kubelet.node_object import Capacity
 from cluster.kubelet.report_stamps import PODS_MAX
 from cluster.kubelet.stages import Latencies
-from cluster.processes.assembly import Links, Nodes, events_in_flight
+from cluster.processes.assembly import Links, Nodes, drain_events, events_in_flight
 from cluster.processes.client_arguments import (
     add_client_arguments,
     event_client,
@@ -69,6 +69,7 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
         async with asyncio.TaskGroup() as group:
             working = group.create_task(nodes.run(lambda: shell.ready(nodes=fleet.registered)))
             await shell.stopped()
+            await drain_events([nodes.recorder] if nodes.recorder is not None else [])
             working.cancel()
         if fleet.stamps is not None:
             fleet.stamps.write(arguments.stamps)
