@@ -77,7 +77,7 @@ class WatchServer:
             group = await self._catch_up(stream, writer, target, position)
         except CompactedError as error:
             why = f"too old resource version: {error.revision} ({error.compacted})"
-            writer.write(Chunk(error_frame(target.codec, expired(why).status())))
+            stream.write(Chunk(error_frame(target.codec, expired(why).status())))
             return End.FAILED
         if group is None:
             return stream.ended.result()
@@ -106,10 +106,10 @@ class WatchServer:
             if run:
                 self._cache.counters.init_events += len(run)
                 events = [WatchEvent(EventType.ADDED, obj) for obj in run]
-                await self._tell(writer, target, events)
-        if options.ends_state:
+                await self._tell(stream, writer, target, events)
+        if options.ends_state and not stream.ended.done():
             frame = bookmark_frame(cache.resource, codec, revision, initial_end=True)
-            writer.write(Chunk(frame))
+            stream.write(Chunk(frame))
         return revision
 
     async def _await_revision(self, stream: Stream, revision: int) -> None:
@@ -130,17 +130,21 @@ class WatchServer:
             replay = cache.replay(selection, position)
             if replay.complete:
                 if replay.events:
-                    writer.write(self._chunk(target, replay.events))
+                    stream.write(self._chunk(target, replay.events))
                 return self._fanout.join(stream, cache, selection, codec)
             position = replay.revision
             if replay.events:
-                await self._tell(writer, target, replay.events)
+                await self._tell(stream, writer, target, replay.events)
         return None
 
-    async def _tell(self, writer: StreamWriter, target: Target, events: list[WatchEvent]) -> None:
-        """Write some events, in slices, and let others in after each."""
+    async def _tell(
+        self, stream: Stream, writer: StreamWriter, target: Target, events: list[WatchEvent]
+    ) -> None:
+        """Write some events, in slices, and let others in after each; stop where it has ended."""
         for start in range(0, len(events), 64):
-            writer.write(self._chunk(target, events[start : start + 64]))
+            if stream.ended.done():  # the client may have gone while others were let in
+                return
+            stream.write(self._chunk(target, events[start : start + 64]))
             await writer.drain()
             await asyncio.sleep(0)
 

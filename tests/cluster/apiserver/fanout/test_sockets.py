@@ -153,3 +153,20 @@ async def test_long_state_is_told_in_slices_at_the_clients_pace(
 
         assert [frame.type for frame in told] == ["ADDED"] * 2000
         assert made.fanout.counters.ended[End.SLOW] == 0
+
+
+@pytest.mark.slow
+@on_uvloop
+async def test_client_that_leaves_amid_its_first_objects_is_a_disconnect_and_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with served(FanoutConfig()) as (made, port, _):
+        for number in range(1000):  # more than the sockets take
+            await made.place.put(f"p{number}", labels={"filler": "x" * 8000})
+        async with Connection(port, CODECS["protobuf"], 4096) as connection:
+            await connection.ask("watch=1")
+            await connection.events(1)
+        await made.idle()
+
+        assert made.fanout.counters.ended[End.DISCONNECTED] == 1
+        assert caplog.text == ""
