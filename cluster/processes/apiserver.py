@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import socket
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
+from storage.compactor import Compactor
 from storage.errors import StoreOpenError
+from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.watchcache.config import CacheConfig
 
@@ -42,6 +45,13 @@ def parser() -> argparse.ArgumentParser:
         "--encode-once", default="on", choices=SWITCH, help="keep the encoded bytes of objects"
     )
     parser.add_argument(
+        "--compact-every",
+        type=_interval,
+        default=300.0,
+        metavar="S",
+        help="forget superseded revisions at this interval; 0: never",
+    )
+    parser.add_argument(
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
     add_shell_arguments(parser)
@@ -67,8 +77,29 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         listen(server.app, sock, end_watches=server.fanout.shut_down),
     ):
         shell.counters(server.counters)
-        shell.ready(url=url_of(sock))
+        await _stay(shell, store, url_of(sock), arguments.compact_every)
+
+
+async def _stay(shell: Shell, store: Store, url: str, compact_every_s: float) -> None:
+    """Say that the server is ready; compact its store until the process is asked to end."""
+    async with asyncio.TaskGroup() as group:
+        compactor = Compactor(store, compact_every_s)
+        shell.counter("store_compactions", lambda: compactor.compactions)
+        compacting = group.create_task(compactor.run()) if compact_every_s else None
+        shell.ready(url=url)
         await shell.stopped()
+        if compacting is not None:
+            compacting.cancel()
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds
 
 
 def _bind(address: str) -> socket.socket:
