@@ -93,7 +93,7 @@ class Fanout:
         """Make a stream, which knows everything up to the newest revision, part of its group."""
         key = GroupKey(cache.resource.message, selection, codec.name)
         group = self._groups.get(key)
-        if group is None:
+        if group is None or group.over:
             group = self._groups[key] = Group(key, cache, codec, became_dirty=self._became_dirty)
         group.join(stream)
         if stream.bookmarks and group.bookmark_timer is None:
@@ -130,10 +130,8 @@ class Fanout:
         for group in dirty:
             try:
                 self.counters.events_sent += group.flush(memo)
-            except (DecodeError, EncodeError):
-                # Its members would miss an event without knowing: they are told to start again.
-                logger.exception("an event of %s has no %s form", group.key.kind, group.key.codec)
-                group.ended(None)
+            except (DecodeError, EncodeError) as error:
+                _fail(group, error)
 
     def _time_bookmark(self, group: Group) -> None:
         period = self.config.bookmark_period_s * self._random.uniform(0.75, 1.25)
@@ -141,7 +139,18 @@ class Fanout:
 
     def _bookmark(self, group: Group) -> None:
         group.bookmark_timer = None
-        group.bookmark({})
         self._dirty.pop(group, None)
+        try:
+            group.bookmark({})
+        except (DecodeError, EncodeError) as error:
+            _fail(group, error)
+            return
         if any(stream.bookmarks for stream in group.members):
             self._time_bookmark(group)
+
+
+def _fail(group: Group, error: Exception) -> None:
+    """End a group: its members would miss an event without knowing, so they start again."""
+    kind, codec = group.key.kind, group.key.codec
+    logger.error("an event of %s has no %s form", kind, codec, exc_info=error)
+    group.ended(None)

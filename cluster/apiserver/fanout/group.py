@@ -43,6 +43,8 @@ class Group:
         self.key = key
         self.members: dict[Stream, int] = {}
         """Each with how many of the waiting events it skips."""
+        self.over = False
+        """Nothing comes any more: it takes no new members."""
         self.bookmark_timer: asyncio.TimerHandle | None = None
         self._cache = cache
         self._codec = codec
@@ -72,6 +74,8 @@ class Group:
 
     def ended(self, error: StoreError | None) -> None:
         """Take the subscription's end: every member's stream ends, and its client lists again."""
+        self.over = True
+        self.close()
         for stream in list(self.members):
             stream.stopping()
 

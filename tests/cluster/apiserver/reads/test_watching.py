@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from cluster.apiserver.errors import StatusError
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
-from cluster.apiserver.fanout.stream import End
+from cluster.apiserver.fanout.stream import End, Stream
 from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.protobuf import ProtobufCodec
 from serialization.codecs.registry import CODECS
@@ -18,6 +18,7 @@ from serialization.errors import EncodeError
 from storage.errors import CompactedError, FutureRevisionError
 from storage.virtual_time import run_virtual
 from storage.watchcache.config import CacheConfig
+from storage.watchcache.selection import Selection
 from tests.cluster.apiserver.reads.rig import Client, Rig, rig, select
 
 Scenario = Callable[..., Coroutine[object, object, None]]
@@ -339,6 +340,25 @@ async def test_cache_that_lost_its_place_ends_the_streams() -> None:
 
 
 @virtual
+async def test_watch_that_joins_as_the_cache_loses_its_place_gets_a_group_that_lives() -> None:
+    async with rig() as made:
+        client, task = made.watch("resourceVersion=1")
+        await made.settle()
+        late = Stream(bookmarks=False)
+
+        made.place.pods.closed(CompactedError(2, 9))
+        group = made.fanout.join(late, made.place.pods, Selection(), client.codec)
+        watchers = made.place.pods.watchers
+        await task
+        await made.settle()
+        made.fanout.leave(late, group)
+
+        assert watchers == 1
+        assert late.ended.result() is End.STOPPED  # by the list that followed: it lists again, too
+        assert made.fanout.groups == 0
+
+
+@virtual
 async def test_bad_options_are_refused_before_the_head() -> None:
     async with rig() as made:
         client = Client(CODECS["protobuf"])
@@ -375,3 +395,18 @@ async def test_event_that_has_no_encoding_ends_its_streams_and_no_others() -> No
         assert failing.complete
         await made.settle()
         assert sound.short == [("ADDED", "a", "2"), ("ADDED", "b", "3")]
+
+
+@virtual
+async def test_event_that_has_no_encoding_ends_its_streams_at_a_bookmark_too() -> None:
+    async with rig("orjson") as made:
+        failing, task = made.watch("resourceVersion=1&allowWatchBookmarks=1", codec=FailingCodec())
+        await made.settle()
+
+        await made.place.put("b", node="bad")
+        (group,) = made.fanout._groups.values()
+        made.fanout._bookmark(group)  # its timer was first
+        await made.settle()
+
+        assert task.done()
+        assert failing.short[-1:] != [("ADDED", "b", "3")]
