@@ -202,6 +202,8 @@ class ResourceCache:
         self._held = []
         self._watch = self._store.watch(self._prefix, self, after=self._store.current_revision())
         items, revision = await self._list()
+        # Who subscribed meanwhile was told nothing of what the list now tells at once.
+        self._dispatcher.end_all(None)
         self._objects = OrderedObjects()
         self.bytes_held = 0
         for table in self._by_field.values():

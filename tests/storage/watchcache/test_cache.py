@@ -215,6 +215,17 @@ async def test_lost_store_watch_ends_the_watchers_and_lists_again() -> None:
         assert place.pods.get("default", "b") is not None
 
 
+async def test_watcher_that_came_while_the_cache_lists_again_is_ended() -> None:
+    async with world() as place:
+        late = Sink()
+        place.pods.closed(CompactedError(2, 9))
+        place.pods.subscribe(Selection(), late)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+        assert late.end == [None]
+
+
 async def test_closing_the_cache_ends_the_watchers() -> None:
     sink = Sink()
     async with world() as place:
