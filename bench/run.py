@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,7 +110,8 @@ class Run:
             wire={f"{MEASURING}.{name}": count for name, count in api.traffic().items()},
             hot=self._hot,
         )
-        return Outcome(observed, self._observations(stage, died), self._profilers.refused)
+        observations = self._observations(stage, died, statistics)
+        return Outcome(observed, observations, self._profilers.refused)
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:
@@ -182,7 +183,9 @@ class Run:
             sizes[f"pod.{self._config.codec}"] = pods.running_bytes / pods.running
         return sizes
 
-    def _observations(self, stage: Stage, died: list[str]) -> Observations:
+    def _observations(
+        self, stage: Stage, died: list[str], statistics: Mapping[str, ProcessStatistics]
+    ) -> Observations:
         requests = stage.requests.requests
         late_ms = sorted(request.late_ns / 1e6 for request in requests if request.scheduled)
         return Observations(
@@ -199,6 +202,8 @@ class Run:
             died=died,
             watch_resumed=stage.pods.resumed,
             watch_relisted=stage.pods.relisted,
+            heartbeat_s=self._config.heartbeat_s,
+            counters={name: found.counters for name, found in statistics.items()},
             profiled=self._config.profile,
         )
 

@@ -5,7 +5,7 @@ Each rule is a function of ``Observations``; a new one is one function and one l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -16,6 +16,8 @@ LATE_P99_MS_MAX: Final = 50.0
 LATE_VOID_MS: Final = 1000.0
 ERROR_SHARE_MAX: Final = 0.01
 """More failed requests than this and the latencies are of something else."""
+EVENTS_UNSENT_SHARE_MAX: Final = 0.05
+"""More events than this that were due and not posted, and the load was lighter than it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Observations:
     """Times that the watch was torn and went on from its last revision: nothing was lost."""
     watch_relisted: int = 0
     """Times that it could not go on: events were lost, their stamps with them."""
+    heartbeat_s: float = 0.0
+    """Between two heartbeats of a node; 0: there are none."""
+    counters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By process: the counters of its ``--stats`` at the end; a rule passes over what lacks."""
     profiled: bool = False
 
 
@@ -109,6 +115,34 @@ def _watch_gap(seen: Observations) -> Iterator[Finding]:
         yield Finding(Status.DEGRADED, f"the watch was torn {seen.watch_resumed} times and resumed")
 
 
+def _heartbeats_late(seen: Observations) -> Iterator[Finding]:
+    """The nodes did not keep their rhythm: less load than real kubelets would have been."""
+    for name, counters in seen.counters.items():
+        missed = counters.get("heartbeat_missed", 0.0)
+        if missed:
+            yield Finding(Status.DEGRADED, f"{name} missed {missed:.0f} heartbeats")
+        late_s = counters.get("heartbeat_late_ms_max", 0.0) / 1000
+        if seen.heartbeat_s and late_s > seen.heartbeat_s:
+            yield Finding(
+                Status.DEGRADED,
+                f"{name} sent a heartbeat {late_s:.1f} s late, allowed {seen.heartbeat_s:g} s",
+            )
+
+
+def _events_unsent(seen: Observations) -> Iterator[Finding]:
+    """Components report what they do; what is not posted is load that was left out."""
+    for name, counters in seen.counters.items():
+        dropped, waiting = (counters.get(f"events_{fate}", 0.0) for fate in ("dropped", "waiting"))
+        unsent = dropped + waiting
+        due = counters.get("events_posted", 0.0) + unsent
+        if unsent > EVENTS_UNSENT_SHARE_MAX * due:
+            yield Finding(
+                Status.DEGRADED,
+                f"{name} dropped {dropped:,.0f} of {due:,.0f} events and left {waiting:,.0f} in "
+                f"line: {unsent / due:.1%}, allowed {EVENTS_UNSENT_SHARE_MAX:.0%}",
+            )
+
+
 def _profiled(seen: Observations) -> Iterator[Finding]:
     if seen.profiled:
         yield Finding(Status.DEGRADED, "profiled: the profilers took CPU from what they looked at")
@@ -124,6 +158,8 @@ RULES: Final[dict[str, Rule]] = {
     "requests-failed": _requests_failed,
     "process-died": _process_died,
     "watch-gap": _watch_gap,
+    "heartbeats-late": _heartbeats_late,
+    "events-unsent": _events_unsent,
     "profiled": _profiled,
 }
 

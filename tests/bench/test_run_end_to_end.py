@@ -63,9 +63,19 @@ def test_run_whose_recording_was_falsified_is_void(tmp_path: Path, fault: str, w
     assert any("auditor disagrees" in reason and words in reason for reason in verdict.reasons)
 
 
+def test_run_whose_nodes_cannot_keep_their_rhythm_is_degraded(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+
+    code = run(out, "--codec", "protobuf", "--heartbeat", "0.001")
+
+    verdict = Results.read(out).verdict
+    assert (code, verdict.status) == (OK, Status.DEGRADED)
+    assert any(reason.startswith("nodes missed ") for reason in verdict.reasons)
+
+
 def test_run_that_is_interrupted_ends_in_order_and_writes_what_was_measured(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    slowly = ["--nodes", "2", "--pods", "500", "--rate", "2", "--store", "memory"]
+    slowly = ["--nodes", "2", "--pods", "500", "--rate", "20", "--store", "memory"]
     command = [sys.executable, "-m", "bench.cli", "run", *slowly, "--out", str(out)]
 
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -13,6 +13,11 @@ GOOD = Observations(
     pods_expected=100, pods_running=100, pods_left=0, audits_made=2, late_p99_ms=1.0, requests=50
 )
 
+
+def events(posted: int, dropped: int, waiting: int) -> dict[str, float]:
+    return {"events_posted": posted, "events_dropped": dropped, "events_waiting": waiting}
+
+
 FIRING = [
     ("broken-off", replace(GOOD, completed=False), Status.VOID, "interrupted"),
     ("broken-off", replace(GOOD, failure="ApiError: 500"), Status.VOID, "ApiError: 500"),
@@ -27,6 +32,30 @@ FIRING = [
     ("process-died", replace(GOOD, died=["nodes (exit code 1)"]), Status.VOID, "nodes (exit"),
     ("watch-gap", replace(GOOD, watch_relisted=1), Status.VOID, "lost events 1 times"),
     ("watch-gap", replace(GOOD, watch_resumed=2), Status.DEGRADED, "torn 2 times"),
+    (
+        "heartbeats-late",
+        replace(GOOD, counters={"nodes": {"heartbeat_missed": 3.0}}),
+        Status.DEGRADED,
+        "nodes missed 3 heartbeats",
+    ),
+    (
+        "heartbeats-late",
+        replace(GOOD, heartbeat_s=10.0, counters={"nodes": {"heartbeat_late_ms_max": 12_340.0}}),
+        Status.DEGRADED,
+        "nodes sent a heartbeat 12.3 s late, allowed 10 s",
+    ),
+    (
+        "events-unsent",
+        replace(GOOD, counters={"control": events(46_548, 6_500, 6_952), "nodes": events(9, 0, 0)}),
+        Status.DEGRADED,
+        "control dropped 6,500 of 60,000 events and left 6,952 in line: 22.4%, allowed 5%",
+    ),
+    (
+        "events-unsent",
+        replace(GOOD, counters={"nodes": events(0, 0, 1)}),
+        Status.DEGRADED,
+        "nodes dropped 0 of 1 events and left 1 in line: 100.0%",
+    ),
     ("profiled", replace(GOOD, profiled=True), Status.DEGRADED, "profiled"),
 ]
 
@@ -45,6 +74,20 @@ def test_a_rule_fires(rule: str, seen: Observations, status: Status, words: str)
     assert verdict.status is status
     assert [words in reason for reason in verdict.reasons] == [True]
     assert [finding.reason for finding in RULES[rule](seen)] == verdict.reasons
+
+
+def test_processes_that_kept_up_are_not_blamed() -> None:
+    kept_up = {"heartbeat_missed": 0.0, "heartbeat_late_ms_max": 10_000.0, **events(95, 2, 3)}
+
+    verdict = judge(replace(GOOD, heartbeat_s=10.0, counters={"nodes": kept_up, "apiserver": {}}))
+
+    assert verdict.reasons == []
+
+
+def test_without_heartbeats_none_is_late() -> None:
+    late = {"nodes": {"heartbeat_late_ms_max": 1.0}}
+
+    assert judge(replace(GOOD, heartbeat_s=0.0, counters=late)).status is Status.VALID
 
 
 def test_every_rule_has_a_case_that_makes_it_fire() -> None:
