@@ -87,7 +87,11 @@ class Etcd3Backend:
 
     def recover(self, error: Exception) -> bool:
         if isinstance(error, MapFullError) and self._file.map_bytes < self._map_max_bytes:
-            self._file.grow(min(self._map_max_bytes, 2 * self._file.map_bytes))
+            try:
+                self._file.grow(min(self._map_max_bytes, 2 * self._file.map_bytes))
+            except StoreError:  # no address space, say: the job fails as it would at the limit
+                self._reopen()
+                return False
             return True
         if isinstance(error, StoreError) and not isinstance(error, MapFullError):
             self._reopen()

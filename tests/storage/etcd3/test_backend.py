@@ -84,6 +84,23 @@ class LyingFile(LmdbFile):
             raise StoreError("input/output error")
 
 
+def test_map_that_cannot_grow_raises_the_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: LmdbFile, _map_bytes: int) -> None:
+        raise StoreError("no more address space")
+
+    monkeypatch.setattr(LmdbFile, "grow", refuse)
+
+    async def scenario() -> None:
+        async with store_over(Etcd3Backend(tmp_path, map_bytes=1 << 16, sync=False)) as store:
+            with pytest.raises(ReadOnlyError, match="is full"):
+                async with asyncio.timeout(1):
+                    await store.create(b"/b", b"v" * 200_000)
+
+    run_virtual(scenario())
+
+
 def test_commit_that_landed_though_it_failed_is_removed_by_the_probe(tmp_path: Path) -> None:
     async def scenario() -> None:
         backend = Etcd3Backend(tmp_path, sync=False)
