@@ -6,6 +6,7 @@ counts too (no coordinated omission).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 from typing import NamedTuple, TypeVar
 
@@ -82,6 +83,12 @@ class RequestLog:
                 )
             )
         return result
+
+    @property
+    def late_p99_ms(self) -> float | None:
+        """Return the 99th percentile (nearest rank) of how late what had a schedule was sent."""
+        late_ms = sorted(request.late_ns / 1e6 for request in self.requests if request.scheduled)
+        return late_ms[math.ceil(0.99 * len(late_ms)) - 1] if late_ms else None
 
     @property
     def errors(self) -> int:

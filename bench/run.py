@@ -187,7 +187,6 @@ class Run:
         self, stage: Stage, died: list[str], statistics: Mapping[str, ProcessStatistics]
     ) -> Observations:
         requests = stage.requests.requests
-        late_ms = sorted(request.late_ns / 1e6 for request in requests if request.scheduled)
         return Observations(
             pods_expected=self._config.pods + self._config.probes,
             pods_running=stage.pods.running,
@@ -196,7 +195,7 @@ class Run:
             failure=self._failure,
             audit=self._audits.sentences,
             audits_made=len(self._audits.made),
-            late_p99_ms=late_ms[int(0.99 * (len(late_ms) - 1))] if late_ms else None,
+            late_p99_ms=stage.requests.late_p99_ms,
             requests=len(requests),
             request_errors=stage.requests.errors,
             died=died,
