@@ -40,6 +40,8 @@ class PlaneOptions:
     listen: str = "127.0.0.1:0"
     python: tuple[str, ...] = (sys.executable, "-m")
     """How a module is run; tests put small fake processes here."""
+    stamped: bool = True
+    """Have the nodes write ``stamps``; they keep a stamp for each pod until they end."""
 
     @property
     def data_dir(self) -> Path:
@@ -131,8 +133,9 @@ class Plane:
             *client,
             *("--nodes", str(config.nodes)),
             *("--heartbeat-s", f"{config.heartbeat_s:g}"),
-            *("--stamps", str(self._options.stamps)),
         ]
+        if self._options.stamped:
+            nodes += ["--stamps", str(self._options.stamps)]
         allowed_s = READY_S_MAX + config.nodes * READY_S_A_NODE
         await asyncio.gather(
             self._launch(NODES, nodes, allowed_s), self._launch(CONTROL, client, READY_S_MAX)

@@ -55,7 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     with _directory(arguments.out) as directory:
-        options = PlaneOptions(config, directory, listen=arguments.listen)
+        options = PlaneOptions(config, directory, listen=arguments.listen, stamped=False)
         try:
             return asyncio.run(_keep_up(options, arguments.kubeconfig, as_json=arguments.json))
         except (ChildError, NotReadyError) as error:

@@ -60,6 +60,7 @@ async def _fill(stage: Stage) -> bool:
     groups = mix.groups(config.pods, config.nodes)
 
     async def create(group: mix.Group, due_ns: int) -> None:
+        stage.progress("fill", stage.pods.running, config.pods)
         controller = pod_template.replication_controller(*group)
         with suppress(ApiError, TransportError):  # it is in the request log, and pods will lack
             made = await stage.requests.time(
@@ -83,6 +84,7 @@ async def _steady(stage: Stage) -> bool:
     space = mix.namespaces(config.nodes)[0]
 
     async def create(number: int, due_ns: int) -> None:
+        stage.progress("steady", stage.pods.running, config.pods + config.probes)
         with suppress(ApiError, TransportError):
             made = await stage.requests.time(
                 CREATE_POD,

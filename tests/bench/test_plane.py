@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def test_plane_starts_three_processes_with_the_cell_s_codec_and_ends_them(tmp_pa
         assert '"--server": "http://127.0.0.1:1"' in log(tmp_path, name)
     assert '"--nodes": "3"' in log(tmp_path, "nodes")
     assert f'"--stamps": "{tmp_path / "stamps" / "nodes.csv"}"' in log(tmp_path, "nodes")
+
+
+def test_plane_that_nobody_measures_keeps_no_stamps(tmp_path: Path) -> None:
+    within(replace(options(tmp_path), stamped=False), nothing)
+
+    assert "--stamps" not in log(tmp_path, "nodes")
 
 
 def test_plane_gives_the_statistics_of_the_moment(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def test_density_paces_controllers_where_a_rate_is_asked_for() -> None:
 def test_density_tells_its_progress_up_to_the_end() -> None:
     played = run_virtual(_play("density", CONFIG))
 
+    assert played.progress[0] == ("fill", 0, 37)  # told from the first create on
     assert ("fill", 37, 37) in played.progress
     assert ("steady", 42, 42) in played.progress
     assert ("delete", 42, 42) in played.progress
