@@ -146,6 +146,8 @@ class Call:
         if self.content_length > BODY_MAX_BYTES:
             raise too_large(BODY_MAX_BYTES)
         event = await self.receive()
+        if event["type"] == "http.disconnect":  # a DELETE would do without its preconditions
+            raise ClientLeftError
         body = event.get("body", b"")
         if not event.get("more_body", False):
             return body

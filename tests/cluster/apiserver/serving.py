@@ -89,8 +89,15 @@ class InProcess:
         return self._runner.run(together())
 
     async def request(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        leaves: bool = False,
     ) -> Reply:
+        """Send a request and return its answer; ``leaves``: go away after the head."""
         bare, _, query = path.partition("?")
         scope: Scope = {
             "type": "http",
@@ -111,6 +118,8 @@ class InProcess:
             if told:
                 await asyncio.Event().wait()
             told = True
+            if leaves:
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(event: SendEvent) -> None:
@@ -119,6 +128,11 @@ class InProcess:
         await self.server.app(scope, receive, send)
         pieces = b"".join(event.get("body", b"") for event in events[1:])
         return Reply(events[0]["status"], events[0]["headers"], pieces)
+
+    def leave(self, method: str, path: str, body: bytes) -> Reply:
+        """Send the head of a request and go away before its body."""
+        fields = {"content-type": "application/json"}
+        return self._runner.run(self.request(method, path, body, fields, leaves=True))
 
     def create(self, path: str, obj: object) -> Json:
         """POST an object that is sound, return it as stored."""

@@ -52,6 +52,18 @@ def test_second_delete_can_shorten_the_grace_and_not_lengthen_it(api: InProcess)
     assert longer == shorter
 
 
+@pytest.mark.parametrize("path", [f"{PODS_PATH}/a", PODS_PATH])
+def test_delete_whose_client_left_before_its_body_deletes_nothing(
+    api: InProcess, path: str
+) -> None:
+    api.create(PODS_PATH, pod())
+
+    reply = api.leave("DELETE", path, b'{"preconditions":{"uid":"another"}}')
+
+    assert reply.code == 499
+    assert api.call("GET", f"{PODS_PATH}/a").code == 200
+
+
 def test_ended_pod_goes_at_once(api: InProcess) -> None:
     created = api.create(PODS_PATH, pod(node="n1"))
     cast("Json", created["status"])["phase"] = "Succeeded"
