@@ -67,7 +67,7 @@ def _draw_events(axes: Axes, steps: dict[str, np.ndarray], edges: np.ndarray) ->
     width = float(edges[1] - edges[0])
     heights = np.histogram(np.concatenate(list(steps.values())), bins=edges)[0] / width
     axes.stairs(heights, edges, color=SOFT, fill=True, alpha=0.6)
-    axes.set_ylim(0, float(heights.max()) * 1.12)
+    axes.set_ylim(0, max(float(heights.max()), 1.0) * 1.12)  # all may lie before the origin
     axes.set_ylabel("events/s")
     axes.set_title("Steps of pods received on the measuring process' watch")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reports.comparing import Cell, CodecResults, Matrix, MatrixResults, read_codecs
@@ -140,6 +140,7 @@ SAMPLED = [kind for kind in RUN_FIGURES if kind.name in {"pod_startup", "through
 @pytest.mark.parametrize("kind", SAMPLED, ids=lambda kind: kind.name)
 @settings(max_examples=12, deadline=None)
 @given(pods=pod_samples, processes=process_samples, phases=phases)
+@example(pods=[PodSample("rc", None, None, None, None, None, -1.0)], processes=[], phases=[])
 def test_figure_of_odd_samples_is_drawn_without_a_warning(
     kind: FigureKind[Run],
     pods: list[PodSample],
