@@ -76,6 +76,15 @@ def _pods_missing(seen: Observations) -> Iterator[Finding]:
         yield Finding(Status.VOID, f"{seen.pods_left} pods were never seen deleted")
 
 
+def _pods_surplus(seen: Observations) -> Iterator[Finding]:
+    """A controller that makes too many heals itself, but the surplus counts in the rates."""
+    if seen.pods_running > seen.pods_expected:
+        surplus = seen.pods_running - seen.pods_expected
+        yield Finding(
+            Status.DEGRADED, f"{surplus} more pods ran than the {seen.pods_expected} asked for"
+        )
+
+
 def _audit_disagrees(seen: Observations) -> Iterator[Finding]:
     for sentence in seen.audit:
         yield Finding(Status.VOID, f"the auditor disagrees: {sentence}")
@@ -153,6 +162,7 @@ Rule = Callable[[Observations], Iterator[Finding]]
 RULES: Final[dict[str, Rule]] = {
     "broken-off": _broken_off,
     "pods-missing": _pods_missing,
+    "pods-surplus": _pods_surplus,
     "audit-disagrees": _audit_disagrees,
     "generator-late": _generator_late,
     "requests-failed": _requests_failed,

@@ -11,7 +11,7 @@ import msgspec
 
 from reports.errors import ReportError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 1
 """The newest schema of results.json, matrix.json and codecs.json that is understood."""
 
 T = TypeVar("T")

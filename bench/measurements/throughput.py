@@ -47,7 +47,10 @@ def _pods_per_s(observed: Observed) -> float | None:
 
 def _deletes_per_s(observed: Observed) -> float | None:
     phase = observed.phase("delete")
-    stamps = [record.deleted_ns for record in observed.records if record.deleted_ns]
-    if phase is None or not stamps:
+    if phase is None:
         return None
-    return len(stamps) / ((max(stamps) - phase[0].stamp_ns) / 1e9)
+    begin_ns = phase[0].stamp_ns
+    stamps = [record.deleted_ns for record in observed.records if record.deleted_ns > begin_ns]
+    if not stamps:
+        return None
+    return len(stamps) / ((max(stamps) - begin_ns) / 1e9)

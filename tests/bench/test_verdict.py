@@ -23,6 +23,7 @@ FIRING = [
     ("broken-off", replace(GOOD, failure="ApiError: 500"), Status.VOID, "ApiError: 500"),
     ("pods-missing", replace(GOOD, pods_running=99), Status.VOID, "1 of 100 pods"),
     ("pods-missing", replace(GOOD, pods_left=3), Status.VOID, "3 pods were never seen deleted"),
+    ("pods-surplus", replace(GOOD, pods_running=102), Status.DEGRADED, "2 more pods ran than"),
     ("audit-disagrees", replace(GOOD, audit=["full: x"]), Status.VOID, "auditor disagrees: full"),
     ("audit-disagrees", replace(GOOD, audits_made=1), Status.VOID, "1 of 2 audits"),
     ("generator-late", replace(GOOD, late_p99_ms=60.0), Status.DEGRADED, "sent late: p99 60 ms"),
