@@ -23,8 +23,16 @@ MALFORMED: list[tuple[str, Any, str]] = [
     ("not JSON", "{", r"truncated"),
     ("not an object", [], r"Expected `object`"),
     ("no version", {"config": config()}, r"missing required field `schema_version`"),
-    ("a later version", _with(schema_version=SCHEMA_VERSION + 1), r"schema_version is 3"),
-    ("an earlier version", _with(schema_version=SCHEMA_VERSION - 1), r"schema_version is 1"),
+    (
+        "a later version",
+        _with(schema_version=SCHEMA_VERSION + 1),
+        rf"schema_version is {SCHEMA_VERSION + 1}",
+    ),
+    (
+        "an earlier version",
+        _with(schema_version=SCHEMA_VERSION - 1),
+        rf"schema_version is {SCHEMA_VERSION - 1}",
+    ),
     ("no config", {"schema_version": SCHEMA_VERSION}, r"missing required field `config`"),
     (
         "no codec",
