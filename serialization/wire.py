@@ -6,12 +6,14 @@ the library and is asked only about bytes that the library has refused, to name 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from serialization.errors import DecodeError
+
+M = TypeVar("M", bound=Message)
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
@@ -101,20 +103,22 @@ def find_fault(message: Descriptor, data: bytes) -> DecodeError | None:
     return None
 
 
-def check_wire_types(message: Message, data: bytes) -> None:
-    """Refuse bytes in which a known field has a wire type that is not its own.
+def check_wire_types(message: M, data: bytes) -> M:
+    """Return the message decoded from ``data``, or refuse it for a known field's wire type.
 
-    The library keeps such a field among the unknown ones, so only a message that has any is looked
-    at by hand: 5 us where there are none. Truly unknown fields (of later versions) are left alone.
+    The library keeps a field of a wrong wire type among the unknown ones. So a message without
+    unknown fields is in order, which is seen by dropping them (2.5 us); only one that had some is
+    decoded again and looked at by hand. Fields of later versions are kept.
     Raises DecodeError, with the path.
     """
-    known = type(message)()
-    known.CopyFrom(message)
-    known.DiscardUnknownFields()
-    if known.ByteSize() != message.ByteSize():
-        fault = find_fault(cast("Descriptor", message.DESCRIPTOR), data)
-        if fault is not None:
-            raise fault
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() == size:
+        return message
+    fault = find_fault(cast("Descriptor", message.DESCRIPTOR), data)
+    if fault is not None:
+        raise fault
+    return type(message).FromString(data)
 
 
 def _walk(message: Descriptor, data: bytes, path: str, depth: int) -> None:

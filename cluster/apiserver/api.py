@@ -88,7 +88,7 @@ class Api:
                 resource.message, bare, unknown=call.unknown_fields, warnings=call.warnings
             )
             if codec is PROTOBUF:  # JSON's types and quantities have been judged with the rest
-                check_wire_types(message, bare)
+                message = check_wire_types(message, bare)
                 settle_quantities(message)
         except DecodeError as error:
             raise bad_request(
