@@ -129,9 +129,22 @@ class PodSync:
         try:
             await self._client.delete(PODS, key, grace_period_s=0, uid=due.uid)
         except ApiError as error:
-            if error.code not in {404, 409}:  # else it is gone, or another one has its name
+            # 409: another one has its name, or the server lost too many races: ask again.
+            gone = error.code == 404 or (error.code == 409 and await self._replaced(key, due.uid))
+            if not gone:
                 raise
         self.counts.removed += 1
+
+    async def _replaced(self, key: ObjectKey, uid: str) -> bool:
+        """Tell whether the pod is gone, or another one stands under its name."""
+        self.counts.gets += 1
+        try:
+            pod = await self._client.get(PODS, Pod, key)
+        except ApiError as error:
+            if error.code == 404:
+                return True
+            raise
+        return pod.metadata.uid != uid
 
 
 def _tell_started(node: HollowNode, pod: Pod) -> None:

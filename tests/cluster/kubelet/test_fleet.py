@@ -173,6 +173,23 @@ def test_deleted_pod_is_removed_with_its_uid_and_no_grace() -> None:
     run_on(api, QUIET, scenario)
 
 
+def test_deletion_that_the_server_could_not_carry_out_is_tried_again() -> None:
+    api = FakeApi()
+
+    async def scenario(fleet: Fleet) -> None:
+        await bound_pod(api, "hollow-node-0")
+        await settle(lambda: phase(api) == "Running")
+
+        await api.delete(PODS, KEY)
+        api.fail_next("delete", failure(409, message="the object keeps being modified"))
+        await settle(lambda: not api.objects(Pod))
+
+        assert fleet.pods.counts.deletes == 2
+        assert fleet.pods.counts.removed == 1
+
+    run_on(api, QUIET, scenario)
+
+
 def test_pod_waits_for_its_start_latency() -> None:
     api = FakeApi()
     slow = FleetOptions(
