@@ -1,45 +1,21 @@
-"""The ASGI shapes that this server uses, typed (HTTP only), and an answer in that form."""
+"""An answer, and how it leaves through ASGI; the shapes of ASGI itself are the client's."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, NamedTuple
 
-Headers = list[tuple[bytes, bytes]]
+from cluster.client.asgi import Headers, Receive, RequestEvent, Scope, Send, SendEvent
 
-
-class Scope(TypedDict):
-    """One HTTP request, as ASGI hands it over."""
-
-    type: str
-    method: str
-    path: str
-    query_string: bytes
-    headers: Headers
-    extensions: dict[str, object]
-
-
-class RequestEvent(TypedDict, total=False):
-    """A piece of the body (``http.request``), or the client's leaving (``http.disconnect``)."""
-
-    type: str
-    body: bytes
-    more_body: bool
-
-
-class SendEvent(TypedDict, total=False):
-    """The head of an answer (``http.response.start``) or a piece of its body."""
-
-    type: str
-    status: int
-    headers: Headers
-    body: bytes
-    more_body: bool
-
-
-Receive = Callable[[], Awaitable[RequestEvent]]
-Send = Callable[[SendEvent], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = [
+    "Answer",
+    "Headers",
+    "Receive",
+    "RequestEvent",
+    "Scope",
+    "Send",
+    "SendEvent",
+    "send_answer",
+]
 
 NO_STORE: Final = (b"cache-control", b"no-cache, private")
 

@@ -9,52 +9,15 @@ Byte counts are those of targets, header fields and bodies, for there is no HTTP
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Final, Self, TypedDict
+from typing import Final, Self
 from urllib.parse import unquote
 
+from cluster.client.asgi import Application, RequestEvent, Scope, SendEvent
 from cluster.client.exchange import NotSentError, Piece, Request, RequestTimeoutError, Response
 from cluster.client.interface import TransportError
 from cluster.client.streams import StreamReader
 from storage.clock import Clock
-
-Headers = list[tuple[bytes, bytes]]
-
-
-class Scope(TypedDict):
-    """One HTTP request, as ASGI hands it over."""
-
-    type: str
-    method: str
-    path: str
-    query_string: bytes
-    headers: Headers
-    extensions: dict[str, object]
-
-
-class ReceiveEvent(TypedDict, total=False):
-    """What the application is told."""
-
-    type: str
-    body: bytes
-    more_body: bool
-
-
-class SendEvent(TypedDict, total=False):
-    """What the application says."""
-
-    type: str
-    status: int
-    headers: Headers
-    body: bytes
-    more_body: bool
-
-
-Application = Callable[
-    [Scope, Callable[[], Awaitable[ReceiveEvent]], Callable[[SendEvent], Awaitable[None]]],
-    Awaitable[None],
-]
 
 REQUEST_BODY: Final = "http.request"
 DISCONNECT: Final = "http.disconnect"
@@ -165,7 +128,7 @@ class _Running:
             "extensions": {},
         }
 
-    async def receive(self) -> ReceiveEvent:
+    async def receive(self) -> RequestEvent:
         """Give the body, then wait for the client to leave."""
         if not self._told:
             self._told = True

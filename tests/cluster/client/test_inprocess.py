@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from cluster.client.asgi import Application, RequestEvent, Scope, SendEvent
 from cluster.client.exchange import NotSentError, Request, RequestTimeoutError
-from cluster.client.inprocess import Application, InProcessExchange, ReceiveEvent, Scope, SendEvent
+from cluster.client.inprocess import InProcessExchange
 from cluster.client.interface import TransportError
 from cluster.client.streams import STREAM_BUFFER_BYTES_MAX
 from storage.clock import SystemClock
 
-Receive = Callable[[], Awaitable[ReceiveEvent]]
+Receive = Callable[[], Awaitable[RequestEvent]]
 Send = Callable[[SendEvent], Awaitable[None]]
 
 PUT = Request("PUT", "/a%2Fb?x=%20", b"Accept: y\r\n", b"body")
