@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 LABEL_SETS_MAX: Final = 16_384
 EXPECTED_MAX: Final = 4096
+EXPECTED_BYTES_MAX: Final = 16_384
+"""A bigger document is decoded when it arrives: what writes that fail leave behind is bounded in
+bytes so, to 128 MiB with the bare forms."""
 
 Header = tuple[Mapping[str, str], tuple[str, ...], bytes]
 
@@ -44,6 +47,8 @@ class Intake:
 
     def expect(self, value: bytes, bare: bytes, message: Message) -> None:
         """Remember the header of a document that is about to be written."""
+        if len(value) > EXPECTED_BYTES_MAX:
+            return
         if len(self._expected) >= EXPECTED_MAX:  # the oldest was of a write that failed
             del self._expected[next(iter(self._expected))]
         self._expected[value] = self._header(bare, message)

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from serialization.api.core.v1_pb2 import Pod
+from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
 from serialization.kinds import BINDINGS, PODS
 from serialization.scheme import metadata_of
@@ -16,6 +17,7 @@ from storage.virtual_time import VirtualClock, run_virtual
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.errors import NotCachedError
+from storage.watchcache.intake import EXPECTED_BYTES_MAX
 from storage.watchcache.selection import Selection
 from tests.storage.conftest import Make
 from tests.storage.watchcache.world import Sink, world
@@ -127,6 +129,24 @@ async def test_expected_write_is_not_decoded_again(storage: str) -> None:
         value = place.document("other")  # proof: what is stored is not looked at
 
         place.pods.expect(value, bare, pod)
+        await place.store.create(PODS.key("default", "a"), value)
+
+        cached = place.pods.get("default", "a")
+        assert cached is not None
+        assert cached.fields[0] == "n1"
+
+
+async def test_big_document_is_not_kept_for_its_arrival() -> None:
+    async with world("protobuf") as place:
+        pod = Pod()
+        pod.metadata.name = "a"
+        pod.spec.nodeName = "n1"
+        pod.metadata.annotations["big"] = "x" * EXPECTED_BYTES_MAX
+        value = place.codec.encode(TypeMeta("v1", "Pod"), pod)
+        other = Pod()
+        other.spec.nodeName = "not looked at"
+
+        place.pods.expect(value, place.codec.encode_bare(other), other)
         await place.store.create(PODS.key("default", "a"), value)
 
         cached = place.pods.get("default", "a")
