@@ -115,10 +115,13 @@ class Run:
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:
+            # The stamp stands next to the revision, and what is slow to read outside the phase.
             stamp_ns, usage = self._clock.stamp_ns(), sampler.sample()
-            revision, metrics = await api.revision(), await api.metrics()
+            revision = await api.revision()
+            metrics = await api.metrics()
             counters = {name: s.counters for name, s in (await plane.statistics()).items()}
             if opening:
+                revision = await api.revision()
                 stamp_ns, usage = self._clock.stamp_ns(), sampler.sample()
             return Mark(stamp_ns, usage, revision, metrics, counters)
 
