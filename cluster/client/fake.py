@@ -22,12 +22,14 @@ from google.protobuf.message import Message
 
 from cluster.client.failures import failure
 from cluster.client.fake_rules import (
+    FINALIZER_OF,
     bookmark,
     carry,
     copied,
     grace_s,
     key_of,
     lingers,
+    patched,
     resource_of,
     spec_bytes,
 )
@@ -35,6 +37,8 @@ from cluster.client.fake_watch import FakeWatch, Stored, bare, matches
 from cluster.client.interface import (
     EVERYTHING,
     ObjectKey,
+    PatchType,
+    Propagation,
     RawEvent,
     RawList,
     Selection,
@@ -48,14 +52,23 @@ from storage.clock import Clock, SystemClock
 
 M = TypeVar("M", bound=Message)
 
-WRITES: Final = ("create", "update", "update_status", "delete", "bind")
+WRITES: Final = (
+    "create",
+    "update",
+    "update_status",
+    "update_subresource",
+    "patch",
+    "delete",
+    "delete_collection",
+    "bind",
+)
 
 
 class Action(NamedTuple):
     """One call that reached the fake (recorded also when a fault was made of it)."""
 
     verb: str
-    """The method's name: get, create, update, update_status, delete, bind, list, watch."""
+    """The method's name, as in ``ApiClient`` (list and watch without ``_raw``)."""
     resource: str
     """The plural."""
     key: ObjectKey
@@ -161,6 +174,43 @@ class FakeApi:
         carry("status", obj, new)
         return self._store(resource, old, new)
 
+    async def update_subresource(self, resource: Resource, obj: M, subresource: str) -> M:
+        self._enter("update_subresource", resource, key_of(obj))
+        old = self._current(resource, obj)
+        new = cast("M", copied(old))
+        carry("spec", obj, new)
+        return self._store(resource, old, new)
+
+    async def patch(
+        self,
+        resource: Resource,
+        message: type[M],
+        key: ObjectKey,
+        body: bytes,
+        *,
+        kind: PatchType = PatchType.MERGE,
+        subresource: str = "",
+    ) -> M:
+        self._enter("patch", resource, key)
+        old = self._existing(resource, key)
+        new = cast("M", patched(old, body, kind))
+        given, kept = metadata_of(new), metadata_of(old)
+        if given.resourceVersion != kept.resourceVersion:
+            raise failure(409, message=f"{key} is at {kept.resourceVersion}")
+        if subresource == "status":
+            whole = cast("M", copied(old))
+            carry("status", new, whole)
+            new = whole
+        return self._store(resource, old, new)
+
+    async def delete_collection(
+        self, resource: Resource, selection: Selection, *, grace_period_s: int | None = None
+    ) -> None:
+        self._enter("delete_collection", resource, ObjectKey(selection.namespace, ""))
+        for key, obj in sorted(self._objects[resource].items()):
+            if matches(obj, selection):
+                self._delete(resource, key, obj, grace_period_s, Propagation.DEFAULT)
+
     async def delete(
         self,
         resource: Resource,
@@ -168,23 +218,17 @@ class FakeApi:
         *,
         grace_period_s: int | None = None,
         uid: str = "",
+        resource_version: str = "",
+        propagation: Propagation = Propagation.DEFAULT,
     ) -> None:
         self._enter("delete", resource, key)
         old = self._existing(resource, key)
         meta = metadata_of(old)
         if uid and uid != meta.uid:
             raise failure(409, message=f"the uid is {meta.uid}, not {uid}")
-        wait_s = grace_s(old, grace_period_s)
-        if not wait_s and not meta.finalizers:
-            self._drop(resource, key)
-            return
-        new = copied(old)
-        meta = metadata_of(new)
-        if not meta.HasField("deletionTimestamp"):
-            now_s = int(self._clock.now().timestamp())
-            meta.deletionTimestamp.CopyFrom(Time(seconds=now_s + wait_s))
-            meta.deletionGracePeriodSeconds = wait_s
-            self._store(resource, old, new)
+        if resource_version and resource_version != meta.resourceVersion:
+            raise failure(409, message=f"{key} is at {meta.resourceVersion}")
+        self._delete(resource, key, old, grace_period_s, propagation)
 
     async def bind(self, namespace: str, binding: Binding) -> None:
         key = ObjectKey(namespace, binding.metadata.name)
@@ -290,6 +334,28 @@ class FakeApi:
         del self._objects[resource][key]
         self.revision += 1
         self._tell(Stored(self.revision, resource, old, None))
+
+    def _delete(
+        self,
+        resource: Resource,
+        key: ObjectKey,
+        old: Message,
+        asked_s: int | None,
+        propagation: Propagation,
+    ) -> None:
+        new = copied(old)
+        meta = metadata_of(new)
+        finalizer = FINALIZER_OF.get(propagation)
+        if finalizer and finalizer not in meta.finalizers:
+            meta.finalizers.append(finalizer)
+        wait_s = grace_s(old, asked_s)
+        if not wait_s and not meta.finalizers:
+            self._drop(resource, key)
+        elif not meta.HasField("deletionTimestamp"):
+            now_s = int(self._clock.now().timestamp())
+            meta.deletionTimestamp.CopyFrom(Time(seconds=now_s + wait_s))
+            meta.deletionGracePeriodSeconds = wait_s
+            self._store(resource, old, new)
 
     def _tell(self, change: Stored) -> None:
         self._history.append(change)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Final, TypeVar
 
+import orjson
 from google.protobuf.message import Message
 
 from cluster.client.fake_watch import bare
-from cluster.client.interface import ObjectKey
+from cluster.client.interface import ObjectKey, PatchType, Propagation
 from serialization.api.core.v1_pb2 import Pod
 from serialization.kinds import SCHEME
+from serialization.patch.merge import merge
+from serialization.plain import from_plain, plain
 from serialization.scheme import Resource, metadata_of
 
 M = TypeVar("M", bound=Message)
 
 POD_GRACE_S: Final = 30
+
+FINALIZER_OF: Final = {
+    Propagation.ORPHAN: "orphan",
+    Propagation.FOREGROUND: "foregroundDeletion",
+}
+"""What a server adds to an object's finalizers when it is deleted so."""
 
 
 def resource_of(obj: Message) -> Resource:
@@ -67,6 +76,13 @@ def grace_s(obj: Message, asked_s: int | None) -> int:
         if obj.spec.HasField("terminationGracePeriodSeconds")
         else POD_GRACE_S
     )
+
+
+def patched(obj: Message, body: bytes, kind: PatchType) -> Message:
+    """Return a patched copy of an object."""
+    if kind is not PatchType.MERGE:
+        raise NotImplementedError(f"the fake API does not know {kind}")
+    return from_plain(type(obj), merge(plain(obj), orjson.loads(body)))
 
 
 def lingers(obj: Message) -> bool:

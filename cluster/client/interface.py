@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
+from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -52,6 +53,24 @@ class Selection(NamedTuple):
 EVERYTHING = Selection()
 
 
+class PatchType(StrEnum):
+    """How a patch is to be read, by its media type; the text is JSON in every codec."""
+
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+
+
+class Propagation(StrEnum):
+    """What becomes of an object's dependents when it is deleted."""
+
+    DEFAULT = ""
+    """The server's choice for the kind."""
+    BACKGROUND = "Background"
+    FOREGROUND = "Foreground"
+    ORPHAN = "Orphan"
+
+
 class RawEvent(NamedTuple):
     """A watch event before decoding: ``bare`` is in the client's codec, still to be parsed."""
 
@@ -91,6 +110,23 @@ class ApiClient(Protocol):
         """PUT an object to its ``status`` subresource."""
         ...
 
+    async def update_subresource(self, resource: Resource, obj: M, subresource: str) -> M:
+        """PUT an object to a subresource that takes the whole object (``finalize``)."""
+        ...
+
+    async def patch(
+        self,
+        resource: Resource,
+        message: type[M],
+        key: ObjectKey,
+        body: bytes,
+        *,
+        kind: PatchType = PatchType.MERGE,
+        subresource: str = "",
+    ) -> M:
+        """PATCH an object, or its subresource, with the JSON text of a patch."""
+        ...
+
     async def delete(
         self,
         resource: Resource,
@@ -98,8 +134,19 @@ class ApiClient(Protocol):
         *,
         grace_period_s: int | None = None,
         uid: str = "",
+        resource_version: str = "",
+        propagation: Propagation = Propagation.DEFAULT,
     ) -> None:
-        """DELETE one object; with ``uid`` only if it is that very object (409 otherwise)."""
+        """DELETE one object; with ``uid`` only if it is that very object (409 otherwise).
+
+        With ``resource_version`` only if it is still in that state.
+        """
+        ...
+
+    async def delete_collection(
+        self, resource: Resource, selection: Selection, *, grace_period_s: int | None = None
+    ) -> None:
+        """DELETE every object that a selection picks."""
         ...
 
     async def bind(self, namespace: str, binding: Binding) -> None:

@@ -6,6 +6,7 @@ record and no task, and the request's head is a constant of the client but for i
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncGenerator
@@ -15,12 +16,14 @@ from urllib.parse import quote, urlencode
 
 from google.protobuf.message import Message
 
-from cluster.client.exchange import BodyStream, Exchange, Piece, Request
+from cluster.client.exchange import BodyStream, Exchange, Piece, Request, Response
 from cluster.client.failures import failure_of
 from cluster.client.interface import (
     EVERYTHING,
     ApiError,
     ObjectKey,
+    PatchType,
+    Propagation,
     RawEvent,
     RawList,
     Selection,
@@ -40,6 +43,9 @@ M = TypeVar("M", bound=Message)
 
 DELETE_OPTIONS: Final = TypeMeta("v1", "DeleteOptions")
 PLAIN_NAME: Final = re.compile(r"[a-zA-Z0-9._~:-]*")
+THROTTLED_TRIES: Final = 11
+"""How often a request is sent that is answered 429 with a Retry-After: ten times again, as
+client-go does. The server has done nothing, so it is safe for every verb."""
 WATCH_GRACE_S: Final = 15.0
 """How long after its own timeout a watch may stay open before it counts as torn."""
 
@@ -86,6 +92,9 @@ class RestClient:
             lines.append(f"authorization: Bearer {options.bearer_token}")
         self._headers = "".join(f"{line}\r\n" for line in lines).encode()
         self._body_headers = self._headers + f"content-type: {self._codec.media_type}\r\n".encode()
+        self._patch_headers = {
+            kind: self._headers + f"content-type: {kind}\r\n".encode() for kind in PatchType
+        }
         self.meter = TrafficMeter(options.observer)
         """Requests and bytes so far."""
 
@@ -114,8 +123,26 @@ class RestClient:
         return await self._write(Call("PUT", resource), "PUT", target, obj)
 
     async def update_status(self, resource: Resource, obj: M) -> M:
-        target = _target(resource, _key(obj), "status")
-        return await self._write(Call("PUT", resource, "status"), "PUT", target, obj)
+        return await self.update_subresource(resource, obj, "status")
+
+    async def update_subresource(self, resource: Resource, obj: M, subresource: str) -> M:
+        target = _target(resource, _key(obj), subresource)
+        return await self._write(Call("PUT", resource, subresource), "PUT", target, obj)
+
+    async def patch(
+        self,
+        resource: Resource,
+        message: type[M],
+        key: ObjectKey,
+        body: bytes,
+        *,
+        kind: PatchType = PatchType.MERGE,
+        subresource: str = "",
+    ) -> M:
+        call = Call("PATCH", resource, subresource)
+        target = _target(resource, key, subresource)
+        headers = self._patch_headers[kind]
+        return self._read(message, await self._call(call, "PATCH", target, body, headers=headers))
 
     async def delete(
         self,
@@ -124,16 +151,30 @@ class RestClient:
         *,
         grace_period_s: int | None = None,
         uid: str = "",
+        resource_version: str = "",
+        propagation: Propagation = Propagation.DEFAULT,
     ) -> None:
-        body = b""
-        if uid or grace_period_s is not None:
-            options = DeleteOptions()
-            if grace_period_s is not None:
-                options.gracePeriodSeconds = grace_period_s
-            if uid:
-                options.preconditions.CopyFrom(Preconditions(uid=uid))
-            body = self._codec.encode(DELETE_OPTIONS, options)
-        await self._call(Call("DELETE", resource), "DELETE", _target(resource, key), body)
+        options = DeleteOptions()
+        if grace_period_s is not None:
+            options.gracePeriodSeconds = grace_period_s
+        if uid or resource_version:
+            options.preconditions.CopyFrom(_preconditions(uid, resource_version))
+        if propagation:
+            options.propagationPolicy = propagation
+        call, target = Call("DELETE", resource), _target(resource, key)
+        await self._call(call, "DELETE", target, self._options_body(options))
+
+    async def delete_collection(
+        self, resource: Resource, selection: Selection, *, grace_period_s: int | None = None
+    ) -> None:
+        options = DeleteOptions()
+        if grace_period_s is not None:
+            options.gracePeriodSeconds = grace_period_s
+        scope = "namespace" if selection.namespace else "cluster"
+        call = Call("DELETECOLLECTION", resource, scope=scope)
+        target = _collection(resource, selection, _query(selection))
+        body = self._options_body(options)
+        await self._call(call, "DELETE", target, body, timeout_s=self._options.list_timeout_s)
 
     async def bind(self, namespace: str, binding: Binding) -> None:
         key = ObjectKey(namespace, binding.metadata.name)
@@ -236,6 +277,9 @@ class RestClient:
                 events.append(RawEvent(event_type, bare, piece.received_ns))
         return events, None
 
+    def _options_body(self, options: DeleteOptions) -> bytes:
+        return self._codec.encode(DELETE_OPTIONS, options) if options.ListFields() else b""
+
     async def _write(self, call: Call, method: str, target: str, obj: M) -> M:
         resource = call.resource
         body = self._codec.encode(TypeMeta(resource.api_version, resource.kind), obj)
@@ -252,16 +296,30 @@ class RestClient:
         body: bytes = b"",
         *,
         timeout_s: float = 0.0,
+        headers: bytes = b"",
     ) -> bytes:
         """Return the body of a success. Raises ApiError, TransportError."""
-        request = Request(method, target, self._body_headers if body else self._headers, body)
+        if not headers:
+            headers = self._body_headers if body else self._headers
+        request = Request(method, target, headers, body)
+        deadline_s = timeout_s or self._options.timeout_s
+        response = await self._once(call, request, deadline_s)
+        tries = 1
+        while response.code == 429 and response.retry_after_s and tries < THROTTLED_TRIES:
+            await asyncio.sleep(response.retry_after_s)
+            response = await self._once(call, request, deadline_s)
+            tries += 1
+        if response.code >= 300:
+            raise failure_of(response)
+        return response.body
+
+    async def _once(self, call: Call, request: Request, timeout_s: float) -> Response:
+        """Send a request and count it."""
         start_ns = self._clock.stamp_ns()
         traffic = self.meter.of(call)
         traffic.requests += 1
         try:
-            response = await self._exchange.request(
-                request, timeout_s=timeout_s or self._options.timeout_s
-            )
+            response = await self._exchange.request(request, timeout_s=timeout_s)
         except TransportError:
             self.meter.done(call, 0, (start_ns, self._clock.stamp_ns()), (0, 0))
             raise
@@ -269,9 +327,16 @@ class RestClient:
         traffic.sent_bytes += sizes[0]
         traffic.received_bytes += sizes[1]
         self.meter.done(call, response.code, (start_ns, response.received_ns), sizes)
-        if response.code >= 300:
-            raise failure_of(response)
-        return response.body
+        return response
+
+
+def _preconditions(uid: str, resource_version: str) -> Preconditions:
+    wanted = Preconditions()
+    if uid:
+        wanted.uid = uid
+    if resource_version:
+        wanted.resourceVersion = resource_version
+    return wanted
 
 
 def _key(obj: Message) -> ObjectKey:

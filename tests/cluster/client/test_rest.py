@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 import pytest
 from google.protobuf.message import Message
 
+from cluster.client.exchange import BodyStream, Request, Response
 from cluster.client.failures import failure
 from cluster.client.interface import (
     ApiError,
     ObjectKey,
+    PatchType,
+    Propagation,
     RawEvent,
     Selection,
     TransportError,
@@ -27,6 +30,7 @@ from serialization.codecs.registry import CODECS
 from serialization.errors import DecodeError
 from serialization.kinds import LEASES, NODES, PODS
 from storage.clock import SystemClock
+from storage.virtual_time import run_virtual
 from tests.cluster.client.raw_server import RawConnection, RawRequest, RawServer, raw_server
 
 T = TypeVar("T")
@@ -127,6 +131,76 @@ def test_writes_send_documents_to_their_paths(codec: Codec) -> None:
             ]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", PatchType)
+def test_patch_sends_the_text_under_its_own_media_type(codec: Codec, kind: PatchType) -> None:
+    async def scenario() -> None:
+        async with desk(codec) as at:
+            answer = codec.encode(POD_KIND, pod(version="8"))
+            call = at.client.patch(PODS, Pod, KEY, b"{}", kind=kind, subresource="status")
+            request, got = await at.serve(call, answer)
+            assert request.line.startswith("PATCH /api/v1/namespaces/default/pods/a/status ")
+            assert request.headers["content-type"] == kind
+            assert request.headers["accept"] == codec.media_type
+            assert request.body == b"{}"
+            assert got.metadata.resourceVersion == "8"
+
+    asyncio.run(scenario())
+
+
+def test_deletions_say_how_and_of_what(codec: Codec) -> None:
+    async def scenario() -> None:
+        async with desk(codec) as at:
+            answer = codec.encode(STATUS_KIND, Status())
+            one = at.client.delete(
+                PODS, KEY, uid="u", resource_version="7", propagation=Propagation.ORPHAN
+            )
+            request, _ = await at.serve(one, answer)
+            _, asked = at.sent(DeleteOptions, request)
+            assert (asked.preconditions.uid, asked.preconditions.resourceVersion) == ("u", "7")
+            assert asked.propagationPolicy == "Orphan"
+            many = at.client.delete_collection(PODS, Selection("default", labels="a=b"))
+            request, _ = await at.serve(many, answer)
+            path = "/api/v1/namespaces/default/pods?labelSelector=a%3Db"
+            assert request.line.startswith(f"DELETE {path} ")
+            assert request.body == b""
+
+    asyncio.run(scenario())
+
+
+class Throttling:
+    """An exchange whose answers are given; it keeps when each request came."""
+
+    def __init__(self, *answers: Response) -> None:
+        self._answers = list(answers)
+        self.came_at: list[float] = []
+
+    async def request(self, request: Request, *, timeout_s: float) -> Response:
+        self.came_at.append(asyncio.get_running_loop().time())
+        return self._answers.pop(0)
+
+    async def open_stream(
+        self, request: Request, *, timeout_s: float, lifetime_s: float = 0.0
+    ) -> BodyStream:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+def test_throttled_requests_are_sent_again_when_the_server_said(codec: Codec) -> None:
+    async def scenario() -> None:
+        busy = Response(429, "text/plain", b"", 0, 0, 0, retry_after_s=2)
+        done = Response(200, codec.media_type, codec.encode(POD_KIND, pod()), 0, 0, 0)
+        exchange = Throttling(busy, busy, done)
+        options = ClientOptions("http://server", codec=codec.name)
+        async with RestClient(options, SystemClock(), exchange) as client:
+            got = await client.update(PODS, pod())
+        assert got.metadata.name == "a"
+        assert [at - exchange.came_at[0] for at in exchange.came_at] == [0, 2, 4]
+
+    run_virtual(scenario())
 
 
 def test_cluster_scoped_and_grouped_resources_have_their_paths(codec: Codec) -> None:

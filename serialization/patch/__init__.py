@@ -1,0 +1,1 @@
+"""Patches, as pure functions on plain JSON trees: JSON patch, merge patch, strategic merge."""
