@@ -65,6 +65,14 @@ class Readable(Protocol):
         """Return the last applied revision; a new store is at revision 1."""
         ...
 
+    def oldest_revision(self) -> int:
+        """Return the compact revision, the oldest that is kept: as ``StoreStatus`` says, at once.
+
+        The state at it is readable, and a watch ``after`` it replays every change that followed.
+        Durable where the store is: it is the same after a restart. It never goes back.
+        """
+        ...
+
     async def get(self, key: bytes, *, revision: int = 0) -> KeyValue | None:
         """Return the key's state as of ``revision`` (0: newest), or None.
 
@@ -130,7 +138,8 @@ class Watchable(Protocol):
     def watch(self, prefix: bytes, watcher: Watcher, *, after: int) -> Watch:
         """Deliver every change under ``prefix`` with a revision above ``after``, in order.
 
-        ``after`` may lie in the past (kept history is replayed first, on later turns of the loop)
+        ``after`` may lie in the past, down to ``oldest_revision()`` and across restarts of a
+        durable store (kept history is replayed first, piece by piece on later turns of the loop),
         or be the current revision. All changes of one revision arrive in one batch. A revision
         below the oldest kept ends the watch through ``closed`` with CompactedError; one in the
         future delivers nothing until it has passed.

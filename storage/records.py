@@ -59,6 +59,7 @@ class StoreStatus(NamedTuple):
 
     revision: int
     compact_revision: int
+    """The oldest revision that is kept: readable, and what a watch may resume after."""
     keys: int
     logical_bytes: int
     """Bytes of the live keys and values."""

@@ -18,6 +18,12 @@ from storage.records import Change, KeyValue, Listing
 READ_PAGE = 500
 """Keys that a list reads in one turn of the loop: about 1 ms."""
 
+HISTORY_PAGE = 500
+"""Changes that a replay reads in one turn of the loop, each with the value before: about 1 ms."""
+
+HISTORY_SCAN = 5000
+"""Revisions that it looks at in one turn to find them: about 0.5 ms when none matches."""
+
 
 class Pins:
     """The revisions that running lists read at."""
@@ -88,17 +94,36 @@ class Reader:
         finally:
             self._pins.release(revision)
 
-    def history(self, prefix: bytes, after: int, upto: int) -> list[Change]:
-        """Return the kept changes in ``(after, upto]`` under ``prefix``, in revision order."""
-        wrote, value = self._index.wrote, self._backend.value
-        changes: list[Change] = []
+    def history(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
+        """Return how far it came, and the kept changes after ``after`` under ``prefix``.
+
+        In revision order; one piece of ``(after, upto]``: at most HISTORY_SCAN revisions are looked
+        at, and HISTORY_PAGE of them read, in one transaction.
+        """
+        upto = min(upto, after + HISTORY_SCAN)
+        found: list[tuple[bytes, Point, Point | None]] = []
+        wrote = self._index.wrote
         for revision, key in self._index.writes(after, upto):
-            if not key.startswith(prefix):
-                continue
-            _, point, past = wrote(revision)
-            previous = None if past is None else KeyValue(key, value(past[0]), *past)
-            written = value(revision) if point[2] else None
-            changes.append(Change(key, written, revision, point[1], previous, point[2]))
+            if key.startswith(prefix):
+                found.append(wrote(revision))
+                if len(found) == HISTORY_PAGE:
+                    upto = revision
+                    break
+        return upto, self._changes(found)
+
+    def _changes(self, found: list[tuple[bytes, Point, Point | None]]) -> list[Change]:
+        wanted = [
+            point[0]
+            for _, written, past in found
+            for point in (written, past)
+            if point is not None and point[2]
+        ]
+        values = iter(self._backend.values(wanted))
+        changes: list[Change] = []
+        for key, point, past in found:
+            written = next(values) if point[2] else None
+            previous = None if past is None else KeyValue(key, next(values), *past)
+            changes.append(Change(key, written, point[0], point[1], previous, point[2]))
         return changes
 
     def _page(self, prefix: bytes, after: bytes, size: int, revision: int) -> list[KeyValue]:

@@ -97,6 +97,9 @@ class EngineStore:
     def current_revision(self) -> int:
         return self._index.last
 
+    def oldest_revision(self) -> int:
+        return self._compactor.compacted if self._open else self._index.base
+
     async def get(self, key: bytes, *, revision: int = 0) -> KeyValue | None:
         self._check_open()
         return self._reader.get(key, revision)

@@ -21,16 +21,13 @@ from storage.errors import CompactedError, StoreError
 from storage.interface import Watcher
 from storage.records import Batch, Change
 
-REPLAY_PAGE = 500
-"""Revisions that a replay looks at in one turn of the loop: about 1 ms when all of them match."""
-
 EAGER_MARKS = 64
 """Up to this many watches, a progress mark follows every group."""
 
 MARK_PAUSE_S = 0.1
 
-History = Callable[[bytes, int, int], list[Change]]
-"""(prefix, after, upto): the kept changes in ``(after, upto]`` under the prefix."""
+History = Callable[[bytes, int, int], tuple[int, list[Change]]]
+"""(prefix, after, upto): how far this piece goes, and the kept changes under the prefix in it."""
 
 
 class HubWatch:
@@ -159,11 +156,10 @@ class WatchHub:
     def _replay(self, watch: HubWatch) -> None:
         if not watch.live:
             return
-        upto = min(self._index.last, watch.position + REPLAY_PAGE)
         try:
             if watch.position < self._compacted():
                 raise CompactedError(watch.position, self._compacted())
-            changes = self._history(watch.prefix, watch.position, upto)
+            upto, changes = self._history(watch.prefix, watch.position, self._index.last)
         except StoreError as error:
             self._replaying.pop(watch, None)
             self._end(watch, error)

@@ -1,0 +1,92 @@
+"""Watches that resume at the oldest kept revision, within one opening and over restarts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage.engine.reads import HISTORY_PAGE, HISTORY_SCAN
+from storage.errors import CompactedError
+from storage.interface import Store
+from storage.registry import StoreEntry
+from tests.storage.conftest import Make
+from tests.storage.recorder import Recorder
+
+
+async def overwrite(store: Store, keys: int, rounds: int) -> int:
+    """Write keys under /k/ again and again, and one under /other; return the last revision."""
+    revisions = await asyncio.gather(*[store.create(b"/k/%d" % n, b"0") for n in range(keys)])
+    for turn in range(1, rounds):
+        value = b"%d" % turn
+        revisions = await asyncio.gather(
+            *[
+                store.update(b"/k/%d" % n, value, expected=revision)
+                for n, revision in enumerate(revisions)
+            ]
+        )
+    return await store.create(b"/other", b"last")
+
+
+async def test_oldest_revision_is_that_of_the_status(make: Make) -> None:
+    async with make() as store:
+        assert store.oldest_revision() == (await store.status()).compact_revision
+        last = await overwrite(store, 10, 5)
+        before = store.oldest_revision()
+
+        await store.compact(last - 3)
+
+        assert before < store.oldest_revision() == last - 3
+        assert (await store.status()).compact_revision == last - 3
+
+
+async def test_watch_after_the_oldest_revision_replays_all_that_is_kept(make: Make) -> None:
+    live, resumed, too_old = Recorder(after=1), Recorder(after=33), Recorder(after=32)
+    async with make() as store:
+        store.watch(b"/", live, after=1)
+        last = await overwrite(store, 10, 5)
+        await store.compact(33)
+
+        store.watch(b"/", resumed, after=store.oldest_revision())
+        store.watch(b"/", too_old, after=32)
+
+        await resumed.reach(last)
+        assert resumed.changes == live.changes[32:]
+        assert isinstance(await too_old.end(), CompactedError)
+
+
+async def test_long_history_is_replayed_in_pieces_without_gap_or_repeat(make: Make) -> None:
+    everything, rare = Recorder(after=1), Recorder(after=1)
+    async with make() as store:
+        last = await overwrite(store, 1000, HISTORY_SCAN // 1000 + 1)
+
+        store.watch(b"/", everything, after=1)
+        store.watch(b"/other", rare, after=1)
+        await everything.reach(last)
+        await rare.reach(last)
+
+        assert everything.revisions == list(range(2, last + 1))
+        assert max(len(batch.changes) for batch in everything.batches) == HISTORY_PAGE
+        assert rare.revisions == [last]
+
+
+async def test_reopened_durable_store_replays_exactly_its_history(
+    entry: StoreEntry, make: Make
+) -> None:
+    if not entry.capabilities.durable:
+        pytest.skip("declares no durability")
+    live = Recorder(after=1)
+    async with make() as store:
+        store.watch(b"/", live, after=1)
+        last = await overwrite(store, 20, 100)
+        await store.delete(b"/k/7")
+        await store.compact(777)
+
+    for after in (777, 778, 1500, last):
+        resumed = Recorder(after=after)
+        async with make() as store:
+            assert (store.oldest_revision(), store.current_revision()) == (777, last + 1)
+            store.watch(b"/", resumed, after=after)
+            await resumed.reach(last + 1)
+
+        assert resumed.changes == live.changes[after - 1 :]
