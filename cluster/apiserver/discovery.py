@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from cluster.apiserver.openapi import openapi_pages
+from cluster.apiserver.openapi import OpenApi
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.verbs.table import SUBRESOURCES
@@ -42,15 +42,14 @@ class Discovery:
             if group:
                 pages[base] = {"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)}
             pages[f"{base}/{version}"] = _resource_list(group, version, strategies)
-        pages |= openapi_pages(registry)
-        pages["/"] = {
-            "paths": sorted([*pages, "/healthz", "/livez", "/metrics", "/readyz", "/version"])
-        }
+        self._openapi = OpenApi(registry)
+        beside = ("/healthz", "/livez", "/metrics", "/readyz", "/version")
+        pages["/"] = {"paths": sorted([*pages, *self._openapi.paths, *beside])}
         self._pages = {path: json.dumps(page).encode() for path, page in pages.items()}
 
     def page(self, path: str) -> bytes | None:
         """Return a document, or None."""
-        return self._pages.get(path)
+        return self._pages.get(path) or self._openapi.page(path)
 
 
 def _group(group: str, version: str) -> Mapping[str, object]:

@@ -1,0 +1,98 @@
+"""Schemas of the messages are those that a real Kubernetes publishes, as far as both know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from serialization.kinds import PODS, SCHEME
+from serialization.openapi import Schema, schema_name, schemas_of
+from tests.cluster.apiserver.conftest import golden
+
+OURS = schemas_of(SCHEME)
+
+WITHOUT = ("description", "enum", "default", "x-kubernetes-map-type", "x-kubernetes-unions")
+"""What our sources do not say: texts, values that validation knows, types of whole structs."""
+
+NOT_REQUIRED = {
+    # Kubernetes marks these optional in a comment, which no rule of ours carries, or required.
+    "ContainerRestartRule": {"action"},
+    "ContainerRestartRuleOnExitCodes": {"operator"},
+    "GRPCAction": {"service"},
+    "ImageVolumeStatus": {"imageRef"},
+    "NodeAllocatableResourceClaimStatus": {"resources"},
+    "PodCertificateProjection": {"signerName", "keyType"},
+    "ProjectedVolumeSource": {"sources"},
+    "TypedLocalObjectReference": {"apiGroup"},
+    "TypedObjectReference": {"apiGroup"},
+}
+
+UNKNOWN = {
+    ("NodeAllocatableResourceClaimStatus", "resources"),
+    ("PodStatus", "nodeAllocatableResourceClaimStatuses"),
+}
+"""Fields that are still changing: our sources have another state of them than 1.36."""
+
+
+def bare(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {name: bare(value) for name, value in schema.items() if name not in WITHOUT}
+    return [bare(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def recorded() -> Iterator[tuple[str, Schema]]:
+    for kind in ("Pod", "Deployment"):
+        text = golden(f"discovery/openapi.v3.{kind}.json").read_text()
+        yield from json.loads(text).items()
+
+
+def test_schemas_are_those_of_a_real_server() -> None:
+    seen = 0
+    for name, theirs in recorded():
+        ours, short = OURS[name], name.rpartition(".")[2]
+        assert ours.get("type") == theirs.get("type"), name
+        for field, schema in theirs.get("properties", {}).items():
+            if (short, field) in UNKNOWN:
+                continue
+            assert bare(ours["properties"][field]) == bare(schema), (name, field)
+            seen += 1
+        differing = set(ours.get("required", ())) ^ set(theirs.get("required", ()))
+        assert differing == NOT_REQUIRED.get(short, set()), name
+    assert seen > 1000
+
+
+def test_every_kind_names_itself_and_its_list() -> None:
+    for resource in SCHEME:
+        kinds = OURS[schema_name(resource.message)]["x-kubernetes-group-version-kind"]
+        named = {"group": resource.group, "kind": resource.kind, "version": resource.version}
+        assert named in kinds
+
+
+def references(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for name, value in schema.items():
+            if name == "$ref":
+                yield value.removeprefix("#/components/schemas/")
+            else:
+                yield from references(value)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from references(each)
+
+
+@pytest.mark.parametrize("resource", list(SCHEME), ids=lambda resource: resource.plural)
+def test_documents_hold_all_that_they_refer_to(resource: Any) -> None:
+    schemas = schemas_of([resource])
+    assert set(references(schemas)) <= set(schemas)
+
+
+def test_names_are_sorted_and_no_field_is_lost() -> None:
+    pod = schemas_of([PODS])["io.k8s.api.core.v1.Pod"]
+    assert list(pod["properties"]) == ["apiVersion", "kind", "metadata", "spec", "status"]
+    assert pod["properties"]["spec"] == {
+        "default": {},
+        "allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.PodSpec"}],
+    }
