@@ -66,6 +66,11 @@ def invalid(field: str, value: str | float, why: str) -> FieldProblem:
     return FieldProblem(field, "FieldValueInvalid", f"Invalid value: {_quote(value)}: {why}")
 
 
+def invalid_shown(field: str, shown: str, why: str) -> FieldProblem:
+    """Say that a value that is no string or number will not do; ``shown`` is its JSON."""
+    return FieldProblem(field, "FieldValueInvalid", f"Invalid value: {shown}: {why}")
+
+
 def forbidden_field(field: str, why: str) -> FieldProblem:
     """Say that a field may not be set, or not be changed."""
     return FieldProblem(field, "FieldValueForbidden", f"Forbidden: {why}")

@@ -13,6 +13,7 @@ from cluster.apiserver.resources.lease import LeaseStrategy
 from cluster.apiserver.resources.namespace import NamespaceStrategy
 from cluster.apiserver.resources.node import NodeStrategy
 from cluster.apiserver.resources.pod import PodStrategy
+from cluster.apiserver.resources.replica_set import ReplicaSetStrategy
 from cluster.apiserver.resources.replication_controller import ReplicationControllerStrategy
 from serialization.kinds import BINDINGS
 from serialization.scheme import Resource
@@ -38,6 +39,7 @@ def served() -> tuple[Strategy[Message], ...]:
         _any(PodStrategy()),
         _any(NodeStrategy()),
         _any(ReplicationControllerStrategy()),
+        _any(ReplicaSetStrategy()),
         _any(NamespaceStrategy()),
         _any(EventStrategy()),
         _any(LeaseStrategy()),

@@ -68,6 +68,10 @@ class Strategy(Generic[M]):
     def prepare_status(self, new: M, old: M) -> None:
         """Put back everything that a write to ``status`` may not touch."""
 
+    def validate_status(self, new: M, old: M) -> list[FieldProblem]:
+        """Return what is wrong with a status that is about to replace another (hot path)."""
+        return []
+
     def grace_s(self, obj: M, asked_s: int | None) -> int:
         """Return for how long an object lives on after DELETE (0: it goes at once)."""
         return 0

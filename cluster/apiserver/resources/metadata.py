@@ -69,7 +69,7 @@ def metadata_problems(
     if meta.labels:
         problems += label_problems(meta.labels, f"{field}.labels")
     if meta.annotations:
-        problems += _annotation_problems(meta.annotations, f"{field}.annotations")
+        problems += annotation_problems(meta.annotations, f"{field}.annotations")
     if meta.finalizers:
         problems += _finalizer_problems(meta.finalizers, f"{field}.finalizers")
     if meta.ownerReferences:
@@ -82,7 +82,8 @@ def _as_prefix(generate_name: str) -> str:
     return generate_name[:-1] + "a" if generate_name[-1] in "-." else generate_name
 
 
-def _annotation_problems(annotations: Mapping[str, str], field: str) -> list[FieldProblem]:
+def annotation_problems(annotations: Mapping[str, str], field: str) -> list[FieldProblem]:
+    """Return what is wrong with annotations: their keys, and what they weigh together."""
     problems = []
     total = 0
     for key, value in annotations.items():

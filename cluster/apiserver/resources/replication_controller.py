@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from cluster.apiserver.errors import FieldProblem, invalid, required, unsupported
+from cluster.apiserver.errors import FieldProblem, required
 from cluster.apiserver.resources.interface import Strategy
-from cluster.apiserver.resources.metadata import label_problems
-from cluster.apiserver.resources.pod_defaults import default_pod_spec
-from cluster.apiserver.resources.pod_validation import pod_spec_problems
+from cluster.apiserver.resources.pod_template import (
+    default_template,
+    negative_problems,
+    template_problems,
+)
+from cluster.apiserver.resources.replica_status import replica_status_problems
 from serialization.api.core.v1_pb2 import ReplicationController, ReplicationControllerSpec
 from serialization.kinds import REPLICATION_CONTROLLERS
+from serialization.selectors import of_map
 
 
 class ReplicationControllerStrategy(Strategy[ReplicationController]):
@@ -25,8 +29,7 @@ class ReplicationControllerStrategy(Strategy[ReplicationController]):
                     spec.selector.update(template.metadata.labels)
                 if not obj.metadata.labels:
                     obj.metadata.labels.update(template.metadata.labels)
-            template.metadata.SetInParent()
-            default_pod_spec(template.spec)
+            default_template(template)
         if not spec.HasField("replicas"):
             spec.replicas = 1
 
@@ -46,46 +49,20 @@ class ReplicationControllerStrategy(Strategy[ReplicationController]):
     def prepare_status(self, new: ReplicationController, old: ReplicationController) -> None:
         new.spec.CopyFrom(old.spec)
 
+    def validate_status(
+        self, new: ReplicationController, old: ReplicationController
+    ) -> list[FieldProblem]:
+        return replica_status_problems(new.status)
+
 
 def _spec_problems(spec: ReplicationControllerSpec) -> list[FieldProblem]:
-    problems: list[FieldProblem] = []
-    if spec.minReadySeconds < 0:
-        problems.append(_negative("spec.minReadySeconds", spec.minReadySeconds))
-    if spec.replicas < 0:
-        problems.append(_negative("spec.replicas", spec.replicas))
+    problems = negative_problems(("spec.minReadySeconds", spec.minReadySeconds))
     if not spec.selector:
         problems.append(required("spec.selector"))
+    problems += negative_problems(("spec.replicas", spec.replicas))
     if not spec.HasField("template"):
         return [*problems, required("spec.template")]
-    template = spec.template
-    labels = template.metadata.labels
-    if any(labels.get(key) != value for key, value in spec.selector.items()):
-        shown = ",".join(f'"{key}":"{labels[key]}"' for key in sorted(labels))
-        problems.append(
-            FieldProblem(
-                "spec.template.metadata.labels",
-                "FieldValueInvalid",
-                f"Invalid value: {{{shown}}}: `selector` does not match template `labels`",
-            )
-        )
-    problems += label_problems(labels, "spec.template.labels")
-    problems += pod_spec_problems(template.spec, "spec.template.spec")
-    if template.spec.restartPolicy not in {"Always", ""}:
-        problems.append(
-            unsupported(
-                "spec.template.spec.restartPolicy", template.spec.restartPolicy, ("Always",)
-            )
-        )
-    if template.spec.HasField("activeDeadlineSeconds"):
-        problems.append(
-            FieldProblem(
-                "spec.template.spec.activeDeadlineSeconds",
-                "FieldValueForbidden",
-                "Forbidden: activeDeadlineSeconds in ReplicationController is not Supported",
-            )
-        )
-    return problems
-
-
-def _negative(field: str, value: int) -> FieldProblem:
-    return invalid(field, value, "must be greater than or equal to 0")
+    selector = of_map(spec.selector)
+    return problems + template_problems(
+        spec.template, selector, "spec.template", "ReplicationController"
+    )

@@ -33,6 +33,7 @@ async def update_status(api: Api, call: Call) -> Answer:
         strategy.prepare_status(new, stored.message)
         strategy.default(new)
         problems = metadata_problems(meta, strategy.name_errors)
+        problems += strategy.validate_status(new, stored.message)
         if problems:
             resource = strategy.resource
             raise invalid_object(resource.kind, meta.name, problems, group=resource.group)

@@ -12,7 +12,16 @@ from tests.cluster.apiserver.conftest import golden
 from tests.cluster.apiserver.kinds import recorded_strategies
 from tests.cluster.apiserver.serving import Json, serving
 
-KINDS = {"ConfigMap", "Event", "Lease", "Namespace", "Node", "Pod", "ReplicationController"}
+KINDS = {
+    "ConfigMap",
+    "Event",
+    "Lease",
+    "Namespace",
+    "Node",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+}
 OWN = ("uid", "creationTimestamp", "resourceVersion")
 """Fields whose values belong to one run."""
 
@@ -57,4 +66,4 @@ def test_objects_are_stored_as_kubernetes_stores_them(storage_codec: str) -> Non
             assert _comparable(got.body) == _comparable(expected), name
             compared += 1
 
-    assert compared == 19
+    assert compared == 21

@@ -93,7 +93,7 @@ def test_groups_are_listed_where_clients_look_for_them(api: InProcess) -> None:
     group = api.call("GET", "/apis/coordination.k8s.io").json()
     leases = api.call("GET", "/apis/coordination.k8s.io/v1").json()
 
-    assert [each["name"] for each in groups] == ["coordination.k8s.io"]
+    assert {"apps", "coordination.k8s.io"} <= {each["name"] for each in groups}
     assert group["kind"] == "APIGroup"
     assert leases["groupVersion"] == "coordination.k8s.io/v1"
 
@@ -102,7 +102,7 @@ def test_openapi_says_that_kinds_take_field_validation(api: InProcess) -> None:
     root = cast("Json", api.call("GET", "/openapi/v3").json()["paths"])
     document = api.call("GET", "/openapi/v3/api/v1").json()
 
-    assert sorted(root) == ["api/v1", "apis/coordination.k8s.io/v1"]
+    assert {"api/v1", "apis/apps/v1", "apis/coordination.k8s.io/v1"} <= set(root)
     operation = cast("Json", cast("Json", document["paths"])["/api/v1/nodes/{name}"])["patch"]
     names = [each["name"] for each in cast("list[Json]", cast("Json", operation)["parameters"])]
     assert "fieldValidation" in names
