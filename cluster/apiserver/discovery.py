@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.aggregated import aggregated
 from cluster.apiserver.openapi import OpenApi
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.resources.interface import Strategy
@@ -25,7 +26,7 @@ class Discovery:
         for strategy in registry:
             resource = strategy.resource
             groups.setdefault((resource.group, resource.version), []).append(strategy)
-        pages: dict[str, object] = {
+        pages: dict[str, Any] = {
             "/api": {
                 "kind": "APIVersions",
                 "versions": ["v1"],
@@ -42,14 +43,28 @@ class Discovery:
             if group:
                 pages[base] = {"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)}
             pages[f"{base}/{version}"] = _resource_list(group, version, strategies)
+        # Another form of two of the pages, for clients that ask for it.
+        self._aggregated = {
+            base: json.dumps(aggregated(_lists(pages, base))).encode() for base in ("/api", "/apis")
+        }
         self._openapi = OpenApi(registry)
         beside = ("/healthz", "/livez", "/metrics", "/readyz", "/version")
         pages["/"] = {"paths": sorted([*pages, *self._openapi.paths, *beside])}
         self._pages = {path: json.dumps(page).encode() for path, page in pages.items()}
 
+    def aggregated(self, path: str) -> bytes | None:
+        """Return the aggregated form of a document, or None where it has none."""
+        return self._aggregated.get(path)
+
     def page(self, path: str) -> bytes | None:
         """Return a document, or None."""
         return self._pages.get(path) or self._openapi.page(path)
+
+
+def _lists(pages: Mapping[str, Any], base: str) -> list[Mapping[str, Any]]:
+    """Return the APIResourceLists below a path, in their order."""
+    below = (page for path, page in pages.items() if path.startswith(f"{base}/"))
+    return [page for page in below if page["kind"] == "APIResourceList"]
 
 
 def _group(group: str, version: str) -> Mapping[str, object]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from cluster.apiserver.aggregated import MEDIA_TYPE as AGGREGATED
+from cluster.apiserver.aggregated import asks_for_aggregated
 from cluster.apiserver.asgi import Answer, Scope
 from cluster.apiserver.discovery import Discovery
 from cluster.apiserver.errors import method_not_allowed
@@ -50,5 +53,19 @@ class Pages:
             return Answer(200, JSON, json.dumps(VERSION, indent=2).encode())
         if path == "/metrics":
             return Answer(200, CONTENT_TYPE, await self._metrics())
-        page = self._discovery.page(path)
-        return NOT_FOUND if page is None else Answer(200, JSON, page)
+        return self._document(path, dict(scope["headers"]))
+
+    def _document(self, path: str, headers: Mapping[bytes, bytes]) -> Answer:
+        """Answer a document of discovery; 304 to a client that has it."""
+        media, page = JSON, None
+        if asks_for_aggregated(headers.get(b"accept", b"").decode("latin-1")):
+            media, page = AGGREGATED, self._discovery.aggregated(path)
+        if page is None:
+            media, page = JSON, self._discovery.page(path)
+        if page is None:
+            return NOT_FOUND
+        tag = b'"%b"' % hashlib.sha256(page).hexdigest().upper().encode()
+        told = ((b"etag", tag), (b"vary", b"Accept"))
+        if headers.get(b"if-none-match") == tag:
+            return Answer(304, media, b"", told)
+        return Answer(200, media, page, told)
