@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from storage.engine.backend import Recovered
-from storage.errors import StoreError
-from storage.etcd3.data_dir import DataDir
+from storage.engine.key_index import FIRST_REVISION
+from storage.errors import StoreError, StoreOpenError
+from storage.etcd3.data_dir import DataDir, sync_directory
 from storage.etcd3.lmdb_file import LmdbFile, MapFullError
 from storage.etcd3.rows import (
     META_KEY,
@@ -42,22 +44,49 @@ class Etcd3Backend:
         map_max_bytes: int = MAP_MAX_BYTES,
     ) -> None:
         self._dir = DataDir(path)
-        self._file = LmdbFile(path / FILE_NAME, map_bytes=map_bytes, sync=sync)
+        self._path = path / FILE_NAME
+        self._sync = sync
+        self._file = LmdbFile(self._path, map_bytes=map_bytes, sync=sync)
         self._map_max_bytes = map_max_bytes
-        self._meta = decode_meta(None)
+        self._meta = Meta(FIRST_REVISION, FIRST_REVISION)
 
     def open(self) -> Recovered:
         self._dir.acquire()
         try:
+            if not self._path.exists():
+                self._make()
             self._file.open()
-            row = self._file.get(META_KEY)
-            self._meta = decode_meta(row)
-            if row is None:
-                self._file.change([(META_KEY, encode_meta(self._meta))], ())
+            if self._sync:
+                # A process that was killed within a commit leaves pages that can be read and are
+                # not on the disk: what is shown from now on must not be lost with the power.
+                self._file.sync()
+            self._meta = decode_meta(self._file.get(META_KEY))
             return self._file.scan(row_key(0), lambda rows: recover(rows, self._meta))
         except BaseException:
             self.close()
             raise
+
+    def _make(self) -> None:
+        """Make the data file, whole or not at all: under another name, renamed when durable."""
+        new = self._path.with_name(FILE_NAME + ".new")
+        file = LmdbFile(new, map_bytes=self._file.map_bytes, sync=self._sync)
+        try:
+            new.unlink(missing_ok=True)
+            file.open()
+            file.change([(META_KEY, encode_meta(Meta(FIRST_REVISION, FIRST_REVISION)))], ())
+            file.close()
+            new.replace(self._path)
+            new.with_name(new.name + "-lock").unlink(missing_ok=True)
+            if self._sync:
+                sync_directory(self._dir.path)
+        except OSError as error:
+            raise StoreOpenError(f"{self._dir.path}: {error}") from error
+        except StoreOpenError:
+            raise
+        except StoreError as error:
+            raise StoreOpenError(str(error)) from error
+        finally:
+            file.close()
 
     def close(self) -> None:
         self._file.close()
@@ -103,7 +132,9 @@ class Etcd3Backend:
         try:
             self._file.open()
         except StoreError:
-            return  # the probe fails, which leads here again
+            # Reads go on; the probe fails, which leads here again.
+            with suppress(StoreError):
+                self._file.open(readonly=True)
 
     def _change_meta(self, meta: Meta, deletes: Sequence[bytes] | map[bytes]) -> None:
         self._file.change([(META_KEY, encode_meta(meta))], deletes)

@@ -1,4 +1,4 @@
-"""The data directory: made where it is missing, and held by one process at a time."""
+"""The data directory: made where it is missing, durably, and held by one process at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DataDir:
     def acquire(self) -> None:
         """Make the directory and lock it. Raises StoreOpenError, naming the holder's pid."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_durably(self.path)
             fd = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StoreOpenError(f"{self.path}: {error}") from error
@@ -31,12 +31,33 @@ class DataDir:
             holder = os.read(fd, 32).decode(errors="replace").strip() or "unknown"
             os.close(fd)
             raise StoreOpenError(f"{self.path} is in use by process {holder}") from None
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
+        try:
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode())
+        except OSError as error:  # a full disk
+            self.release()
+            raise StoreOpenError(f"{self.path}: {error}") from error
 
     def release(self) -> None:
         """Let go of the lock. Idempotent."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def make_durably(path: Path) -> None:
+    """Make a directory and what is missing above it; each entry survives a loss of power."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync_directory(each.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the entries of a directory durable: that a file exists is not the file's to say."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from storage.engine.backend import Lease, Recovered
-from storage.engine.key_index import FIRST_REVISION, KeyIndex, Point
+from storage.engine.key_index import KeyIndex, Point
 from storage.errors import StoreOpenError
 from storage.records import Change
 
@@ -44,10 +44,8 @@ def encode_meta(meta: Meta) -> bytes:
 
 
 def decode_meta(row: bytes | None) -> Meta:
-    """Return what a meta row says; None stands for that of a new file. Raises StoreOpenError."""
-    if row is None:
-        return Meta(FIRST_REVISION, FIRST_REVISION)
-    if len(row) != _META.size or not row.startswith(_MAGIC):
+    """Return what a meta row says, which every file of ours holds. Raises StoreOpenError."""
+    if row is None or len(row) != _META.size or not row.startswith(_MAGIC):
         raise StoreOpenError("the data file has another format")
     _, promised, base = _META.unpack(row)
     return Meta(promised, base)

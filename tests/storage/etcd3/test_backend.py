@@ -125,8 +125,8 @@ class PanickingFile(LmdbFile):
 
     panicking = False
 
-    def open(self) -> None:
-        super().open()
+    def open(self, *, readonly: bool = False) -> None:
+        super().open(readonly=readonly)
         self.panicking = False
 
     def append(self, rows: Sequence[tuple[bytes, bytes]]) -> None:

@@ -56,7 +56,7 @@ def test_recovery_rebuilds_index_sizes_and_leases() -> None:
 
 
 def test_recovery_of_an_empty_file_is_at_revision_1() -> None:
-    found = recover([], decode_meta(None))
+    found = recover([], Meta(1, 1))
 
     assert (found.keys.last, found.compacted, len(found.keys)) == (1, 1, 0)
 
@@ -72,8 +72,8 @@ def test_meta_row_comes_back() -> None:
     assert decode_meta(encode_meta(Meta(7, 3))) == Meta(7, 3)
 
 
-@pytest.mark.parametrize("row", [b"", b"another program's", b"kubedyno-etcd3-2" + bytes(16)])
-def test_meta_row_of_another_format_is_refused(row: bytes) -> None:
+@pytest.mark.parametrize("row", [None, b"", b"another program's", b"kubedyno-etcd3-2" + bytes(16)])
+def test_meta_row_of_another_format_is_refused(row: bytes | None) -> None:
     with pytest.raises(StoreOpenError, match="another format"):
         decode_meta(row)
 
