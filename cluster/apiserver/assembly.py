@@ -68,7 +68,7 @@ async def assemble(
     strategies: Iterable[Strategy[Message]] | None = None,
 ) -> AsyncIterator[Assembly]:
     """Run an API server over a store that is open; what a new cluster needs is in it after."""
-    registry = Registry(served() if strategies is None else strategies)
+    registry = Registry(served(clock) if strategies is None else strategies)
     metrics = RequestMetrics()
     async with WatchCache(store, config.storage_codec, registry.resources, config.cache) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])

@@ -7,16 +7,27 @@ from typing import TypeVar, cast
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.resources.config_map import ConfigMapStrategy
+from cluster.apiserver.resources.endpoint_slice import EndpointSliceStrategy
+from cluster.apiserver.resources.endpoints import EndpointsStrategy
 from cluster.apiserver.resources.event import EventStrategy
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.lease import LeaseStrategy
+from cluster.apiserver.resources.limit_range import LimitRangeStrategy
 from cluster.apiserver.resources.namespace import NamespaceStrategy
 from cluster.apiserver.resources.node import NodeStrategy
+from cluster.apiserver.resources.persistent_volume import PersistentVolumeStrategy
+from cluster.apiserver.resources.persistent_volume_claim import PersistentVolumeClaimStrategy
 from cluster.apiserver.resources.pod import PodStrategy
 from cluster.apiserver.resources.replica_set import ReplicaSetStrategy
 from cluster.apiserver.resources.replication_controller import ReplicationControllerStrategy
+from cluster.apiserver.resources.resource_quota import ResourceQuotaStrategy
+from cluster.apiserver.resources.secret import SecretStrategy
+from cluster.apiserver.resources.service import ServiceStrategy
+from cluster.apiserver.resources.service_account import ServiceAccountStrategy
 from serialization.kinds import BINDINGS
 from serialization.scheme import Resource
+from storage.clock import Clock, SystemClock
 
 M = TypeVar("M", bound=Message)
 
@@ -33,8 +44,11 @@ def _any(strategy: Strategy[M]) -> Strategy[Message]:
     return cast("Strategy[Message]", strategy)
 
 
-def served() -> tuple[Strategy[Message], ...]:
-    """Return a strategy for each resource that an API server serves."""
+def served(clock: Clock | None = None) -> tuple[Strategy[Message], ...]:
+    """Return a strategy for each resource that an API server serves.
+
+    ``clock`` tells the times that stand in a status (the machine's own, unless given).
+    """
     return (
         _any(PodStrategy()),
         _any(NodeStrategy()),
@@ -43,6 +57,16 @@ def served() -> tuple[Strategy[Message], ...]:
         _any(NamespaceStrategy()),
         _any(EventStrategy()),
         _any(LeaseStrategy()),
+        _any(ServiceStrategy()),
+        _any(EndpointsStrategy()),
+        _any(EndpointSliceStrategy()),
+        _any(ConfigMapStrategy()),
+        _any(SecretStrategy()),
+        _any(ServiceAccountStrategy()),
+        _any(ResourceQuotaStrategy()),
+        _any(LimitRangeStrategy()),
+        _any(PersistentVolumeStrategy(clock or SystemClock())),
+        _any(PersistentVolumeClaimStrategy()),
         BindingStrategy(),
     )
 

@@ -9,9 +9,11 @@ from google.protobuf.message import Message
 from cluster.apiserver.registry import served
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.node import NodeStrategy
+from cluster.apiserver.resources.persistent_volume import PersistentVolumeStrategy
+from cluster.apiserver.resources.persistent_volume_claim import PersistentVolumeClaimStrategy
 from cluster.apiserver.resources.pod import PodStrategy
-from serialization.api.core.v1_pb2 import ConfigMap
-from serialization.kinds import NODES, PODS, SCHEME
+from serialization.kinds import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
+from storage.clock import SystemClock
 from tests.cluster.apiserver.serving import Json
 
 PODS_PATH = "/api/v1/namespaces/default/pods"
@@ -22,20 +24,16 @@ CONFIG_MAPS_PATH = "/api/v1/namespaces/default/configmaps"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
-class ConfigMapStrategy(Strategy[ConfigMap]):
-    """A kind without any rules of its own; recordings of errors use it everywhere."""
-
-    resource = SCHEME.by_plural("", "v1", "configmaps")
-
-
 def recorded_strategies() -> list[Strategy[Message]]:
-    """Return the served kinds as the recorded server had them set up, and ConfigMaps."""
+    """Return the served kinds as the recorded server had them set up."""
     special = {
         PODS: PodStrategy({"golden-neg": -5, "golden-high": 100_000}),
         NODES: NodeStrategy(taint_new=True),
+        PERSISTENT_VOLUMES: PersistentVolumeStrategy(SystemClock(), protect=True),
+        PERSISTENT_VOLUME_CLAIMS: PersistentVolumeClaimStrategy(protect=True),
     }
     strategies = [special.get(each.resource, each) for each in served()]
-    return [cast("Strategy[Message]", each) for each in (*strategies, ConfigMapStrategy())]
+    return [cast("Strategy[Message]", each) for each in strategies]
 
 
 def pod(name: str = "a", *, node: str = "", **metadata: object) -> Json:

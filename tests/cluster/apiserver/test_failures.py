@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from cluster.apiserver.authentication import BearerTokens
 from cluster.apiserver.errors import FieldProblem, status_error
 from cluster.apiserver.registry import served
+from cluster.apiserver.resources.config_map import ConfigMapStrategy
 from cluster.apiserver.resources.interface import Strategy
 from serialization.api.meta.v1_pb2 import Status
 from serialization.codecs.registry import CODECS
@@ -28,7 +29,6 @@ from tests.cluster.apiserver.kinds import (
     CONFIG_MAPS_PATH,
     PODS_PATH,
     PROTOBUF,
-    ConfigMapStrategy,
     config_map,
     pod,
 )
