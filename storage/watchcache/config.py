@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+HISTORY_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +15,11 @@ class CacheConfig:
     history_events: int = 10_000
     """Events kept per resource. A node's status every 10 s from 2000 nodes fills it in 50 s; an
     old version is about 2 KB, so a full history holds about 20 MB."""
+    history_bytes: int = HISTORY_BYTES
+    """Bytes of them kept per resource, as stored: it takes versions above 6 KB to reach it."""
+    recalled_revisions: int = 100_000
+    """How far back an API server that starts reads the history of its store, so that watches from
+    before the restart resume: half a second for 50,000 of pods. 0: not at all."""
     watch_index: bool = True
     """Look watchers up by name, node or namespace; off: try each event on every watcher."""
     encode_once: bool = True

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from storage.errors import CompactedError
+from storage.watchcache.config import HISTORY_BYTES
 from storage.watchcache.objects import CachedObject
 from storage.watchcache.selection import Predicate
 
@@ -46,15 +47,18 @@ class Replay(NamedTuple):
 class CacheEvent:
     """One change: the state after it (None: deleted) and the state before it (None: created)."""
 
-    __slots__ = ("_tombstone", "object", "previous", "revision")
+    __slots__ = ("_tombstone", "object", "previous", "revision", "size")
 
     def __init__(
         self, revision: int, obj: CachedObject | None, previous: CachedObject | None
     ) -> None:
-        assert obj is not None or previous is not None, "an event is about something"
+        told = obj if obj is not None else previous
+        assert told is not None, "an event is about something"
         self.revision = revision
         self.object = obj
         self.previous = previous
+        self.size = told.size
+        """Of the state that it left, or of what it deleted, in bytes as stored."""
         self._tombstone: CachedObject | None = None
 
     @property
@@ -90,15 +94,21 @@ def _revision(event: CacheEvent) -> int:
 
 
 class EventRing:
-    """The newest events of a resource, in revision order.
+    """The newest events of a resource, in revision order, bounded in number and in bytes.
 
-    ``floor`` says how far back it reaches: every event above it is here.
+    ``floor`` says how far back it reaches: every event above it is here. The oldest go a quarter
+    of the bound at a time, so appending costs the same however full it is. An event counts with
+    the state that it left, as it was stored: of consecutive states each is held once. What readers
+    had encoded in another codec comes on top.
     """
 
-    def __init__(self, capacity: int, floor: int) -> None:
+    def __init__(self, capacity: int, floor: int, bytes_max: int = HISTORY_BYTES) -> None:
         self._capacity = capacity
-        self._slack = max(capacity // 4, 1)  # dropped a quarter at a time, so append stays O(1)
+        self._slack = max(capacity // 4, 1)
+        self._bytes_max = bytes_max
         self._events: list[CacheEvent] = []
+        self.bytes_held = 0
+        """Sum of the sizes of its events."""
         self.floor = floor
 
     def __len__(self) -> int:
@@ -113,8 +123,17 @@ class EventRing:
         """Add the next event; the oldest go when there are more than capacity and a quarter."""
         assert event.revision >= (self._events[-1].revision if self._events else self.floor)
         self._events.append(event)
+        self.bytes_held += event.size
         if len(self._events) > self._capacity + self._slack:
             self._drop(self._slack)
+        if self.bytes_held > self._bytes_max:
+            self._drop_bytes(self.bytes_held - self._bytes_max * 3 // 4)
+
+    def forget(self, revision: int) -> None:
+        """Begin anew behind ``revision``, which is not below that of any event here."""
+        self._events.clear()
+        self.bytes_held = 0
+        self.floor = revision
 
     def since(self, revision: int, limit: int) -> list[CacheEvent]:
         """Return about ``limit`` events above ``revision``, oldest first.
@@ -139,4 +158,14 @@ class EventRing:
         while count < len(self._events) and self._events[count].revision == last:
             count += 1
         self.floor = last
+        self.bytes_held -= sum(event.size for event in self._events[:count])
         del self._events[:count]
+
+    def _drop_bytes(self, excess: int) -> None:
+        """Drop the oldest events until so many bytes have gone; the newest one stays."""
+        count = 0
+        while excess > 0 and count < len(self._events) - 1:
+            excess -= self._events[count].size
+            count += 1
+        if count:
+            self._drop(count)

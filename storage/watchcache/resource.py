@@ -12,22 +12,25 @@ from serialization.codecs.interface import Codec
 from serialization.scheme import Resource
 from storage.errors import CompactedError, StoreClosedError, StoreError
 from storage.interface import Store, Watch
-from storage.records import Batch, Change, KeyValue
+from storage.records import Batch, KeyValue
 from storage.watchcache.config import CacheConfig
+from storage.watchcache.contents import Contents
 from storage.watchcache.counters import CacheCounters
 from storage.watchcache.dispatch import Dispatcher, EventSink, Subscription
 from storage.watchcache.encoder import Encoder
-from storage.watchcache.events import CacheEvent, EventRing, Replay
+from storage.watchcache.events import EventRing, Replay
 from storage.watchcache.fields import fields_of
 from storage.watchcache.intake import Intake
 from storage.watchcache.objects import CachedObject
-from storage.watchcache.ordered import OrderedObjects, Snapshot
+from storage.watchcache.opening import PAGE, Opening
+from storage.watchcache.ordered import Snapshot
 from storage.watchcache.selection import Predicate, Selection
 
 logger = logging.getLogger(__name__)
 
-PAGE: Final = 1000
 REPLAY_STEP: Final = 256
+OPENINGS_MAX: Final = 3
+"""How often compaction may overtake the reading of history before that is left alone."""
 
 
 class Shared(NamedTuple):
@@ -61,8 +64,6 @@ class ResourceCache:
         """The codec in which reads cost least."""
         self.encode_once = shared.config.encode_once
         """Whether watchers may share bytes; off, each one's events are encoded for it alone."""
-        self.bytes_held = 0
-        """Sum of the sizes of the objects as they were stored, without their types."""
         self._store = shared.store
         self._prefix = resource.prefix()
         self._intake = Intake(resource, shared.codec, counters)
@@ -72,20 +73,20 @@ class ResourceCache:
         self._progressed = progressed
         self._lost = lost
         self._fields = fields_of(resource)
-        self._objects = OrderedObjects()
-        self._ring = EventRing(config.history_events, shared.store.current_revision())
+        ring = EventRing(
+            config.history_events, shared.store.current_revision(), config.history_bytes
+        )
+        self._contents = Contents(self._fields, ring)
         self._dispatcher = Dispatcher(
             self._fields.names, self._fields.indexed, counters, use_index=config.watch_index
         )
-        self._by_field: dict[str, dict[str, dict[bytes, CachedObject]]] = {
-            name: {} for name in self._fields.indexed
-        }
-        self._positions = {name: self._fields.names.index(name) for name in self._by_field}
-        self._held: list[Batch] | None = []
+        self._opening: Opening | None = None
+        """Takes the store's batches until it has come to the present."""
         self._watch: Watch | None = None
+        self._stopped = False
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self._contents.objects)
 
     @property
     def revision(self) -> int:
@@ -95,7 +96,12 @@ class ResourceCache:
     @property
     def floor(self) -> int:
         """The oldest revision from which a watch can start."""
-        return self._ring.floor
+        return self._contents.ring.floor
+
+    @property
+    def bytes_held(self) -> int:
+        """Sum of the sizes of the objects as they were stored, without their types."""
+        return self._contents.bytes_held
 
     @property
     def watchers(self) -> int:
@@ -104,7 +110,7 @@ class ResourceCache:
 
     def get(self, namespace: str, name: str) -> CachedObject | None:
         """Return the newest applied version, or None."""
-        return self._objects.get(self.resource.key(namespace, name))
+        return self._contents.objects.get(self.resource.key(namespace, name))
 
     def bare(self, obj: CachedObject, codec: Codec) -> bytes:
         """Return an object's bare bytes in ``codec``, resourceVersion included, made once."""
@@ -117,7 +123,7 @@ class ResourceCache:
     def snapshot(self, namespace: str = "") -> Snapshot:
         """Return all objects, or a namespace's, in key order, as of now; cheap at any size."""
         prefix = self.resource.prefix(namespace if self.resource.namespaced else "")
-        return self._objects.snapshot(prefix, self.revision)
+        return self._contents.objects.snapshot(prefix, self.revision)
 
     def expect(self, value: bytes, bare: bytes, message: Message) -> None:
         """Say what is about to be written: a document, its bare form and its message.
@@ -164,7 +170,7 @@ class ResourceCache:
                 yield [obj for item in page.items if (obj := self._version(item)) is not None]
 
     def _version(self, item: KeyValue) -> CachedObject | None:
-        live = self._objects.get(item.key)
+        live = self._contents.objects.get(item.key)
         if live is not None and live.revision == item.revision:
             return live
         return self._intake.take(item.key, item.value, item.revision)
@@ -175,7 +181,7 @@ class ResourceCache:
         Raises CompactedError where the history no longer reaches back.
         """
         try:
-            events = self._ring.since(after, REPLAY_STEP)
+            events = self._contents.ring.since(after, REPLAY_STEP)
         except CompactedError:
             self._counters.too_old += 1
             raise
@@ -183,7 +189,7 @@ class ResourceCache:
             return Replay([], max(after, self.revision), complete=True)
         selects = self.predicate(selection)
         seen = [shown for event in events if (shown := event.seen_by(selects)) is not None]
-        complete = events[-1] is self._ring.newest
+        complete = events[-1] is self._contents.ring.newest
         reach = self.revision if complete else events[-1].revision
         return Replay(seen, reach, complete)
 
@@ -194,107 +200,72 @@ class ResourceCache:
         return subscription
 
     async def start(self) -> None:
-        """List the resource and follow its changes; returns once the cache is complete.
+        """List the resource, recall its history and follow it; returns once that is complete.
 
-        The watch starts first, at the present; what it delivers while the list is read is held
-        back and applied on top, so nothing falls between the two.
+        Until then reads go on from what was there before, if anything was. Raises StoreError.
         """
-        self._held = []
-        self._watch = self._store.watch(self._prefix, self, after=self._store.current_revision())
-        items, revision = await self._list()
+        reach = self._config.recalled_revisions
+        for _ in range(OPENINGS_MAX):
+            try:
+                opening = await self._open(reach)
+                break
+            except CompactedError:  # while history was being read
+                continue
+        else:
+            opening = await self._open(0)
         # Who subscribed meanwhile was told nothing of what the list now tells at once.
         self._dispatcher.end_all(None)
-        self._objects = OrderedObjects()
-        self.bytes_held = 0
-        for table in self._by_field.values():
-            table.clear()
-        for item in items:
-            obj = self._intake.take(item.key, item.value, item.revision)
-            if obj is not None:
-                self._put(obj)
-        self._ring = EventRing(self._config.history_events, revision)
-        held, self._held = self._held, None
-        for batch in held:
-            self._apply_batch(batch, revision)
+        self._contents = opening.contents
+        self._progressed(self.revision)
+
+    async def _open(self, reach: int) -> Opening:
+        """Return what the cache begins with, at the present. Raises StoreError."""
+        opening = Opening(self._store, self._prefix, self._intake, self._config)
+        await opening.list(self._fields, reach)
+        if self._stopped:
+            raise StoreClosedError("the watch cache has stopped")
+        self._opening = opening
+        self._watch = self._store.watch(self._prefix, self, after=opening.since)
+        try:
+            await opening.present()
+        finally:
+            self._opening = None
+        return opening
 
     def stop(self) -> None:
         """Stop following; every subscription ends."""
+        self._stopped = True
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        if self._opening is not None:
+            self._opening.give_up()
         self._dispatcher.end_all(None)
 
     def deliver(self, batch: Batch) -> None:
         """Take the next changes from the store (``storage.interface.Watcher``)."""
-        if self._held is not None:
-            self._held.append(batch)
+        if self._opening is not None:
+            self._opening.deliver(batch)
             return
-        self._apply_batch(batch, 0)
+        contents, counters, intake = self._contents, self._counters, self._intake
+        for change in batch.changes:
+            counters.events_received += 1
+            key, value, revision = change[:3]
+            obj = None if value is None else intake.take(key, value, revision)
+            event = contents.apply(change, obj)
+            if event is not None:
+                self._dispatcher.dispatch(event)
+        self._progressed(batch.revision)
 
     def closed(self, error: StoreError) -> None:
         """Take the end of the store's watch: watchers are ended, the resource is listed again."""
         self._watch = None
+        if self._opening is not None:
+            self._opening.closed(error)
+            return
         self._dispatcher.end_all(error)
         if not isinstance(error, StoreClosedError):
             self._lost(self)
-
-    async def _list(self) -> tuple[list[KeyValue], int]:
-        if not self._store.capabilities.old_revisions:
-            listing = await self._store.list(self._prefix)
-            return listing.items, listing.revision
-        listing = await self._store.list(self._prefix, limit=PAGE)
-        items, revision = listing.items, listing.revision
-        while listing.remaining:
-            listing = await self._store.list(
-                self._prefix, limit=PAGE, after=items[-1].key, revision=revision
-            )
-            items += listing.items
-        return items, revision
-
-    def _apply_batch(self, batch: Batch, listed: int) -> None:
-        for change in batch.changes:
-            if change.revision > listed:
-                self._apply(change)
-        self._progressed(batch.revision)
-
-    def _apply(self, change: Change) -> None:
-        self._counters.events_received += 1
-        if change.value is None:
-            obj, previous = None, self._drop(change.key)
-        else:
-            obj = self._intake.take(change.key, change.value, change.revision)
-            previous = self._drop(change.key) if obj is None else self._put(obj)
-        if obj is None and previous is None:
-            return
-        event = CacheEvent(change.revision, obj, previous)
-        self._ring.append(event)
-        self._dispatcher.dispatch(event)
-
-    def _put(self, obj: CachedObject) -> CachedObject | None:
-        previous = self._objects.get(obj.key)
-        self._objects.put(obj)
-        self.bytes_held += obj.size - (previous.size if previous is not None else 0)
-        for name, table in self._by_field.items():
-            value = obj.fields[self._positions[name]]
-            if previous is not None and previous.fields[self._positions[name]] != value:
-                self._unfile(table, previous.fields[self._positions[name]], obj.key)
-            table.setdefault(value, {})[obj.key] = obj
-        return previous
-
-    def _drop(self, key: bytes) -> CachedObject | None:
-        previous = self._objects.remove(key)
-        if previous is None:
-            return None
-        self.bytes_held -= previous.size
-        for name, table in self._by_field.items():
-            self._unfile(table, previous.fields[self._positions[name]], key)
-        return previous
-
-    def _unfile(self, table: dict[str, dict[bytes, CachedObject]], value: str, key: bytes) -> None:
-        entries = table[value]
-        del entries[key]
-        if not entries:
-            del table[value]
 
     def _looked_up(self, selection: Selection) -> list[CachedObject] | None:
         """Return the few objects that a selection can be about, in key order; None: not few."""
@@ -302,8 +273,4 @@ class ResourceCache:
         if name is not None and (selection.namespace or not self.resource.namespaced):
             obj = self.get(selection.namespace, name)
             return [] if obj is None else [obj]
-        for field, table in self._by_field.items():
-            value = selection.exact(field)
-            if value:  # the empty value, unscheduled pods, may be anything but few
-                return [obj for _key, obj in sorted(table.get(value, {}).items())]
-        return None
+        return self._contents.looked_up(selection)

@@ -1,0 +1,74 @@
+"""What the cache of one resource holds: its objects at the newest version, and their history."""
+
+from __future__ import annotations
+
+from storage.records import Change
+from storage.watchcache.events import CacheEvent, EventRing
+from storage.watchcache.fields import FieldSet
+from storage.watchcache.objects import CachedObject
+from storage.watchcache.ordered import OrderedObjects
+from storage.watchcache.selection import Selection
+
+
+class Contents:
+    """Objects, their indexes and the ring of their changes. Pure: it is told what happens."""
+
+    __slots__ = ("_by_field", "_positions", "bytes_held", "objects", "ring")
+
+    def __init__(self, fields: FieldSet, ring: EventRing) -> None:
+        self.objects = OrderedObjects()
+        self.ring = ring
+        self.bytes_held = 0
+        """Sum of the sizes of the objects as they were stored, without their types."""
+        self._by_field: dict[str, dict[str, dict[bytes, CachedObject]]] = {
+            name: {} for name in fields.indexed
+        }
+        self._positions = {name: fields.names.index(name) for name in self._by_field}
+
+    def apply(self, change: Change, obj: CachedObject | None) -> CacheEvent | None:
+        """Take a change and the object that it left; return the event, None where there is none.
+
+        ``obj`` is None for a deletion, and for a value that nobody can read.
+        """
+        previous = self._drop(change.key) if obj is None else self.put(obj)
+        if obj is None and previous is None:
+            return None
+        event = CacheEvent(change.revision, obj, previous)
+        self.ring.append(event)
+        return event
+
+    def put(self, obj: CachedObject) -> CachedObject | None:
+        """Add or replace an object; return the one that it replaced."""
+        previous = self.objects.get(obj.key)
+        self.objects.put(obj)
+        self.bytes_held += obj.size - (previous.size if previous is not None else 0)
+        for name, table in self._by_field.items():
+            value = obj.fields[self._positions[name]]
+            if previous is not None and previous.fields[self._positions[name]] != value:
+                _unfile(table, previous.fields[self._positions[name]], obj.key)
+            table.setdefault(value, {})[obj.key] = obj
+        return previous
+
+    def looked_up(self, selection: Selection) -> list[CachedObject] | None:
+        """Return the few objects that an exact field can be about, in key order; None: not few."""
+        for field, table in self._by_field.items():
+            value = selection.exact(field)
+            if value:  # the empty value, unscheduled pods, may be anything but few
+                return [obj for _key, obj in sorted(table.get(value, {}).items())]
+        return None
+
+    def _drop(self, key: bytes) -> CachedObject | None:
+        previous = self.objects.remove(key)
+        if previous is None:
+            return None
+        self.bytes_held -= previous.size
+        for name, table in self._by_field.items():
+            _unfile(table, previous.fields[self._positions[name]], key)
+        return previous
+
+
+def _unfile(table: dict[str, dict[bytes, CachedObject]], value: str, key: bytes) -> None:
+    entries = table[value]
+    del entries[key]
+    if not entries:
+        del table[value]

@@ -1,0 +1,170 @@
+"""How the cache of a resource begins: with the objects that there are, and what led to them.
+
+How it works. The store is listed, as of a revision R; then it is watched, not from R but from as
+far back as it has kept its history (and as we want it). What comes up to R has led to what was
+listed: it goes into the ring alone, so that watches resume across a restart of the API server.
+What comes after R is news: it is applied as ever. The watch has no gap at R, so neither has the
+cache. Nobody sees the contents before the watch has come to the present.
+
+    kept history      21 22 23 24 25 26 | 27 28        the list is as of 26; 27 and 28 came since
+    ring              21 22 23 24 25 26   27 28
+    objects                    as listed + 27 28
+
+The state before a change comes from the change before it of the same key, else from the store. A
+store may not know it any more; the ring then begins behind that change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from storage.errors import StoreClosedError, StoreError
+from storage.interface import Store
+from storage.records import Batch, Change, KeyValue
+from storage.watchcache.config import CacheConfig
+from storage.watchcache.contents import Contents
+from storage.watchcache.events import CacheEvent, EventRing
+from storage.watchcache.fields import FieldSet
+from storage.watchcache.intake import Intake
+from storage.watchcache.objects import CachedObject
+
+PAGE: Final = 1000
+
+
+class Opening:
+    """Fills contents from a store; takes the watch's batches until the cache takes over."""
+
+    def __init__(self, store: Store, prefix: bytes, intake: Intake, config: CacheConfig) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._intake = intake
+        self._config = config
+        self._listed = 0
+        self._recalled: deque[Change] = deque()
+        """The newest changes up to the list, as many as the ring will hold: read only at the end,
+        since of a long history most are too old by then."""
+        self._recalled_bytes = 0
+        self._forgotten = 0
+        """The newest revision of those that were too old."""
+        self._present = asyncio.Event()
+        self._error: StoreError | None = None
+        self.since = 0
+        """Where the watch is to begin."""
+        self._contents: Contents | None = None
+
+    @property
+    def contents(self) -> Contents:
+        """What has been found so far; complete once ``present`` has returned."""
+        assert self._contents is not None, "list first"
+        return self._contents
+
+    async def list(self, fields: FieldSet, reach: int) -> None:
+        """Read the objects; history is wanted for ``reach`` revisions back. Raises StoreError."""
+        items, self._listed = await _list(self._store, self._prefix)
+        oldest = max(self._store.oldest_revision(), self._listed - reach)
+        self.since = min(oldest, self._listed)
+        ring = EventRing(self._config.history_events, self.since, self._config.history_bytes)
+        contents = self._contents = Contents(fields, ring)
+        for item in items:
+            obj = self._intake.take(item.key, item.value, item.revision)
+            if obj is not None:
+                contents.put(obj)
+        if self.since >= self._store.current_revision():  # such a watch may be told nothing
+            self._arrived()
+
+    async def present(self) -> None:
+        """Return once the watch has come to the present. Raises what ended it."""
+        await self._present.wait()
+        if self._error is not None:
+            raise self._error
+
+    def deliver(self, batch: Batch) -> None:
+        """Take the next changes."""
+        for change in batch.changes:
+            if change.revision <= self._listed:
+                self._recall(change)
+                continue
+            if self._recalled:
+                self._fill_ring()
+            self.contents.apply(change, self._made(change))
+        if batch.revision >= self._store.current_revision():
+            self._arrived()
+
+    def closed(self, error: StoreError) -> None:
+        """Take the end of the watch."""
+        self._error = error
+        self._present.set()
+
+    def give_up(self) -> None:
+        """End it: the cache stops."""
+        self.closed(StoreClosedError("the watch cache has stopped"))
+
+    def _arrived(self) -> None:
+        self._fill_ring()
+        self._present.set()
+
+    def _recall(self, change: Change) -> None:
+        """Take note of a change that led to the listed state."""
+        recalled = self._recalled
+        recalled.append(change)
+        self._recalled_bytes += len(change.value or b"")
+        while (
+            len(recalled) > self._config.history_events
+            or self._recalled_bytes > self._config.history_bytes
+        ):
+            oldest = recalled.popleft()
+            self._recalled_bytes -= len(oldest.value or b"")
+            self._forgotten = oldest.revision
+
+    def _fill_ring(self) -> None:
+        """Turn what has been recalled into events."""
+        ring = self.contents.ring
+        if self._forgotten > ring.floor:
+            ring.forget(self._forgotten)
+        before: dict[bytes, CachedObject | None] = {}
+        for change in self._recalled:
+            if change.revision > ring.floor:  # else its revision has partly been forgotten
+                self._put_in_ring(ring, change, before)
+        self._recalled.clear()
+
+    def _put_in_ring(
+        self, ring: EventRing, change: Change, states: dict[bytes, CachedObject | None]
+    ) -> None:
+        key = change.key
+        known = key in states or change.version == 1 or change.previous is not None
+        before = states.get(key)
+        if before is None and change.previous is not None:
+            before = self._version(key, change.previous.value, change.previous.revision)
+        after = None
+        if change.value is not None:
+            after = self._version(key, change.value, change.revision)
+        states[key] = after
+        if not known:
+            ring.forget(change.revision)
+        elif after is not None or before is not None:
+            ring.append(CacheEvent(change.revision, after, before))
+
+    def _version(self, key: bytes, value: bytes, revision: int) -> CachedObject | None:
+        live = self.contents.objects.get(key)
+        if live is not None and live.revision == revision:
+            return live
+        return self._intake.take(key, value, revision)
+
+    def _made(self, change: Change) -> CachedObject | None:
+        if change.value is None:
+            return None
+        return self._intake.take(change.key, change.value, change.revision)
+
+
+async def _list(store: Store, prefix: bytes) -> tuple[list[KeyValue], int]:
+    if not store.capabilities.old_revisions:
+        listing = await store.list(prefix)
+        return listing.items, listing.revision
+    listing = await store.list(prefix, limit=PAGE)
+    items, revision = listing.items, listing.revision
+    while listing.remaining:
+        listing = await store.list(prefix, limit=PAGE, after=items[-1].key, revision=revision)
+        items += listing.items
+    return items, revision
