@@ -40,8 +40,3 @@ def check_namespace(cache: WatchCache, resource: Resource, namespace: str, name:
             )
         ],
     )
-
-
-def is_empty(cache: WatchCache, namespace: str) -> bool:
-    """Tell whether nothing lives in a namespace."""
-    return all(not len(each.snapshot(namespace)) for each in cache if each.resource.namespaced)

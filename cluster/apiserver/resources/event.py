@@ -17,6 +17,7 @@ class EventStrategy(Strategy[Event]):
 
     resource = EVENTS
     creates_on_update = True
+    collected = False
     ttl_s = 3600
 
     def name_errors(self, name: str) -> list[str]:

@@ -37,6 +37,18 @@ class Strategy(Generic[M]):
     answers_deleted_object: ClassVar[bool] = False
     """DELETE answers the object, not a Status (pods)."""
 
+    graceful: ClassVar[bool] = False
+    """DELETE gives time first, by ``grace_s``; even one without grace is told before it goes."""
+
+    tells_grace: ClassVar[bool] = True
+    """An object that finalizers hold says that its grace is 0 (all but namespaces)."""
+
+    orphans_dependents: ClassVar[bool] = False
+    """A DELETE that names no policy leaves the dependents alone (v1 ReplicationControllers)."""
+
+    collected: ClassVar[bool] = True
+    """The garbage collector knows the kind, so that policies have a meaning (all but events)."""
+
     ttl_s: ClassVar[int] = 0
     """How long an object lives after its last write; 0: until it is deleted."""
 

@@ -19,6 +19,7 @@ class NamespaceStrategy(Strategy[Namespace]):
     """A namespace is Active until it is deleted; its spec.finalizers keep it until it is empty."""
 
     resource = NAMESPACES
+    tells_grace = False
     verbs = frozenset(("create", "delete", "get", "list", "update", "watch"))
 
     def name_errors(self, name: str) -> list[str]:

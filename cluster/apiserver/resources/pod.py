@@ -45,6 +45,7 @@ class PodStrategy(Strategy[Pod]):
 
     resource = PODS
     answers_deleted_object = True
+    graceful = True
 
     def __init__(self, priorities: Mapping[str, int] = SYSTEM_PRIORITIES) -> None:
         self._priorities = priorities

@@ -19,6 +19,7 @@ class ReplicationControllerStrategy(Strategy[ReplicationController]):
     """Selector and labels default to the template's labels; the generation counts spec changes."""
 
     resource = REPLICATION_CONTROLLERS
+    orphans_dependents = True
 
     def default(self, obj: ReplicationController) -> None:
         spec = obj.spec

@@ -1,14 +1,20 @@
-"""DELETE of one object: at once, or in grace, or when its finalizers are gone."""
+"""DELETE of one object: at once, or in grace, or when its finalizers are gone.
+
+What becomes of an object is decided in ``cluster.apiserver.deletion``. A pod that goes is written
+once more before it is removed, so that watchers see MODIFIED with grace 0 and then DELETED: so does
+a real server, for the kubelet's last DELETE too.
+"""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from google.protobuf.message import Message
 
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
+from cluster.apiserver.deletion import Step, Wish, decide
 from cluster.apiserver.errors import (
     bad_request,
     conflict_on,
@@ -18,11 +24,10 @@ from cluster.apiserver.errors import (
     not_found,
     unsupported,
 )
-from cluster.apiserver.namespaces import LASTING, is_empty
+from cluster.apiserver.namespaces import LASTING
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.verbs.rewriting import TRIES, is_gone, wanted_revision
+from cluster.apiserver.verbs.rewriting import TRIES, wanted_revision
 from cluster.apiserver.verbs.success import success_answer
-from serialization.api.core.v1_pb2 import Namespace
 from serialization.api.meta.v1_pb2 import DeleteOptions, StatusDetails
 from serialization.errors import DecodeError
 from serialization.kinds import NAMESPACES
@@ -32,26 +37,17 @@ from storage.errors import ConflictError, KeyNotFoundError
 POLICIES: Final = ("Foreground", "Background", "Orphan", "nil")
 
 
-class Deletion(NamedTuple):
-    """What a DELETE asks for, from its body and its query."""
-
-    grace_s: int | None = None
-    uid: str = ""
-    revision: int = 0
-    dry_run: bool = False
-
-
 async def delete(api: Api, call: Call) -> Answer:
     """Delete an object; one that lives on for now is answered as it then is."""
     resource = call.strategy.resource
     if resource is NAMESPACES and call.route.name in LASTING:
         raise forbidden(resource, call.route.name, "this namespace may not be deleted")
-    wish = await read_deletion(api, call)
+    wish = await read_wish(api, call)
     current = api.cached(call) or await api.newest(call)
     return await delete_stored(api, call, wish, current)
 
 
-async def delete_stored(api: Api, call: Call, wish: Deletion, current: Stored | None) -> Answer:
+async def delete_stored(api: Api, call: Call, wish: Wish, current: Stored | None) -> Answer:
     """Delete what ``current`` or a newer state of it says. 404 when there is none."""
     resource = call.strategy.resource
     for _ in range(TRIES):
@@ -69,36 +65,64 @@ async def delete_stored(api: Api, call: Call, wish: Deletion, current: Stored | 
     raise conflict_on(resource.plural, call.route.name, "the object keeps being modified")
 
 
-async def read_deletion(api: Api, call: Call) -> Deletion:
-    """Read what a DELETE asks for. Raises StatusError."""
+async def read_wish(api: Api, call: Call) -> Wish:
+    """Read what a DELETE asks for: from its body, or without one from its query."""
     options = DeleteOptions()
+    dry_run = False
     body = await call.body()
     if body:
-        codec = api.negotiator.content(call.content_type)
-        try:
-            kind, bare = codec.unwrap(body)
-            options = codec.decode_bare(DeleteOptions, bare)
-        except DecodeError as error:
-            raise bad_request(str(error)) from error
-        if kind.kind not in {"", "DeleteOptions"}:
-            raise bad_request(
-                f'no kind "{kind.kind}" is registered for version "{kind.api_version}" in scheme '
-                '"pkg/runtime/scheme.go:111"'
-            )
-    grace_s = options.gracePeriodSeconds if options.HasField("gracePeriodSeconds") else None
-    asked_s = call.integer("gracePeriodSeconds")
-    _check_policy(options, call)
-    return Deletion(
-        asked_s if asked_s is not None else grace_s,
+        _decode_options(api, call, body, options)
+        dry_run = _dry_run(options)
+    else:
+        _read_query(call, options)
+        dry_run = call.dry_run
+    _check_policy(options)
+    return Wish(
+        options.gracePeriodSeconds if options.HasField("gracePeriodSeconds") else None,
         options.preconditions.uid,
         wanted_revision(options.preconditions.resourceVersion),
-        call.dry_run or "All" in options.dryRun,
+        dry_run,
+        _policy(options),
     )
 
 
-def _check_policy(options: DeleteOptions, call: Call) -> None:
-    """Refuse policies that do not exist. None does anything yet: that takes a garbage collector."""
-    policy = call.query.get("propagationPolicy", "") or options.propagationPolicy
+def _decode_options(api: Api, call: Call, body: bytes, options: DeleteOptions) -> None:
+    codec = api.negotiator.content(call.content_type)
+    try:
+        kind, bare = codec.unwrap(body)
+        options.CopyFrom(codec.decode_bare(DeleteOptions, bare))
+    except DecodeError as error:
+        raise bad_request(str(error)) from error
+    if kind.kind not in {"", "DeleteOptions"}:
+        raise bad_request(
+            f'no kind "{kind.kind}" is registered for version "{kind.api_version}" in scheme '
+            '"pkg/runtime/scheme.go:111"'
+        )
+
+
+def _dry_run(options: DeleteOptions) -> bool:
+    """Return whether a body asks for a dry run. Raises StatusError for a value not known."""
+    strange = [value for value in options.dryRun if value != "All"]
+    if strange:
+        problem = unsupported("dryRun", strange[0], ("All",))
+        raise invalid_object("DeleteOptions", "", [problem], group="meta.k8s.io")
+    return bool(options.dryRun)
+
+
+def _read_query(call: Call, options: DeleteOptions) -> None:
+    if not call.query:
+        return
+    grace_s = call.integer("gracePeriodSeconds")
+    if grace_s is not None:
+        options.gracePeriodSeconds = grace_s
+    if policy := call.query.get("propagationPolicy", ""):
+        options.propagationPolicy = policy
+    if call.query.get("orphanDependents", ""):
+        options.orphanDependents = call.flag("orphanDependents")
+
+
+def _check_policy(options: DeleteOptions) -> None:
+    policy = options.propagationPolicy
     problem = None
     if policy and policy not in POLICIES[:3]:
         problem = unsupported("propagationPolicy", policy, POLICIES)
@@ -109,7 +133,13 @@ def _check_policy(options: DeleteOptions, call: Call) -> None:
         raise invalid_object("DeleteOptions", "", [problem], group="meta.k8s.io")
 
 
-def _check(call: Call, current: Stored, wish: Deletion) -> None:
+def _policy(options: DeleteOptions) -> str:
+    if options.HasField("orphanDependents"):
+        return "Orphan" if options.orphanDependents else "Background"
+    return str(options.propagationPolicy)
+
+
+def _check(call: Call, current: Stored, wish: Wish) -> None:
     found = metadata_of(current.message).uid
     kind, name = call.strategy.resource.kind, call.route.name
     if wish.uid and wish.uid != found:
@@ -128,52 +158,47 @@ def _check(call: Call, current: Stored, wish: Deletion) -> None:
         )
 
 
-async def _delete(api: Api, call: Call, wish: Deletion, current: Stored) -> Answer:
+async def _delete(api: Api, call: Call, wish: Wish, current: Stored) -> Answer:
     obj = current.message
-    meta = metadata_of(obj)
-    now_s = int(api.clock.now().timestamp())
-    changed = _mark(call, obj, now_s, wish.grace_s)
-    if is_gone(call, obj):
-        return await _remove(api, call, obj, current.revision, dry_run=wish.dry_run)
-    if not changed:
+    step = decide(call.strategy, obj, wish, int(api.clock.now().timestamp()))
+    if step is Step.KEEP:
         codec = api.negotiator.accept(call.accept).codec
         return api.answer(call, 200, codec.encode_bare(obj), codec)
+    revision = current.revision
+    if step is Step.REMOVE:
+        if not wish.dry_run:
+            revision = await api.store.delete(call.key, expected=revision)
+        return _answer_removed(api, call, obj, revision)
     encoded = api.encode(call.strategy, obj)
-    if wish.dry_run:
-        return api.written(call, 200, obj, encoded, 0)
-    revision = await api.store.update(
-        call.key, encoded.value, expected=current.revision, ttl_s=call.strategy.ttl_s
-    )
-    answer = api.written(call, 200, obj, encoded, revision)
-    if isinstance(obj, Namespace) and not meta.finalizers and is_empty(api.cache, meta.name):
-        # What the namespace controller will do once it exists: nothing is left, so let it go.
-        await api.store.delete(call.key, expected=revision)
-    return answer
+    if not wish.dry_run:
+        revision = await api.store.update(
+            call.key, encoded.value, expected=revision, ttl_s=call.strategy.ttl_s
+        )
+    if step is Step.UPDATE:
+        return api.written(call, 200, obj, encoded, 0 if wish.dry_run else revision)
+    if not wish.dry_run:
+        revision = await _remove_told(api, call, revision)
+    return _answer_removed(api, call, obj, revision)
 
 
-def _mark(call: Call, obj: Message, now_s: int, asked_s: int | None) -> bool:
-    """Set the deletion's time and grace; tell whether that changed anything.
+async def _remove_told(api: Api, call: Call, revision: int) -> int:
+    """Remove an object that has just been written with grace 0; return the last revision.
 
-    A second DELETE can only shorten the grace.
+    No precondition holds any more: that write is what they were for. Nothing can hold the object
+    now, whoever writes it: finalizers cannot be added any more.
     """
-    meta, strategy = metadata_of(obj), call.strategy
-    grace_s = strategy.grace_s(obj, asked_s)
-    if meta.HasField("deletionTimestamp"):
-        if asked_s is None or grace_s >= meta.deletionGracePeriodSeconds:
-            return False
-        now_s = meta.deletionTimestamp.seconds - meta.deletionGracePeriodSeconds
-    else:
-        strategy.prepare_delete(obj)
-    meta.deletionTimestamp.Clear()
-    meta.deletionTimestamp.seconds = now_s + grace_s
-    meta.deletionGracePeriodSeconds = grace_s
-    return True
+    for _ in range(TRIES):
+        try:
+            return await api.store.delete(call.key, expected=revision)
+        except KeyNotFoundError:
+            break  # someone else was quicker
+        except ConflictError as error:
+            revision = error.current.revision
+    return revision
 
 
-async def _remove(api: Api, call: Call, obj: Message, revision: int, *, dry_run: bool) -> Answer:
+def _answer_removed(api: Api, call: Call, obj: Message, revision: int) -> Answer:
     meta, resource = metadata_of(obj), call.strategy.resource
-    if not dry_run:
-        revision = await api.store.delete(call.key, expected=revision)
     if call.strategy.answers_deleted_object:
         codec = api.negotiator.accept(call.accept).codec
         meta.resourceVersion = str(revision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import cast
 
 import pytest
@@ -75,16 +76,97 @@ def test_ended_pod_goes_at_once(api: InProcess) -> None:
 
 
 def test_other_kinds_are_answered_with_a_status(api: InProcess) -> None:
-    created = api.create(RCS_PATH, controller())
+    created = api.create(NODES_PATH, {"metadata": {"name": "n1"}})
 
-    reply = api.call("DELETE", f"{RCS_PATH}/rc").json()
+    reply = api.call("DELETE", f"{NODES_PATH}/n1").json()
 
     assert reply["kind"] == "Status"
-    assert reply["details"] == {
-        "name": "rc",
-        "kind": "replicationcontrollers",
-        "uid": meta(created)["uid"],
-    }
+    assert reply["details"] == {"name": "n1", "kind": "nodes", "uid": meta(created)["uid"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "finalizers"),
+    [
+        ("", ["orphan"]),  # v1's own default, since before there were policies
+        ("propagationPolicy=Orphan", ["orphan"]),
+        ("orphanDependents=true", ["orphan"]),
+        ("propagationPolicy=Foreground", ["foregroundDeletion"]),
+        ("propagationPolicy=Background", None),
+        ("orphanDependents=false", None),
+    ],
+)
+def test_policy_leaves_its_finalizer_to_the_garbage_collector(
+    api: InProcess, query: str, finalizers: list[str] | None
+) -> None:
+    api.create(RCS_PATH, controller())
+
+    reply = api.call("DELETE", f"{RCS_PATH}/rc?{query}")
+
+    assert reply.code == 200
+    found = api.call("GET", f"{RCS_PATH}/rc")
+    if finalizers is None:
+        assert reply.json()["kind"] == "Status"
+        assert found.code == 404
+    else:
+        assert reply.json() == found.json()
+        assert meta(found.json())["finalizers"] == finalizers
+        assert meta(found.json())["deletionGracePeriodSeconds"] == 0
+        assert meta(found.json())["generation"] == 2
+
+
+def test_later_policy_takes_the_place_of_an_earlier_one(api: InProcess) -> None:
+    api.create(RCS_PATH, controller())
+
+    for policy, finalizers in (
+        ("Orphan", ["orphan"]),
+        ("Foreground", ["foregroundDeletion"]),
+    ):
+        kept = api.call("DELETE", f"{RCS_PATH}/rc", {"propagationPolicy": policy}).json()
+        assert meta(kept)["finalizers"] == finalizers
+    again = api.call("DELETE", f"{RCS_PATH}/rc").json()
+    gone = api.call("DELETE", f"{RCS_PATH}/rc", {"propagationPolicy": "Background"})
+
+    assert again == kept
+    assert gone.json()["kind"] == "Status"
+    assert api.call("GET", f"{RCS_PATH}/rc").code == 404
+
+
+def test_query_counts_only_without_a_body(api: InProcess) -> None:
+    api.create(PODS_PATH, pod(node="n1"))
+
+    reply = api.call("DELETE", f"{PODS_PATH}/a?gracePeriodSeconds=0", {"gracePeriodSeconds": 7})
+
+    assert meta(reply.json())["deletionGracePeriodSeconds"] == 7
+
+
+def test_dry_run_of_a_delete_changes_nothing(api: InProcess) -> None:
+    created = api.create(PODS_PATH, pod(node="n1"))
+
+    marked = api.call("DELETE", f"{PODS_PATH}/a?dryRun=All").json()
+    gone = api.call("DELETE", f"{PODS_PATH}/a", {"gracePeriodSeconds": 0, "dryRun": ["All"]}).json()
+    refused = api.call("DELETE", f"{PODS_PATH}/a", {"dryRun": ["Some"]})
+
+    assert meta(marked)["deletionGracePeriodSeconds"] == 30
+    assert meta(gone)["deletionGracePeriodSeconds"] == 0
+    assert refused.code == 422
+    assert api.call("GET", f"{PODS_PATH}/a").json() == created
+
+
+def test_watchers_see_a_pod_without_grace_before_it_goes(api: InProcess) -> None:
+    created = api.create(PODS_PATH, pod(node="n1"))
+    api.call("DELETE", f"{PODS_PATH}/a")
+
+    gone = api.call("DELETE", f"{PODS_PATH}/a?gracePeriodSeconds=0").json()
+
+    since = meta(created)["resourceVersion"]
+    watched = api.call("GET", f"{PODS_PATH}?watch=1&resourceVersion={since}&timeoutSeconds=1")
+    events = [json.loads(line) for line in watched.body.splitlines()]
+    seen = [
+        (event["type"], event["object"]["metadata"]["deletionGracePeriodSeconds"])
+        for event in events
+    ]
+    assert seen == [("MODIFIED", 30), ("MODIFIED", 0), ("DELETED", 0)]
+    assert events[-1]["object"]["metadata"]["resourceVersion"] == meta(gone)["resourceVersion"]
 
 
 def test_finalizers_keep_an_object_until_they_are_gone(api: InProcess) -> None:
@@ -113,20 +195,22 @@ def test_preconditions_spare_another_object_of_the_same_name(api: InProcess) -> 
     assert api.call("GET", f"{NODES_PATH}/n1").code == 200
 
 
-def test_empty_namespace_goes_and_one_with_content_stays_terminating(api: InProcess) -> None:
-    for name in ("empty", "full"):
-        api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+def test_namespace_stays_terminating_until_it_is_finalized(api: InProcess) -> None:
+    api.create("/api/v1/namespaces", {"metadata": {"name": "full"}})
     api.create("/api/v1/namespaces/full/pods", pod())
 
-    for name in ("empty", "full"):
-        assert api.call("DELETE", f"/api/v1/namespaces/{name}").code == 200
+    marked = api.call("DELETE", "/api/v1/namespaces/full").json()
+    again = api.call("DELETE", "/api/v1/namespaces/full").json()
     refused = api.call("POST", "/api/v1/namespaces/full/pods", pod("b"))
 
-    assert api.call("GET", "/api/v1/namespaces/empty").code == 404
-    full = api.call("GET", "/api/v1/namespaces/full").json()
-    assert cast("Json", full["status"])["phase"] == "Terminating"
+    assert again == marked
+    assert cast("Json", marked["status"])["phase"] == "Terminating"
+    assert "deletionGracePeriodSeconds" not in meta(marked)
     assert refused.code == 403
     assert "because it is being terminated" in str(refused.json()["message"])
+    marked["spec"] = {}
+    assert api.call("PUT", "/api/v1/namespaces/full/finalize", marked).code == 200
+    assert api.call("GET", "/api/v1/namespaces/full").code == 404
 
 
 @pytest.mark.parametrize("name", ["default", "kube-system", "kube-public", "kube-node-lease"])
