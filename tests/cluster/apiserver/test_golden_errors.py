@@ -25,8 +25,6 @@ OTHER_FEATURES = (
     "admission.quota",  # no quotas and no limit ranges yet
     "admission.limitrange",
     "delete.finalizer",  # depends on a patch
-    "delete.foreground",  # no garbage collector yet
-    "delete.orphan",
     "expired",  # needs that server's history
     "list-rv-old",
     "list.continue-wrong",
