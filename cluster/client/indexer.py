@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
-from cluster.client.interface import CachedObject, ObjectKey
+from cluster.client.interface import CachedObject, ObjectKey, OwnerRef
 from serialization.api.core.v1_pb2 import Pod
+from serialization.api.meta.v1_pb2 import ObjectMeta
 from serialization.scheme import metadata_of
 
 M = TypeVar("M", bound=Message)
@@ -23,6 +24,19 @@ M_co = TypeVar("M_co", bound=Message, covariant=True)
 
 LABEL_SETS_MAX: Final = 4096
 """How many different label sets are shared before the sharing starts afresh."""
+OWNER_SETS_MAX: Final = 4096
+"""The same for sets of owners. A set is known by the bytes of its references: to write them takes
+no longer than it took to look for the controller (0.47 us), and one string of a uid is kept."""
+
+
+class Owners(NamedTuple):
+    """What an object's ownerReferences say."""
+
+    references: tuple[OwnerRef, ...]
+    controller_uid: str
+
+
+NO_OWNERS: Final = Owners((), "")
 
 
 class Entry(Generic[M_co]):
@@ -37,6 +51,7 @@ class Entry(Generic[M_co]):
         "labels",
         "node_name",
         "owner_uid",
+        "owners",
         "phase",
         "received_ns",
         "resource_version",
@@ -47,6 +62,7 @@ class Entry(Generic[M_co]):
         self,
         message: M_co,
         labels: dict[str, str],
+        owners: Owners,
         bare: bytes,
         received_ns: int,
         parse: Callable[[bytes], M_co],
@@ -56,10 +72,7 @@ class Entry(Generic[M_co]):
         self.uid = meta.uid
         self.resource_version = meta.resourceVersion
         self.labels = labels
-        self.owner_uid = ""
-        for owner in meta.ownerReferences:
-            if owner.controller:
-                self.owner_uid = owner.uid
+        self.owners, self.owner_uid = owners
         self.node_name = self.phase = ""
         if isinstance(message, Pod):
             self.node_name = sys.intern(message.spec.nodeName)
@@ -93,12 +106,15 @@ class EntryMaker(Generic[M]):
     def __init__(self, parse: Callable[[bytes], M]) -> None:
         self._parse = parse
         self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._owner_sets: dict[bytes | tuple[bytes, ...], Owners] = {}
 
     def entry(self, bare: bytes, received_ns: int) -> Entry[M]:
         """Return the entry of a bare object. Raises DecodeError."""
         message = self._parse(bare)
-        labels = self._shared(dict(metadata_of(message).labels))
-        return Entry(message, labels, bare, received_ns, self._parse)
+        meta = metadata_of(message)
+        labels = self._shared(dict(meta.labels))
+        owners = self._owners(meta) if meta.ownerReferences else NO_OWNERS
+        return Entry(message, labels, owners, bare, received_ns, self._parse)
 
     def resource_version(self, bare: bytes) -> str:
         """Return the resourceVersion of a bare object (a bookmark has nothing else)."""
@@ -108,6 +124,34 @@ class EntryMaker(Generic[M]):
         if len(self._label_sets) > LABEL_SETS_MAX:
             self._label_sets.clear()
         return self._label_sets.setdefault(tuple(labels.items()), labels)
+
+    def _owners(self, meta: ObjectMeta) -> Owners:
+        references = meta.ownerReferences
+        known: bytes | tuple[bytes, ...] = references[0].SerializeToString()
+        if len(references) > 1:
+            known = tuple(each.SerializeToString() for each in references)
+        owners = self._owner_sets.get(known)
+        if owners is None:
+            if len(self._owner_sets) > OWNER_SETS_MAX:
+                self._owner_sets.clear()
+            owners = self._owner_sets[known] = _owners_of(meta)
+        return owners
+
+
+def _owners_of(meta: ObjectMeta) -> Owners:
+    references = tuple(
+        OwnerRef(
+            each.apiVersion,
+            each.kind,
+            each.name,
+            each.uid,
+            each.controller,
+            each.blockOwnerDeletion,
+        )
+        for each in meta.ownerReferences
+    )
+    controllers = [each.uid for each in references if each.controller]
+    return Owners(references, controllers[-1] if controllers else "")
 
 
 IndexValues = Callable[[CachedObject[M]], Iterable[str]]

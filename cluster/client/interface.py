@@ -178,6 +178,18 @@ class ApiClient(Protocol):
         ...
 
 
+class OwnerRef(NamedTuple):
+    """An entry of an object's ``metadata.ownerReferences``."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool
+    blocks: bool
+    """``blockOwnerDeletion``: the owner's foreground deletion waits for this dependent."""
+
+
 class CachedObject(Protocol[M_co]):
     """An informer's entry: a header that is always there, and the message, parsed on each use."""
 
@@ -192,6 +204,11 @@ class CachedObject(Protocol[M_co]):
     @property
     def owner_uid(self) -> str:
         """The uid of its controlling owner, or empty."""
+        ...
+
+    @property
+    def owners(self) -> tuple[OwnerRef, ...]:
+        """Its owners; objects whose owners are the same share one tuple."""
         ...
 
     @property
