@@ -6,14 +6,42 @@ from typing import Final, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.tables.endpoints import EndpointSlicePrinter, EndpointsPrinter
 from cluster.apiserver.tables.event import EventPrinter
 from cluster.apiserver.tables.interface import Printer
 from cluster.apiserver.tables.node import NodePrinter
 from cluster.apiserver.tables.pod import PodPrinter
+from cluster.apiserver.tables.replica_set import ReplicaSetPrinter
 from cluster.apiserver.tables.replication_controller import ReplicationControllerPrinter
-from cluster.apiserver.tables.simple import LeasePrinter, NamespacePrinter, PlainPrinter
+from cluster.apiserver.tables.resource_quota import ResourceQuotaPrinter
+from cluster.apiserver.tables.service import ServicePrinter
+from cluster.apiserver.tables.simple import (
+    ConfigMapPrinter,
+    LeasePrinter,
+    NamespacePrinter,
+    PlainPrinter,
+    SecretPrinter,
+    ServiceAccountPrinter,
+)
+from cluster.apiserver.tables.volumes import PersistentVolumeClaimPrinter, PersistentVolumePrinter
+from serialization.api.apps.v1_pb2 import ReplicaSet
 from serialization.api.coordination.v1_pb2 import Lease
-from serialization.api.core.v1_pb2 import Event, Namespace, Node, Pod, ReplicationController
+from serialization.api.core.v1_pb2 import (
+    ConfigMap,
+    Endpoints,
+    Event,
+    Namespace,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    ReplicationController,
+    ResourceQuota,
+    Secret,
+    Service,
+    ServiceAccount,
+)
+from serialization.api.discovery.v1_pb2 import EndpointSlice
 
 M = TypeVar("M", bound=Message)
 
@@ -31,6 +59,16 @@ PRINTERS: Final[dict[type[Message], Printer[Message]]] = dict(
         _for(Namespace, NamespacePrinter()),
         _for(Event, EventPrinter()),
         _for(Lease, LeasePrinter()),
+        _for(ReplicaSet, ReplicaSetPrinter()),
+        _for(Service, ServicePrinter()),
+        _for(Endpoints, EndpointsPrinter()),
+        _for(EndpointSlice, EndpointSlicePrinter()),
+        _for(ConfigMap, ConfigMapPrinter()),
+        _for(Secret, SecretPrinter()),
+        _for(ServiceAccount, ServiceAccountPrinter()),
+        _for(ResourceQuota, ResourceQuotaPrinter()),
+        _for(PersistentVolume, PersistentVolumePrinter()),
+        _for(PersistentVolumeClaim, PersistentVolumeClaimPrinter()),
     )
 )
 PLAIN: Final = PlainPrinter()

@@ -1,4 +1,4 @@
-"""How kinds with little to show are shown: namespaces, leases, and whatever has no own table."""
+"""How kinds with little to show are shown, and whatever has no table of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from cluster.apiserver.tables.interface import AGE, NAME, Cell, Column, age
 from serialization.api.coordination.v1_pb2 import Lease
-from serialization.api.core.v1_pb2 import Namespace
+from serialization.api.core.v1_pb2 import ConfigMap, Namespace, Secret, ServiceAccount
 from serialization.scheme import metadata_of
 
 
@@ -30,6 +30,35 @@ class LeasePrinter:
     def cells(self, obj: Lease, now: datetime) -> list[Cell]:
         meta = obj.metadata
         return [meta.name, obj.spec.holderIdentity, age(meta.creationTimestamp, now)]
+
+
+class ConfigMapPrinter:
+    """Name, number of keys, age."""
+
+    columns = (NAME, Column("Data"), AGE)
+
+    def cells(self, obj: ConfigMap, now: datetime) -> list[Cell]:
+        meta = obj.metadata
+        return [meta.name, len(obj.data) + len(obj.binaryData), age(meta.creationTimestamp, now)]
+
+
+class SecretPrinter:
+    """Name, type, number of keys, age."""
+
+    columns = (NAME, Column("Type"), Column("Data"), AGE)
+
+    def cells(self, obj: Secret, now: datetime) -> list[Cell]:
+        meta = obj.metadata
+        return [meta.name, obj.type, len(obj.data), age(meta.creationTimestamp, now)]
+
+
+class ServiceAccountPrinter:
+    """Name, age."""
+
+    columns = (NAME, AGE)
+
+    def cells(self, obj: ServiceAccount, now: datetime) -> list[Cell]:
+        return [obj.metadata.name, age(obj.metadata.creationTimestamp, now)]
 
 
 class PlainPrinter:
