@@ -26,6 +26,7 @@ from cluster.client.fake_rules import (
     bookmark,
     carry,
     copied,
+    discovery_page,
     grace_s,
     key_of,
     lingers,
@@ -46,7 +47,7 @@ from cluster.client.interface import (
 )
 from serialization.api.core.v1_pb2 import Binding, Pod, PodCondition
 from serialization.api.meta.v1_pb2 import Time
-from serialization.kinds import PODS
+from serialization.kinds import PODS, SCHEME
 from serialization.scheme import Resource, metadata_of
 from storage.clock import Clock, SystemClock
 
@@ -88,6 +89,8 @@ class FakeApi:
         self._names = 0
         self.revision = 1
         self.actions: list[Action] = []
+        self.served: tuple[Resource, ...] = tuple(SCHEME)
+        """What discovery tells; every call about any known kind is served all the same."""
 
     # what a test says
 
@@ -273,6 +276,11 @@ class FakeApi:
         finally:
             if watch in self._watches:
                 self._watches.remove(watch)
+
+    async def document(self, path: str) -> bytes:
+        if self._faults["document"]:
+            raise self._faults["document"].popleft()
+        return discovery_page(self.served, path)
 
     def decode(self, message: type[M], bare: bytes) -> M:
         return message.FromString(bare)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import orjson
 from google.protobuf.message import Message
 
+from cluster.client.failures import failure
 from cluster.client.fake_watch import bare
 from cluster.client.interface import ObjectKey, PatchType, Propagation
 from serialization.api.core.v1_pb2 import Pod
-from serialization.kinds import SCHEME
+from serialization.kinds import NAMESPACES, SCHEME
 from serialization.patch.merge import merge
 from serialization.plain import from_plain, plain
 from serialization.scheme import Resource, metadata_of
@@ -83,6 +85,34 @@ def patched(obj: Message, body: bytes, kind: PatchType) -> Message:
     if kind is not PatchType.MERGE:
         raise NotImplementedError(f"the fake API does not know {kind}")
     return from_plain(type(obj), merge(plain(obj), orjson.loads(body)))
+
+
+def discovery_page(served: Sequence[Resource], path: str) -> bytes:
+    """Return one of discovery's documents. Raises ApiError 404 for a path that is none."""
+    groups = dict.fromkeys((each.group, each.version) for each in served)
+    if path == "/apis":
+        named = [
+            {"name": group, "versions": [{"groupVersion": f"{group}/{version}"}]}
+            for group, version in groups
+            if group
+        ]
+        return orjson.dumps({"kind": "APIGroupList", "groups": named})
+    for group, version in groups:
+        if path == (f"/apis/{group}/{version}" if group else f"/api/{version}"):
+            resources = [
+                {"name": each.plural, "kind": each.kind, "verbs": _verbs(each)}
+                for each in served
+                if (each.group, each.version) == (group, version)
+            ]
+            return orjson.dumps({"kind": "APIResourceList", "resources": resources})
+    raise failure(404, message=f"no page {path}")
+
+
+def _verbs(resource: Resource) -> list[str]:
+    if resource.list_message is None:
+        return ["create"]
+    verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
+    return verbs if resource is NAMESPACES else [*verbs, "deletecollection"]
 
 
 def lingers(obj: Message) -> bool:

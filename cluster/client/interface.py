@@ -173,6 +173,10 @@ class ApiClient(Protocol):
         """
         ...
 
+    async def document(self, path: str) -> bytes:
+        """GET a JSON document that is not an object: discovery's, see ``client.discovery``."""
+        ...
+
     def decode(self, message: type[M], bare: bytes) -> M:
         """Decode a bare object in this client's codec. Raises serialization's DecodeError."""
         ...
@@ -283,7 +287,10 @@ class Informer(Protocol[M_co]):
         ...
 
     def add_index(self, name: str, values: Callable[[CachedObject[M_co]], Iterable[str]]) -> None:
-        """File every object, cached and future, under ``values(obj)``."""
+        """File every object, cached and future, under ``values(obj)``.
+
+        The same function under the same name again is the same index.
+        """
         ...
 
     async def wait_synced(self) -> None:

@@ -87,10 +87,11 @@ class RestClient:
             ),
             clock,
         )
-        lines = [f"accept: {self._codec.media_type}", f"user-agent: {options.user_agent}"]
+        lines = [f"user-agent: {options.user_agent}"]
         if options.bearer_token:
             lines.append(f"authorization: Bearer {options.bearer_token}")
-        self._headers = "".join(f"{line}\r\n" for line in lines).encode()
+        self._document_headers = _lines("accept: application/json", *lines)
+        self._headers = _lines(f"accept: {self._codec.media_type}", *lines)
         self._body_headers = self._headers + f"content-type: {self._codec.media_type}\r\n".encode()
         self._patch_headers = {
             kind: self._headers + f"content-type: {kind}\r\n".encode() for kind in PatchType
@@ -244,6 +245,14 @@ class RestClient:
             sizes = (own.sent_bytes, own.received_bytes)
             self.meter.done(call, stream.response.code, stamps, sizes)
 
+    async def document(self, path: str) -> bytes:
+        # Neither metered nor in the client's codec: a few requests in a component's life.
+        request = Request("GET", path, self._document_headers)
+        response = await self._exchange.request(request, timeout_s=self._options.timeout_s)
+        if response.code >= 300:
+            raise failure_of(response)
+        return response.body
+
     def decode(self, message: type[M], bare: bytes) -> M:
         return self._codec.decode_bare(message, bare)
 
@@ -328,6 +337,10 @@ class RestClient:
         traffic.received_bytes += sizes[1]
         self.meter.done(call, response.code, (start_ns, response.received_ns), sizes)
         return response
+
+
+def _lines(*lines: str) -> bytes:
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 def _preconditions(uid: str, resource_version: str) -> Preconditions:
