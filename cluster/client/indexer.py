@@ -162,23 +162,23 @@ class Index(Generic[M]):
     """Entries filed under the values that a function gives them; empty values take no room."""
 
     def __init__(self, values: IndexValues[M]) -> None:
-        self._values = values
+        self.values = values
         self._filed: dict[str, dict[ObjectKey, Entry[M]]] = {}
 
     def put(self, entry: Entry[M]) -> None:
         """File an entry that is not there yet."""
-        self._file(entry, tuple(self._values(entry)))
+        self._file(entry, tuple(self.values(entry)))
 
     def refile(self, old: Entry[M], new: Entry[M]) -> None:
         """Put an entry in the place of its older version."""
-        before, after = tuple(self._values(old)), tuple(self._values(new))
+        before, after = tuple(self.values(old)), tuple(self.values(new))
         if before != after:
             self._unfile(old, before)
         self._file(new, after)
 
     def drop(self, entry: Entry[M]) -> None:
         """Take an entry out; the function gives the same values as when it was put."""
-        self._unfile(entry, tuple(self._values(entry)))
+        self._unfile(entry, tuple(self.values(entry)))
 
     def under(self, value: str) -> list[CachedObject[M]]:
         """Return what is filed under a value, in the order in which it was put."""
@@ -228,8 +228,14 @@ class Indexer(Generic[M]):
         return set(self._entries)
 
     def add_index(self, name: str, values: IndexValues[M]) -> None:
-        """File every entry, present and future, under ``values(entry)``."""
-        if name in self._indexes:
+        """File every entry, present and future, under ``values(entry)``.
+
+        Those who want the same share it: the same function under the same name is one index.
+        Raises ValueError when the name stands for another function.
+        """
+        if (known := self._indexes.get(name)) is not None:
+            if known.values == values:
+                return
             raise ValueError(f"there is an index {name!r} already")
         index = self._indexes[name] = Index(values)
         for entry in self._entries.values():

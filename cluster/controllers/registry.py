@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from cluster.controllers.replica_set import ReplicaSetController
 from cluster.controllers.replication import ReplicationController
 from cluster.controllers.runner import Controller, Surroundings
 
 CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "replicationcontroller": ReplicationController,
+    "replicaset": ReplicaSetController,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from cluster.client.interface import ObjectKey
@@ -40,6 +40,8 @@ class ReplicaCounts(NamedTuple):
     fully_labeled: int
     ready: int
     available: int
+    available_in_s: int
+    """When the next ready pod will have been so for long enough, from now; 0: none is waiting."""
 
 
 def facts_of(pod: Pod) -> PodFacts:
@@ -96,22 +98,22 @@ def slow_start(total: int) -> Iterator[int]:
         batch *= 2
 
 
-def matches(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Return whether labels carry every pair of an equality selector; an empty one has none."""
-    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
-
-
 def count_replicas(
     pods: Iterable[PodFacts], fully_labeled: int, *, min_ready_s: int, now_s: int
 ) -> ReplicaCounts:
     """Count active pods: all, ready, and ready for at least ``min_ready_s`` seconds."""
     replicas = ready = available = 0
+    next_s = _NEVER
     for pod in pods:
         replicas += 1
         if pod.ready:
             ready += 1
-            available += pod.ready_since_s + min_ready_s <= now_s or not min_ready_s
-    return ReplicaCounts(replicas, fully_labeled, ready, available)
+            if not min_ready_s or (since_s := pod.ready_since_s) + min_ready_s <= now_s:
+                available += 1
+            else:
+                next_s = min(next_s, since_s)
+    wait_s = next_s + min_ready_s - now_s if next_s != _NEVER else 0
+    return ReplicaCounts(replicas, fully_labeled, ready, available, wait_s)
 
 
 def pod_of_template(template: PodTemplateSpec, namespace: str, owner: OwnerReference) -> Pod:

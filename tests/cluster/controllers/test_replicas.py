@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.client.interface import ObjectKey
-from cluster.controllers.replicas import PodFacts, matches, slow_start, victims
+from cluster.controllers.replicas import PodFacts, slow_start, victims
 
 GOOD = PodFacts(
     key=ObjectKey("ns", "p"),
@@ -54,9 +54,3 @@ def test_slow_start_doubles_and_adds_up(total: int) -> None:
 
     assert sum(batches) == total
     assert batches[:-1] == [2**n for n in range(len(batches) - 1)]
-
-
-def test_empty_selector_matches_nothing() -> None:
-    assert not matches({}, {"a": "1"})
-    assert matches({"a": "1"}, {"a": "1", "b": "2"})
-    assert not matches({"a": "1", "b": "3"}, {"a": "1", "b": "2"})

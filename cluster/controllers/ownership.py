@@ -1,0 +1,92 @@
+"""Whose pods are whose: controllers adopt what they select and nobody has, and release the rest.
+
+Both are patches of ``metadata.ownerReferences`` that carry the pod's uid and resourceVersion, so
+that they meet that very pod in that very state, or fail with a conflict and are thought over again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from cluster.client.interface import ApiClient, ApiError, CachedObject, ObjectKey
+from cluster.controllers.selector_index import pivot
+from serialization.api.core.v1_pb2 import Pod
+from serialization.api.meta.v1_pb2 import OwnerReference
+from serialization.kinds import PODS
+from serialization.plain import plain
+from serialization.selectors import LabelSelector
+
+BY_CONTROLLER: Final = "controller-uid"
+ORPHANS: Final = "orphans"
+
+FINISHED: Final = frozenset(("Succeeded", "Failed"))
+
+
+def controller_of(pod: CachedObject[Pod]) -> Iterable[str]:
+    """File a pod under its controller's uid (an informer's index, ``BY_CONTROLLER``)."""
+    return (pod.owner_uid,) if pod.owner_uid else ()
+
+
+def orphan_places(pod: CachedObject[Pod]) -> Iterable[str]:
+    """File a pod without a controller where those who may want it look (``ORPHANS``)."""
+    if pod.owner_uid:
+        return ()
+    namespace = pod.key.namespace
+    return (namespace, *(f"{namespace}/{key}={value}" for key, value in pod.labels.items()))
+
+
+def orphan_place(namespace: str, selector: LabelSelector) -> str:
+    """Return the narrowest place of ``ORPHANS`` that holds all that a selector picks."""
+    pair = pivot(selector)
+    return namespace if pair is None else f"{namespace}/{pair[0]}={pair[1]}"
+
+
+def is_active(pod: CachedObject[Pod]) -> bool:
+    """Return whether a pod is neither finished nor being deleted."""
+    return not pod.deleting and pod.phase not in FINISHED
+
+
+class Ownership:
+    """Adopts and releases pods. Raises ApiError (409: look again), TransportError."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self.adopted = 0
+        self.released = 0
+
+    async def adopt(self, pod: CachedObject[Pod], owner: OwnerReference) -> Pod | None:
+        """Make ``owner`` the controller of a pod that has none; return the pod, None if gone."""
+        references = [*pod.message().metadata.ownerReferences, owner]
+        try:
+            adopted = await self._put_references(pod, references)
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+        self.adopted += 1
+        return adopted
+
+    async def release(self, pod: CachedObject[Pod], uid: str) -> None:
+        """Take the owner of this uid off a pod; nothing to do when the pod is gone."""
+        references = [one for one in pod.message().metadata.ownerReferences if one.uid != uid]
+        try:
+            await self._put_references(pod, references)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return
+        self.released += 1
+
+    async def _put_references(
+        self, pod: CachedObject[Pod], references: Sequence[OwnerReference]
+    ) -> Pod:
+        metadata = {
+            "uid": pod.uid,
+            "resourceVersion": pod.resource_version,
+            "ownerReferences": [plain(one) for one in references],
+        }
+        key = ObjectKey(pod.key.namespace, pod.key.name)
+        return await self._client.patch(PODS, Pod, key, orjson.dumps({"metadata": metadata}))
