@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from cluster.apiserver.errors import FieldProblem, invalid
+from cluster.apiserver.resources.ports import shown, target_errors
 from serialization.api.core.v1_pb2 import (
     Container,
     HTTPGetAction,
@@ -13,14 +11,6 @@ from serialization.api.core.v1_pb2 import (
     SleepAction,
     TCPSocketAction,
 )
-from serialization.api.intstr_pb2 import IntOrString
-
-PORT_MAX: Final = 65_535
-STRING: Final = 1
-"""IntOrString's type of a name; 0 is a number."""
-_PORT_NAME_MAX: Final = 15
-_has_letter: Final = re.compile("[a-z]").search
-_is_port_name: Final = re.compile("[-a-z0-9]+").fullmatch
 
 
 def judge_actions(
@@ -57,23 +47,7 @@ def _judge_port(
     action: HTTPGetAction | TCPSocketAction, field: str, problems: list[FieldProblem]
 ) -> None:
     port = action.port
-    shown = port.strVal if port.type == STRING else port.intVal
-    problems += [invalid(f"{field}.port", shown, why) for why in _port_errors(port)]
-
-
-def _port_errors(port: IntOrString) -> list[str]:
-    if port.type != STRING:
-        within = 0 < port.intVal <= PORT_MAX
-        return [] if within else [f"must be between 1 and {PORT_MAX}, inclusive"]
-    name = port.strVal
-    errors = []
-    if len(name) > _PORT_NAME_MAX:
-        errors.append(f"must be no more than {_PORT_NAME_MAX} characters")
-    if not _is_port_name(name):
-        errors.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    if not _has_letter(name):
-        errors.append("must contain at least one letter (a-z)")
-    return errors
+    problems += [invalid(f"{field}.port", shown(port), why) for why in target_errors(port)]
 
 
 def _judge_sleep(
