@@ -19,12 +19,15 @@ from cluster.client.interface import (
 )
 from cluster.client.workers import Workers
 from cluster.client.workqueue import RateLimitedQueue
+from cluster.kubelet.addresses import host_address
+from cluster.kubelet.behaviour import Behaviour
 from cluster.kubelet.heartbeat import Heartbeats, Rhythm
 from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
 from cluster.kubelet.node_object import Capacity, hollow_node, refresh
 from cluster.kubelet.pod_sync import PodSync
 from cluster.kubelet.report_stamps import ReportStamps
 from cluster.kubelet.stages import Latencies
+from cluster.kubelet.status_writer import StatusWriter, Writes
 from serialization.api.core.v1_pb2 import Node, Pod
 from serialization.kinds import NODES, PODS
 from storage.clock import Clock
@@ -52,8 +55,14 @@ class FleetOptions:
     capacity: Capacity = field(default_factory=Capacity)
     node_watch: bool = True
     """Each node also watches its own Node, as a kubelet does."""
+    writes: Writes = Writes.PUT
+    """How the status of pods and nodes is written."""
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    """What containers do, unless their pod says otherwise."""
     stamps_max: int = 0
     """For how many pods to keep when they were reported running."""
+    seed: int = 0
+    """Of what containers do: the same for a process that takes over from another."""
 
 
 class Fleet:
@@ -75,14 +84,23 @@ class Fleet:
         self.heartbeat_queue = RateLimitedQueue[int]()
         self._clock = clock
         self._options = options
-        habits = Habits(options.latencies, clock, chance, self._arrange)
+        habits = Habits(
+            options.latencies, clock, chance, self._arrange, options.behaviour, options.seed
+        )
         self.nodes = [
             HollowNode(place, habits, _recorder_of(recorder, place.name))
             for place in self._places()
         ]
         self.mirror = NodeMirror()
         self.stamps = ReportStamps(options.stamps_max) if options.stamps_max else None
-        self.pods = PodSync(client, self.nodes, self.pod_queue, clock, chance, stamps=self.stamps)
+        self.pods = PodSync(
+            StatusWriter(client, options.writes),
+            self.nodes,
+            self.pod_queue,
+            clock,
+            chance,
+            stamps=self.stamps,
+        )
         self.heartbeats = Heartbeats(
             client,
             self.nodes,
@@ -98,7 +116,10 @@ class Fleet:
 
     def _places(self) -> list[Place]:
         first, prefix = self._options.first_node, self._options.name_prefix
-        return [Place(n, first + n, f"{prefix}{first + n}") for n in range(self._options.nodes)]
+        return [
+            Place(n, first + n, f"{prefix}{first + n}", host_address(first + n))
+            for n in range(self._options.nodes)
+        ]
 
     def _arrange(self, task: PodTask, delay_ns: int) -> None:
         if delay_ns > 0:
@@ -137,6 +158,7 @@ class Fleet:
                 await asyncio.sleep(RETRY_S * (attempt + 1))
         self.registered += 1
         pods = self._informers.informer(PODS, Pod, Selection(fields=f"spec.nodeName={node.name}"))
+        node.lister = pods.lister
         pods.subscribe(node)
         await pods.wait_synced()
         if self._options.node_watch:

@@ -7,9 +7,22 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cluster.client.events import Recorder
-from cluster.client.interface import CachedObject, ObjectKey
-from cluster.kubelet.addresses import PodAddresses, host_address
-from cluster.kubelet.stages import Effect, Latencies, PodState, Stage, stage_of
+from cluster.client.interface import CachedObject, Lister, ObjectKey
+from cluster.kubelet.addresses import PodAddresses
+from cluster.kubelet.behaviour import Behaviour, Script, annotated, is_lively
+from cluster.kubelet.container_life import NEVER, Moment
+from cluster.kubelet.life_status import take_over
+from cluster.kubelet.pod_conditions import ready_condition
+from cluster.kubelet.pod_life import PodLife, stopping
+from cluster.kubelet.reporting import report
+from cluster.kubelet.stages import (
+    Effect,
+    Latencies,
+    PodState,
+    Stage,
+    stage_of,
+    stop_delay_ns,
+)
 from serialization.api.core.v1_pb2 import Node, Pod
 from storage.clock import Clock
 
@@ -29,6 +42,8 @@ class Due(NamedTuple):
     due_ns: int
     seen_s: int
     """When the pod was first seen here, Unix seconds."""
+    grace_s: int = 0
+    """Of a pod that is being deleted: the grace that was given last."""
 
     @property
     def effect(self) -> Effect:
@@ -44,6 +59,13 @@ class Habits(NamedTuple):
     chance: random.Random
     arrange: Callable[[PodTask, int], None]
     """Has a pod attended to after so many nanoseconds."""
+    behaviour: Behaviour = Behaviour()
+    seed: int = 0
+    """Of what containers do."""
+
+    def now(self) -> Moment:
+        """Return the time on both clocks."""
+        return Moment(self.clock.stamp_ns(), int(self.clock.now().timestamp()))
 
 
 class Place(NamedTuple):
@@ -52,8 +74,9 @@ class Place(NamedTuple):
     slot: int
     """Among those of this process."""
     number: int
-    """Among all hollow nodes: its addresses follow from it."""
+    """Among all hollow nodes: its pods' addresses follow from it."""
     name: str
+    host_ip: str
 
 
 class HollowNode:
@@ -63,11 +86,17 @@ class HollowNode:
         self.index = place.slot
         self.number = place.number
         self.name = place.name
-        self.host_ip = host_address(place.number)
+        self.host_ip = place.host_ip
         self.addresses = PodAddresses(place.number)
         self.recorder = recorder
         self.uid = ""
         """Of its Node, once registered."""
+        self.lister: Lister[Pod] | None = None
+        """The node's pods as its watch has them, once it has one."""
+        self.lives: dict[ObjectKey, PodLife] = {}
+        """Of the pods to which more happens than start and deletion."""
+        self.followers: dict[ObjectKey, list[Callable[[], None]]] = {}
+        """Who is called whenever a pod changes."""
         self._habits = habits
         self._due: dict[ObjectKey, Due] = {}
         self.pods = 0
@@ -81,38 +110,121 @@ class HollowNode:
         if self._due.get(key) is due:
             del self._due[key]
 
+    def go_on(self, key: ObjectKey, due: Due, due_ns: int) -> None:
+        """A stage goes on: attend to the pod again at ``due_ns``."""
+        if self._due.get(key) is due:
+            self._due[key] = due._replace(due_ns=due_ns)
+            if due_ns < NEVER:
+                delay_ns = max(due_ns - self._habits.clock.stamp_ns(), 0)
+                self._habits.arrange(PodTask(self.index, key), delay_ns)
+
+    def pod(self, key: ObjectKey) -> Pod | None:
+        """Return a pod of this node as its watch has it, or None."""
+        found = self.lister.get(key) if self.lister is not None else None
+        return None if found is None else found.message()
+
     def added(self, new: CachedObject[Pod]) -> None:
         self.pods += 1
-        if new.phase == "Running":  # it ran here before this process was started again
-            self.addresses.observe(new.uid, new.message().status.podIP)
-        self._look(new)
+        pod = new.message()
+        if pod.status.podIP:  # it ran here before this process was started again
+            self.addresses.observe(new.uid, pod.status.podIP)
+        self._look(new, pod, fresh=True)
 
     def updated(self, old: CachedObject[Pod], new: CachedObject[Pod]) -> None:
         if old.uid != new.uid:
-            self.addresses.release(old.uid)
-        self._look(new)
+            self._forget(old)
+        self._look(new, new.message(), fresh=False)
+        self._tell_followers(new.key)
 
     def deleted(self, last: CachedObject[Pod]) -> None:
         self.pods -= 1
-        self._due.pop(last.key, None)
-        self.addresses.release(last.uid)
+        self._forget(last)
+        self._tell_followers(last.key)
 
-    def _look(self, pod: CachedObject[Pod]) -> None:
+    def _forget(self, pod: CachedObject[Pod]) -> None:
+        self._due.pop(pod.key, None)
+        self.lives.pop(pod.key, None)
+        self.addresses.release(pod.uid)
+
+    def _tell_followers(self, key: ObjectKey) -> None:
+        for wake in self.followers.get(key, ()) if self.followers else ():
+            wake()
+
+    def _look(self, pod: CachedObject[Pod], message: Pod, *, fresh: bool) -> None:
         """Find out which stage a pod is in now, and have its end arranged if it is a new one."""
-        habits = self._habits
-        stage = stage_of(PodState(pod.phase, pod.deleting))
-        before = self._due.get(pod.key)
-        if before is not None and before.uid != pod.uid:
-            before = None
+        key, habits = pod.key, self._habits
+        stage = stage_of(self._state(pod, message))
+        before = self._due.get(key)
         if stage is None:
-            self._due.pop(pod.key, None)
+            self._due.pop(key, None)
+            self.lives.pop(key, None)
             return
         if before is not None and before.stage is stage:
+            self._look_again(pod, message, before)
             return
-        delay_ns = stage.duration_ns(pod, habits.latencies, habits.chance)
-        seen_s = before.seen_s if before is not None else int(habits.clock.now().timestamp())
-        self._due[pod.key] = Due(pod.uid, stage, habits.clock.stamp_ns() + delay_ns, seen_s)
-        habits.arrange(PodTask(self.index, pod.key), delay_ns)
+        now = habits.now()
+        delay_ns = stage.duration_ns(habits.latencies, habits.chance)
+        seen_s = before.seen_s if before is not None else now.s
+        due = Due(pod.uid, stage, now.ns + delay_ns, seen_s)
+        if stage.effect is Effect.DELETE:
+            due, delay_ns = self._stop(message, due, now, fresh=fresh)
+        elif stage.effect is Effect.ADVANCE:
+            self.lives[key] = self._life(message, now)
+        self._due[key] = due
+        habits.arrange(PodTask(self.index, key), delay_ns)
+
+    def _state(self, pod: CachedObject[Pod], message: Pod) -> PodState:
+        if pod.deleting:
+            return PodState(pod.phase, deleting=True)
+        return PodState(
+            pod.phase,
+            deleting=False,
+            lively=pod.key in self.lives or is_lively(message, self._habits.behaviour),
+            unready=pod.phase == "Running" and ready_condition(message) != "True",
+        )
+
+    def _look_again(self, pod: CachedObject[Pod], message: Pod, before: Due) -> None:
+        """Take note of what changed about a pod whose stage goes on."""
+        if before.effect is Effect.DELETE:
+            grace_s = message.metadata.deletionGracePeriodSeconds
+            if grace_s < before.grace_s:  # deleted once more, with a shorter grace
+                latest_ns = self._habits.clock.stamp_ns() + grace_s * 10**9
+                due_ns = min(before.due_ns, latest_ns)
+                self.go_on(pod.key, before, due_ns)
+        elif before.effect is Effect.ADVANCE:
+            life = self.lives[pod.key]
+            script = life.script
+            if annotated(message) != script.said:
+                life.learn(self._script(message), self._habits.now())
+            elif life.written != life.version or life.agrees(message):
+                return
+            else:
+                life.version += 1  # another one wrote into the status: it is told again
+            self.go_on(pod.key, before, self._habits.clock.stamp_ns())
+
+    def _stop(self, message: Pod, due: Due, now: Moment, *, fresh: bool) -> tuple[Due, int]:
+        """Begin to stop a pod: its containers are told, and have their grace."""
+        metadata = message.metadata
+        grace_s = metadata.deletionGracePeriodSeconds
+        # A deletion that is news has all of its grace; whole seconds would cut it short.
+        left_ns = now.from_seconds(metadata.deletionTimestamp.seconds) - now.ns if fresh else None
+        delay_ns = stop_delay_ns(due.due_ns - now.ns, grace_s, left_ns)
+        report(
+            self.recorder,
+            message,
+            [stopping(c.name, f"spec.containers{{{c.name}}}") for c in message.spec.containers],
+        )
+        return due._replace(due_ns=now.ns + delay_ns, grace_s=grace_s), delay_ns
+
+    def _life(self, message: Pod, now: Moment) -> PodLife:
+        habits = self._habits
+        starts_ns = now.ns + habits.latencies.start.draw_ns(habits.chance)
+        life = PodLife(message, self._script(message), now, starts_ns)
+        take_over(message, life, now)
+        return life
+
+    def _script(self, message: Pod) -> Script:
+        return Script(self._habits.behaviour, self._habits.seed, message)
 
 
 class NodeMirror:

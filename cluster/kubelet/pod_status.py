@@ -1,30 +1,23 @@
-"""What a kubelet writes into the status of a pod whose containers run."""
+"""What a kubelet writes into the status of a pod whose containers run: nearly all of them."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from cluster.kubelet.pod_conditions import ALL_TRUE, set_conditions
+from cluster.kubelet.pod_life import new_container_id
 from serialization.api.core.v1_pb2 import (
     ContainerState,
     ContainerStateRunning,
     ContainerStatus,
     HostIP,
     Pod,
-    PodCondition,
     PodIP,
     PodStatus,
 )
 from serialization.api.meta.v1_pb2 import Time
-
-RUNNING_CONDITIONS: Final = (
-    "PodReadyToStartContainers",
-    "Initialized",
-    "Ready",
-    "ContainersReady",
-    "PodScheduled",
-)
 
 
 class Placing(NamedTuple):
@@ -40,23 +33,26 @@ class Placing(NamedTuple):
 def set_running(pod: Pod, placing: Placing, chance: random.Random) -> None:
     """Turn the pod's status into that of a pod all of whose containers run and are ready.
 
-    Conditions that are True already keep their transition times; ``chance`` makes container ids.
+    Conditions that are True already keep their transition times, and containers that run already
+    their statuses; ``chance`` makes the ids of the others.
     """
     status = pod.status
     status.phase = "Running"
-    _set_conditions(status, placing.running_s)
-    status.hostIP = placing.host_ip
-    del status.hostIPs[:]
-    status.hostIPs.append(HostIP(ip=placing.host_ip))
-    status.podIP = placing.pod_ip
-    del status.podIPs[:]
-    status.podIPs.append(PodIP(ip=placing.pod_ip))
-    if not status.HasField("startTime"):
-        status.startTime.CopyFrom(Time(seconds=placing.seen_s))
-    del status.containerStatuses[:]
+    set_conditions(pod, ALL_TRUE, placing.running_s)
+    place(status, placing)
+    running = {
+        each.name: each.containerID
+        for each in status.containerStatuses
+        if each.state.HasField("running")
+    }
     started = ContainerState(
         running=ContainerStateRunning(startedAt=Time(seconds=placing.running_s))
     )
+    if len(running) == len(pod.spec.containers):
+        for each in status.containerStatuses:
+            each.ready = each.started = True
+        return
+    del status.containerStatuses[:]
     for container in pod.spec.containers:
         status.containerStatuses.append(
             ContainerStatus(
@@ -67,35 +63,26 @@ def set_running(pod: Pod, placing: Placing, chance: random.Random) -> None:
                 restartCount=0,
                 image=container.image,
                 imageID=image_id(container.image),
-                containerID=f"containerd://{chance.getrandbits(256):064x}",
+                containerID=new_container_id(chance),
                 started=True,
             )
         )
+
+
+def place(status: PodStatus, placing: Placing) -> None:
+    """Set where a pod runs, and when its kubelet first saw it."""
+    status.hostIP = placing.host_ip
+    del status.hostIPs[:]
+    status.hostIPs.append(HostIP(ip=placing.host_ip))
+    if placing.pod_ip:
+        status.podIP = placing.pod_ip
+        del status.podIPs[:]
+        status.podIPs.append(PodIP(ip=placing.pod_ip))
+    if not status.HasField("startTime"):
+        status.startTime.CopyFrom(Time(seconds=placing.seen_s))
 
 
 def image_id(image: str) -> str:
     """Return the id that the image of this name has on every hollow node."""
     name = image.rpartition(":")[0] or image
     return f"{name}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
-
-
-def _set_conditions(status: PodStatus, now_s: int) -> None:
-    before = {condition.type: condition for condition in status.conditions}
-    after: list[PodCondition] = []
-    for kind in RUNNING_CONDITIONS:
-        condition = before.pop(kind, None)
-        if condition is None or condition.status != "True":
-            condition = PodCondition(
-                type=kind, status="True", lastTransitionTime=Time(seconds=now_s)
-            )
-        after.append(condition)
-    after.extend(before.values())  # conditions that others own stay
-    kept = [_copy(condition) for condition in after]
-    del status.conditions[:]
-    status.conditions.extend(kept)
-
-
-def _copy(condition: PodCondition) -> PodCondition:
-    copy = PodCondition()
-    copy.CopyFrom(condition)
-    return copy

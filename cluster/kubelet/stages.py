@@ -1,10 +1,12 @@
 """A pod's life on a hollow node, as data: which stage is due, after what latency, to what effect.
 
 The first stage that applies to a pod is the one that it is in; a pod that no stage applies to rests
-(Running) or is done (Succeeded, Failed). A new behaviour (completion, crash, init containers) is
-another row.
+(Running) or is done (Succeeded, Failed). Most pods only start and run; those to which more happens
+have a life of their own (``pod_life``), which says by itself when it is due.
 
-    bound, Pending ──start──▶ Running (rests)
+    bound, Pending ──start──▶ Running (rests) ◀──restore── Running, told not Ready by another
+          │                       │
+          │   lively: ──live──▶ as its life has it ──▶ Succeeded, Failed
           │                       │
           └── deletionTimestamp ──┴──remove──▶ DELETE with grace 0
 """
@@ -16,15 +18,15 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cluster.client.interface import CachedObject
 from cluster.kubelet.latency import NONE, Latency
-from serialization.api.core.v1_pb2 import Pod
 
 
 class Effect(StrEnum):
     """What a kubelet does at the end of a stage."""
 
     REPORT_RUNNING = "report-running"
+    ADVANCE = "advance"
+    """Let happen what is due in the pod's life, and tell the API."""
     DELETE = "delete"
 
 
@@ -38,10 +40,14 @@ class Latencies(NamedTuple):
 
 
 class PodState(NamedTuple):
-    """What decides about a stage: read off an informer's header, without parsing the pod."""
+    """What decides about a stage."""
 
     phase: str
     deleting: bool
+    lively: bool = False
+    """More happens to it than start and deletion."""
+    unready: bool = False
+    """Its Ready condition is not True."""
 
 
 class Stage(NamedTuple):
@@ -49,7 +55,7 @@ class Stage(NamedTuple):
 
     name: str
     applies: Callable[[PodState], bool]
-    duration_ns: Callable[[CachedObject[Pod], Latencies, random.Random], int]
+    duration_ns: Callable[[Latencies, random.Random], int]
     effect: Effect
 
 
@@ -57,24 +63,35 @@ def _is_deleting(state: PodState) -> bool:
     return state.deleting
 
 
+def _is_live(state: PodState) -> bool:
+    return state.lively and state.phase not in {"Succeeded", "Failed"}
+
+
 def _is_pending(state: PodState) -> bool:
     return state.phase in {"", "Pending"}
 
 
-def _start_ns(_pod: CachedObject[Pod], latencies: Latencies, chance: random.Random) -> int:
+def _is_unready(state: PodState) -> bool:
+    return state.unready and state.phase == "Running"
+
+
+def _start_ns(latencies: Latencies, chance: random.Random) -> int:
     return latencies.start.draw_ns(chance)
 
 
-def _terminate_ns(pod: CachedObject[Pod], latencies: Latencies, chance: random.Random) -> int:
-    drawn_ns = latencies.terminate.draw_ns(chance)
-    if not drawn_ns:
-        return 0
-    return min(drawn_ns, pod.message().metadata.deletionGracePeriodSeconds * 10**9)
+def _terminate_ns(latencies: Latencies, chance: random.Random) -> int:
+    return latencies.terminate.draw_ns(chance)
+
+
+def _at_once(_latencies: Latencies, _chance: random.Random) -> int:
+    return 0
 
 
 STAGES: Final = (
     Stage("remove", _is_deleting, _terminate_ns, Effect.DELETE),
+    Stage("live", _is_live, _at_once, Effect.ADVANCE),
     Stage("start", _is_pending, _start_ns, Effect.REPORT_RUNNING),
+    Stage("restore", _is_unready, _at_once, Effect.REPORT_RUNNING),
 )
 
 
@@ -84,3 +101,12 @@ def stage_of(state: PodState) -> Stage | None:
         if stage.applies(state):
             return stage
     return None
+
+
+def stop_delay_ns(drawn_ns: int, grace_s: int, left_ns: int | None = None) -> int:
+    """Return how long a pod takes to stop: what was drawn, but never longer than its grace.
+
+    ``left_ns`` is what is left of the grace where the deletion was seen late.
+    """
+    longest_ns = grace_s * 10**9 if left_ns is None else min(left_ns, grace_s * 10**9)
+    return max(min(drawn_ns, longest_ns), 0)

@@ -80,7 +80,9 @@ def _count_fleet(shell: Shell, fleet: Fleet) -> None:
     count_fields(shell, "nodes_", [fleet], "registered")
     count_fields(shell, "node_watch_", [fleet.mirror], "events")
     count_fields(shell, "present_", fleet.nodes, "pods")
-    count_fields(shell, "pod_", [pods], "gets status_puts conflicts deletes started removed")
+    count_fields(shell, "pod_", [pods], "deletes started removed restarts finished")
+    writes = "gets status_puts status_patches status_unchanged conflicts"
+    count_fields(shell, "pod_", [fleet.pods.writer.counts], writes)
     count_fields(shell, "pod_syncs_", [fleet.pod_workers], "failed")
     count_fields(shell, "heartbeat_", [beats], "beats status_puts conflicts missed")
     count_fields(shell, "lease_", [fleet.heartbeats.leases], "renewals")

@@ -151,8 +151,8 @@ def test_stale_status_is_read_again_and_written() -> None:
         await bound_pod(api, "hollow-node-0")
         await settle(lambda: phase(api) == "Running")
 
-        assert fleet.pods.counts.conflicts == 2
-        assert fleet.pods.counts.gets == 3
+        assert fleet.pods.writer.counts.conflicts == 2
+        assert fleet.pods.writer.counts.gets == 3
 
     run_on(api, QUIET, scenario)
 
@@ -219,7 +219,7 @@ def test_running_pods_rest_when_the_process_starts_again() -> None:
     async def second(fleet: Fleet) -> None:
         await settle(lambda: fleet.nodes[0].pods == 1)
         await rest()
-        assert fleet.pods.counts.gets == 0
+        assert fleet.pods.writer.counts.gets == 0
         assert fleet.nodes[0].addresses.take("another") == "10.0.0.2"
 
     run_on(api, QUIET, first)

@@ -6,11 +6,8 @@ import random
 
 import pytest
 
-from cluster.client.indexer import EntryMaker
 from cluster.kubelet.latency import NONE, Latency
-from cluster.kubelet.stages import Effect, Latencies, PodState, stage_of
-from serialization.api.core.v1_pb2 import Pod
-from serialization.api.meta.v1_pb2 import ObjectMeta, Time
+from cluster.kubelet.stages import STAGES, Effect, Latencies, PodState, stage_of, stop_delay_ns
 
 MS = 1_000_000
 
@@ -26,6 +23,13 @@ MS = 1_000_000
         (PodState("Pending", deleting=True), Effect.DELETE),
         (PodState("Running", deleting=True), Effect.DELETE),
         (PodState("Succeeded", deleting=True), Effect.DELETE),
+        (PodState("Running", deleting=True, lively=True, unready=True), Effect.DELETE),
+        (PodState("", deleting=False, lively=True), Effect.ADVANCE),
+        (PodState("Running", deleting=False, lively=True, unready=True), Effect.ADVANCE),
+        (PodState("Succeeded", deleting=False, lively=True), None),
+        (PodState("Failed", deleting=False, lively=True), None),
+        (PodState("Running", deleting=False, unready=True), Effect.REPORT_RUNNING),
+        (PodState("Failed", deleting=False, unready=True), None),
     ],
 )
 def test_stage_follows_from_phase_and_deletion(state: PodState, effect: Effect | None) -> None:
@@ -35,22 +39,32 @@ def test_stage_follows_from_phase_and_deletion(state: PodState, effect: Effect |
 
 
 @pytest.mark.parametrize(
-    ("grace_s", "latency_ms", "expected_ms"), [(30, 500, 500), (1, 5000, 1000), (0, 500, 0)]
+    ("drawn_ms", "grace_s", "left_ms", "expected_ms"),
+    [
+        (500, 30, None, 500),
+        (5000, 1, None, 1000),
+        (500, 0, None, 0),
+        (5000, 30, 2000, 2000),
+        (5000, 30, 60_000, 5000),
+        (5000, 30, -7000, 0),
+    ],
 )
-def test_termination_takes_no_longer_than_the_grace_period(
-    grace_s: int, latency_ms: int, expected_ms: int
+def test_stopping_takes_no_longer_than_what_is_left_of_the_grace(
+    drawn_ms: int, grace_s: int, left_ms: int | None, expected_ms: int
 ) -> None:
-    pod = Pod(
-        metadata=ObjectMeta(
-            name="p", deletionTimestamp=Time(seconds=1), deletionGracePeriodSeconds=grace_s
-        )
-    )
-    entry = EntryMaker[Pod](Pod.FromString).entry(pod.SerializeToString(), 0)
-    stage = stage_of(PodState(entry.phase, entry.deleting))
-    latencies = Latencies(terminate=Latency(latency_ms, latency_ms))
+    left_ns = None if left_ms is None else left_ms * MS
 
-    assert stage is not None
-    assert stage.duration_ns(entry, latencies, random.Random(0)) == expected_ms * MS
+    assert stop_delay_ns(drawn_ms * MS, grace_s, left_ns) == expected_ms * MS
+
+
+@pytest.mark.parametrize(
+    ("name", "expected_ms"), [("remove", 500), ("live", 0), ("start", 200), ("restore", 0)]
+)
+def test_each_stage_lasts_as_its_latency_says(name: str, expected_ms: int) -> None:
+    (stage,) = (stage for stage in STAGES if stage.name == name)
+    latencies = Latencies(start=Latency(200, 200), terminate=Latency(500, 500))
+
+    assert stage.duration_ns(latencies, random.Random(0)) == expected_ms * MS
 
 
 def test_latency_is_drawn_between_its_bounds_by_the_seed() -> None:

@@ -1,0 +1,27 @@
+"""What a kubelet reports in Events, about a pod or one of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cluster.client.events import Recorder
+from cluster.kubelet.container_life import Happening
+from serialization.api.core.v1_pb2 import ObjectReference, Pod
+from serialization.kinds import PODS
+
+
+def report(recorder: Recorder, pod: Pod, happenings: Iterable[Happening]) -> None:
+    """Record what happened to a pod."""
+    metadata = pod.metadata
+    for happening in happenings:
+        about = ObjectReference(
+            kind=PODS.kind,
+            apiVersion=PODS.api_version,
+            namespace=metadata.namespace,
+            name=metadata.name,
+            uid=metadata.uid,
+            resourceVersion=metadata.resourceVersion,
+        )
+        if happening.field:
+            about.fieldPath = happening.field
+        recorder.record(about, happening.reason, happening.message, warning=happening.warning)
