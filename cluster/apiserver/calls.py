@@ -24,6 +24,8 @@ BODY_MAX_BYTES: Final = 3 * 1024 * 1024
 
 NO_QUERY: Final[dict[str, str]] = {}
 
+_OPTIONS: Final = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
+
 FIELD_VALIDATION: Final = {
     "": UnknownFields.WARN,
     "Ignore": UnknownFields.IGNORE,
@@ -119,7 +121,7 @@ class Call:
 
     @property
     def _options_kind(self) -> str:
-        return {"POST": "CreateOptions", "PUT": "UpdateOptions"}.get(self.method, "DeleteOptions")
+        return _OPTIONS.get(self.method, "DeleteOptions")
 
     def flag(self, name: str) -> bool:
         """Return a boolean of the query: set and neither ``0`` nor ``false``."""

@@ -12,6 +12,7 @@ from cluster.apiserver.aggregated import aggregated
 from cluster.apiserver.openapi import OpenApi
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.resources.interface import Strategy
+from cluster.apiserver.verbs.scale import SCALE_TYPE
 from cluster.apiserver.verbs.table import SUBRESOURCES
 from serialization.scheme import Resource
 
@@ -109,10 +110,14 @@ def _resource(strategy: Strategy[Message]) -> Mapping[str, object]:
 
 def _subresource(resource: Resource, name: str) -> Mapping[str, object]:
     verbs = sorted(served.name for served in SUBRESOURCES[name].values())
-    return {
+    entry: dict[str, object] = {
         "name": f"{resource.plural}/{name}",
         "singularName": "",
         "namespaced": resource.namespaced,
         "kind": "Binding" if name == "binding" else resource.kind,
         "verbs": verbs,
     }
+    if name == "scale":
+        group, _, version = SCALE_TYPE.api_version.rpartition("/")
+        entry |= {"group": group, "version": version, "kind": SCALE_TYPE.kind}
+    return entry

@@ -22,8 +22,13 @@ class Patch(Protocol):
     """A patch that has been read."""
 
     @property
-    def members(self) -> Tree | None:
-        """The patch as an object that is merged with another, or None if it is no such patch."""
+    def parts(self) -> Mapping[str, Patch] | None:
+        """The patches of the members, where it is no more than these; None where it is more."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion that the patch is meant for, as far as it tells; or nothing."""
         ...
 
     def apply(self, target: Any, message: type[Message]) -> Any:
@@ -37,8 +42,12 @@ class JsonPatch(NamedTuple):
     operations: list[Operation]
 
     @property
-    def members(self) -> Tree | None:
+    def parts(self) -> Mapping[str, Patch] | None:
         return None
+
+    @property
+    def version(self) -> str:
+        return ""
 
     def apply(self, target: Any, message: type[Message]) -> Any:
         return _shallow(lambda: apply_operations(target, self.operations))
@@ -49,6 +58,16 @@ class MergePatch(NamedTuple):
 
     members: Tree
 
+    @property
+    def parts(self) -> Mapping[str, Patch] | None:
+        if not _holds_objects(self.members):
+            return None
+        return {name: MergePatch(value) for name, value in self.members.items()}
+
+    @property
+    def version(self) -> str:
+        return _version(self.members)
+
     def apply(self, target: Any, message: type[Message]) -> Any:
         return _shallow(lambda: merge(target, self.members))
 
@@ -58,8 +77,28 @@ class StrategicPatch(NamedTuple):
 
     members: Tree
 
+    @property
+    def parts(self) -> Mapping[str, Patch] | None:
+        if not _holds_objects(self.members):  # the values of directives are none
+            return None
+        return {name: StrategicPatch(value) for name, value in self.members.items()}
+
+    @property
+    def version(self) -> str:
+        return _version(self.members)
+
     def apply(self, target: Any, message: type[Message]) -> Any:
         return _shallow(lambda: strategic_merge(target, self.members, message))
+
+
+def _holds_objects(members: Tree) -> bool:
+    return all(isinstance(value, dict) for value in members.values())
+
+
+def _version(members: Tree) -> str:
+    metadata = members.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else ""
 
 
 def _shallow(change: Callable[[], Any]) -> Any:

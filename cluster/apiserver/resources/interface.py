@@ -27,7 +27,7 @@ class Strategy(Generic[M]):
     """The type that documents of this kind carry."""
 
     verbs: ClassVar[frozenset[str]] = frozenset(
-        ("create", "delete", "deletecollection", "get", "list", "update", "watch")
+        ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
     )
     """What may be done, in discovery's words."""
 

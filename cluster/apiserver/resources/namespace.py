@@ -20,7 +20,7 @@ class NamespaceStrategy(Strategy[Namespace]):
 
     resource = NAMESPACES
     tells_grace = False
-    verbs = frozenset(("create", "delete", "get", "list", "update", "watch"))
+    verbs = frozenset(("create", "delete", "get", "list", "patch", "update", "watch"))
 
     def name_errors(self, name: str) -> list[str]:
         return label_name_errors(name)

@@ -8,7 +8,7 @@ second read, and no wait for the cache.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -16,7 +16,7 @@ from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import conflict, not_found, unreasoned
-from cluster.apiserver.objects import Stored
+from cluster.apiserver.objects import Encoded, Stored
 from serialization.scheme import metadata_of
 from storage.errors import ConflictError, KeyNotFoundError
 
@@ -44,10 +44,30 @@ async def newest_known(api: Api, call: Call, wanted: int) -> Stored | None:
     return current
 
 
+class Written(NamedTuple):
+    """What came of a change."""
+
+    message: Message
+    revision: int
+    """Of the state that the message is, of a dry run: of the state that it was made of."""
+    encoded: Encoded | None
+    """None when the object is gone: the message is the last that it was."""
+
+
 async def rewrite(
     api: Api, call: Call, current: Stored | None, change: Change, *, code: int = 200
 ) -> Answer:
     """Apply ``change`` to the newest state and answer the result. 404 when there is none."""
+    message, revision, encoded = await write_changed(api, call, current, change)
+    if encoded is not None and not call.dry_run:
+        return api.written(call, code, message, encoded, revision)
+    codec = api.negotiator.accept(call.accept).codec
+    metadata_of(message).resourceVersion = str(revision)
+    return api.answer(call, code, codec.encode_bare(message), codec)
+
+
+async def write_changed(api: Api, call: Call, current: Stored | None, change: Change) -> Written:
+    """Apply ``change`` to the newest state and store the result. 404 when there is none."""
     resource, key = call.strategy.resource, call.key
     for _ in range(TRIES):
         if current is None:
@@ -55,18 +75,21 @@ async def rewrite(
         new = change(current)
         try:
             if is_gone(call, new):
-                return await _remove(api, call, current, new)
+                if not call.dry_run:
+                    await api.store.delete(key, expected=current.revision)
+                return Written(new, current.revision, None)
             encoded = api.encode(call.strategy, new)
             if call.dry_run:
-                return api.written(call, code, new, encoded, 0)
+                return Written(new, current.revision, encoded)
             revision = await api.store.update(
                 key, encoded.value, expected=current.revision, ttl_s=call.strategy.ttl_s
             )
-            return api.written(call, code, new, encoded, revision)
         except ConflictError as error:
             current = api.stored(resource, error.current)
         except KeyNotFoundError:
             current = None
+        else:
+            return Written(new, revision, encoded)
     if current is None:
         raise not_found(resource, call.route.name)
     raise conflict(resource, call.route.name)
@@ -81,11 +104,3 @@ def is_gone(call: Call, obj: Message) -> bool:
         and not meta.deletionGracePeriodSeconds
         and call.strategy.may_go(obj)
     )
-
-
-async def _remove(api: Api, call: Call, current: Stored, last: Message) -> Answer:
-    if not call.dry_run:
-        await api.store.delete(call.key, expected=current.revision)
-    codec = api.negotiator.accept(call.accept).codec
-    metadata_of(last).resourceVersion = str(current.revision)
-    return api.answer(call, 200, codec.encode_bare(last), codec)

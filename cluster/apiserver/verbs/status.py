@@ -18,7 +18,6 @@ from serialization.scheme import metadata_of
 
 async def update_status(api: Api, call: Call) -> Answer:
     """Replace an object's status, and its metadata as far as clients may; the spec stays."""
-    strategy = call.strategy
     obj = await api.body(call)
     check_identity(call, obj)
     asked = metadata_of(obj)
@@ -27,19 +26,24 @@ async def update_status(api: Api, call: Call) -> Answer:
 
     def change(stored: Stored) -> Message:
         check_preconditions(call, stored, uid=asked.uid, wanted=wanted)
-        new = copy_of(obj)
-        meta = metadata_of(new)
-        keep_system_fields(meta, metadata_of(stored.message))
-        strategy.prepare_status(new, stored.message)
-        strategy.default(new)
-        problems = metadata_problems(meta, strategy.name_errors)
-        problems += strategy.validate_status(new, stored.message)
-        if problems:
-            resource = strategy.resource
-            raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
-        return new
+        return status_replaced(call, copy_of(obj), stored)
 
     return await rewrite(api, call, current, change)
+
+
+def status_replaced(call: Call, new: Message, stored: Stored) -> Message:
+    """Return ``new`` as its status may replace the stored one. Raises StatusError."""
+    strategy = call.strategy
+    meta = metadata_of(new)
+    keep_system_fields(meta, metadata_of(stored.message))
+    strategy.prepare_status(new, stored.message)
+    strategy.default(new)
+    problems = metadata_problems(meta, strategy.name_errors)
+    problems += strategy.validate_status(new, stored.message)
+    if problems:
+        resource = strategy.resource
+        raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
+    return new
 
 
 async def finalize(api: Api, call: Call) -> Answer:

@@ -13,6 +13,8 @@ from cluster.apiserver.verbs.delete import delete
 from cluster.apiserver.verbs.delete_collection import delete_collection
 from cluster.apiserver.verbs.get import get
 from cluster.apiserver.verbs.list import list_objects
+from cluster.apiserver.verbs.patch import patch, patch_status
+from cluster.apiserver.verbs.scale import get_scale, patch_scale, update_scale
 from cluster.apiserver.verbs.status import finalize, update_status
 from cluster.apiserver.verbs.update import update
 from cluster.apiserver.verbs.watch import watch_objects
@@ -33,6 +35,7 @@ BIND: Final = Served("create", "POST", bind_any)
 OBJECT: Final = {
     "GET": GET,
     "PUT": Served("update", "PUT", update),
+    "PATCH": Served("patch", "PATCH", patch),
     "DELETE": Served("delete", "DELETE", delete),
 }
 LIST: Final = Served("list", "LIST", list_objects)
@@ -43,7 +46,16 @@ COLLECTION: Final = {
     "DELETE": Served("deletecollection", "DELETECOLLECTION", delete_collection),
 }
 SUBRESOURCES: Final = {
-    "status": {"GET": GET, "PUT": Served("update", "PUT", update_status)},
+    "status": {
+        "GET": GET,
+        "PUT": Served("update", "PUT", update_status),
+        "PATCH": Served("patch", "PATCH", patch_status),
+    },
+    "scale": {
+        "GET": Served("get", "GET", get_scale),
+        "PUT": Served("update", "PUT", update_scale),
+        "PATCH": Served("patch", "PATCH", patch_scale),
+    },
     "binding": {"POST": Served("create", "POST", bind_pod)},
     "finalize": {"PUT": Served("update", "PUT", finalize)},
 }

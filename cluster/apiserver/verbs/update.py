@@ -32,21 +32,26 @@ async def update(api: Api, call: Call) -> Answer:
 
     def change(stored: Stored) -> Message:
         check_preconditions(call, stored, uid=metadata_of(obj).uid, wanted=wanted)
-        new = copy_of(obj)
-        meta, old_meta = metadata_of(new), metadata_of(stored.message)
-        keep_system_fields(meta, old_meta)
-        strategy.default(new)
-        strategy.prepare_update(new, stored.message)
-        problems = metadata_problems(meta, strategy.name_errors)
-        problems += finalizer_update_problems(meta, old_meta)
-        problems += strategy.validate(new)
-        problems += strategy.validate_update(new, stored.message)
-        if problems:
-            resource = strategy.resource
-            raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
-        return new
+        return replaced(call, copy_of(obj), stored)
 
     return await rewrite(api, call, current, change)
+
+
+def replaced(call: Call, new: Message, stored: Stored) -> Message:
+    """Return ``new`` as it may replace what is stored: filled in and judged. Raises StatusError."""
+    strategy = call.strategy
+    meta, old_meta = metadata_of(new), metadata_of(stored.message)
+    keep_system_fields(meta, old_meta)
+    strategy.default(new)
+    strategy.prepare_update(new, stored.message)
+    problems = metadata_problems(meta, strategy.name_errors)
+    problems += finalizer_update_problems(meta, old_meta)
+    problems += strategy.validate(new)
+    problems += strategy.validate_update(new, stored.message)
+    if problems:
+        resource = strategy.resource
+        raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
+    return new
 
 
 def copy_of(message: Message) -> Message:
