@@ -9,7 +9,7 @@ from cluster.apiserver.registry import Registry, served
 from cluster.apiserver.resources.interface import Strategy
 from serialization.kinds import SCHEME
 
-VERBS = {"create", "delete", "deletecollection", "get", "list", "update", "watch"}
+VERBS = {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 SERVED = served()
 
 
