@@ -13,6 +13,8 @@ from serialization.codecs.interface import Codec
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+FORMS: Final = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+FORM_VERSIONS: Final = ("v1", "v1beta1")
 MEMO_LIMIT: Final = 512
 """Distinct header values that are remembered; beyond, values are parsed each time."""
 
@@ -21,8 +23,10 @@ class Accepted(NamedTuple):
     """How an answer is to be written."""
 
     codec: Codec
-    table: bool = False
-    """As a Table of columns, as kubectl asks for."""
+    form: str = ""
+    """As what instead of the objects themselves, one of FORMS; empty: the objects."""
+    version: str = "v1"
+    """The form's version in meta.k8s.io."""
 
 
 class _Clause(NamedTuple):
@@ -46,16 +50,16 @@ class Negotiator:
         self._accepted: dict[tuple[bytes, bool, bool], Accepted] = {}
         self._contents: dict[bytes, Codec] = {}
 
-    def accept(self, header: bytes, *, tables: bool = False, streams: bool = False) -> Accepted:
+    def accept(self, header: bytes, *, forms: bool = False, streams: bool = False) -> Accepted:
         """Return how to answer an Accept header (empty: JSON); 406 when nothing fits.
 
-        ``tables`` says that this answer can be had as a Table. Where it cannot, clauses that ask
-        for one are passed over: kubectl always adds plain JSON behind.
+        ``forms`` says that this answer can be had as a Table or as metadata alone. Where it
+        cannot, clauses that ask for it are passed over: kubectl always adds plain JSON behind.
         """
-        key = (header, tables, streams)
+        key = (header, forms, streams)
         found = self._accepted.get(key)
         if found is None:
-            found = self._choose(header, tables=tables, streams=streams)
+            found = self._choose(header, forms=forms, streams=streams)
             if len(self._accepted) < MEMO_LIMIT:
                 self._accepted[key] = found
         return found
@@ -77,7 +81,7 @@ class Negotiator:
                 self._contents[header] = codec
         return codec
 
-    def _choose(self, header: bytes, *, tables: bool, streams: bool) -> Accepted:
+    def _choose(self, header: bytes, *, forms: bool, streams: bool) -> Accepted:
         if not header.strip():
             return Accepted(self.json)
         transformed = False
@@ -86,8 +90,8 @@ class Negotiator:
             if codec is None or clause.quality <= 0:
                 continue
             form = clause.parameters.get("as", "")
-            if form == "Table" and tables and codec is self.json:
-                return Accepted(codec, table=True)
+            if forms and self._serves(form, codec, clause.parameters):
+                return Accepted(codec, form, clause.parameters["v"])
             if not form:
                 return Accepted(codec)
             transformed = True
@@ -105,6 +109,15 @@ class Negotiator:
             "NotAcceptable",
             f"406: Not Acceptable\n\nAvailable representations: {', '.join(offered)}",
             StatusDetails(),
+        )
+
+    def _serves(self, form: str, codec: Codec, parameters: dict[str, str]) -> bool:
+        """Tell whether a form can be had; Kubernetes has no Table in protobuf."""
+        return (
+            form in FORMS
+            and (form != "Table" or codec is self.json)
+            and parameters.get("g") == "meta.k8s.io"
+            and parameters.get("v") in FORM_VERSIONS
         )
 
 

@@ -11,14 +11,12 @@ from random import Random
 from cluster.apiserver.asgi import Receive, Scope, Send
 from cluster.apiserver.fanout.asgi import AsgiWriter
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
-from cluster.apiserver.fanout.frames import FrameMemo
-from cluster.apiserver.fanout.group import Group, GroupKey
+from cluster.apiserver.fanout.group import FrameMemo, Group, GroupKey
 from cluster.apiserver.fanout.pacer import Pacer
 from cluster.apiserver.fanout.stream import End, Stream
 from cluster.apiserver.fanout.transport import TransportWriter, lender_of
 from cluster.apiserver.fanout.writer import StreamWriter
-from serialization.codecs.interface import Codec
-from serialization.errors import DecodeError, EncodeError
+from cluster.apiserver.views.interface import View
 from storage.clock import Clock
 from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
@@ -87,14 +85,12 @@ class Fanout:
         self._streams.pop(stream, None)
         self.counters.ended[end] += 1
 
-    def join(
-        self, stream: Stream, cache: ResourceCache, selection: Selection, codec: Codec
-    ) -> Group:
+    def join(self, stream: Stream, cache: ResourceCache, selection: Selection, view: View) -> Group:
         """Make a stream, which knows everything up to the newest revision, part of its group."""
-        key = GroupKey(cache.resource.message, selection, codec.name)
+        key = GroupKey(cache.resource.message, selection, view.key)
         group = self._groups.get(key)
         if group is None or group.over:
-            group = self._groups[key] = Group(key, cache, codec, became_dirty=self._became_dirty)
+            group = self._groups[key] = Group(key, cache, view, became_dirty=self._became_dirty)
         group.join(stream)
         if stream.bookmarks and group.bookmark_timer is None:
             self._time_bookmark(group)
@@ -130,7 +126,7 @@ class Fanout:
         for group in dirty:
             try:
                 self.counters.events_sent += group.flush(memo)
-            except (DecodeError, EncodeError) as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, the others go on
                 _fail(group, error)
 
     def _time_bookmark(self, group: Group) -> None:
@@ -142,7 +138,7 @@ class Fanout:
         self._dirty.pop(group, None)
         try:
             group.bookmark({})
-        except (DecodeError, EncodeError) as error:
+        except Exception as error:  # noqa: BLE001  as above
             _fail(group, error)
             return
         if any(stream.bookmarks for stream in group.members):
@@ -151,6 +147,6 @@ class Fanout:
 
 def _fail(group: Group, error: Exception) -> None:
     """End a group: its members would miss an event without knowing, so they start again."""
-    kind, codec = group.key.kind, group.key.codec
-    logger.error("an event of %s has no %s form", kind, codec, exc_info=error)
+    kind, view = group.key.kind, group.key.view
+    logger.error("an event of %s cannot be told as %s", kind, view, exc_info=error)
     group.ended(None)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from cluster.apiserver.fanout.chunk import Chunk
-from cluster.apiserver.fanout.frames import FrameMemo, bookmark_frame, event_frame
 from cluster.apiserver.fanout.stream import Stream
-from serialization.codecs.interface import Codec
+from cluster.apiserver.views.interface import View
 from storage.errors import StoreError
 from storage.watchcache.events import WatchEvent
+from storage.watchcache.objects import CachedObject
 from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
+
+FrameMemo = dict[tuple[int, str, Hashable], tuple[CachedObject, bytes]]
+"""Frames of one flush by the object's id, type and view: several groups often see the same event.
+The object stands beside its frame so that its id is not used again meanwhile."""
 
 
 class GroupKey(NamedTuple):
@@ -22,11 +26,12 @@ class GroupKey(NamedTuple):
     kind: type
     """The resource's message class: unlike the Resource, it hashes at once."""
     selection: Selection
-    codec: str
+    view: Hashable
+    """The key of their view."""
 
 
 class Group:
-    """The members of one (resource, selection, codec), and the events that they are to get.
+    """The members of one (resource, selection, view), and the events that they are to get.
 
     A member that joins while events wait has been told of those already (they are in the history
     that it was brought up to date from): it skips that many of the next flush.
@@ -36,7 +41,7 @@ class Group:
         self,
         key: GroupKey,
         cache: ResourceCache,
-        codec: Codec,
+        view: View,
         *,
         became_dirty: Callable[[Group], None],
     ) -> None:
@@ -47,7 +52,8 @@ class Group:
         """Nothing comes any more: it takes no new members."""
         self.bookmark_timer: asyncio.TimerHandle | None = None
         self._cache = cache
-        self._codec = codec
+        self._view = view
+        self._view_key = key.view
         self._waiting: list[WatchEvent] = []
         self._became_dirty = became_dirty
         self._subscription = cache.subscribe(key.selection, self)
@@ -105,7 +111,7 @@ class Group:
         sent = 0
         for stream, skip in list(self.members.items()):
             self.members[stream] = 0
-            frames = [event_frame(self._cache, self._codec, event) for event in events[skip:]]
+            frames = [self._view.frame(event) for event in events[skip:]]
             if frames:
                 stream.write(Chunk(b"".join(frames)))
                 sent += len(frames)
@@ -117,7 +123,7 @@ class Group:
         wanting = [stream for stream in self.members if stream.bookmarks]
         if not wanting:
             return
-        chunk = Chunk(bookmark_frame(self._cache.resource, self._codec, self._cache.revision))
+        chunk = Chunk(self._view.bookmark(self._cache.revision))
         for stream in wanting:
             stream.write(chunk)
 
@@ -128,13 +134,13 @@ class Group:
             return
         frames = [self._frame(event, {}) for event in self._waiting[skip:]]
         if bookmark and stream.bookmarks:
-            frames.append(bookmark_frame(self._cache.resource, self._codec, self._cache.revision))
+            frames.append(self._view.bookmark(self._cache.revision))
         if frames:
             stream.write(Chunk(b"".join(frames)))
 
     def _frame(self, event: WatchEvent, memo: FrameMemo) -> bytes:
-        key = (id(event.object), event.type, self._codec.name)
+        key = (id(event.object), event.type, self._view_key)
         found = memo.get(key)
         if found is None:
-            found = memo[key] = event.object, event_frame(self._cache, self._codec, event)
+            found = memo[key] = event.object, self._view.frame(event)
         return found[1]

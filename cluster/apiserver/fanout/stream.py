@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum, auto
 
 from cluster.apiserver.fanout.chunk import Chunk
 from cluster.apiserver.fanout.writer import StreamWriter
+
+logger = logging.getLogger(__name__)
 
 
 class End(Enum):
@@ -19,6 +22,8 @@ class End(Enum):
     """The server shuts down, or the cache lost its place in the store's history."""
     FAILED = auto()
     """It was told an ERROR event."""
+    BROKEN = auto()
+    """Writing to it failed; its connection is dropped."""
 
 
 class Stream:
@@ -39,7 +44,11 @@ class Stream:
         it must miss no event, or the bookmark at the end would lie.
         """
         if self._readable and self.writer is not None:
-            self.writer.write(chunk)
+            try:
+                self.writer.write(chunk)
+            except Exception:
+                logger.exception("a watch cannot be written to")
+                self._cut_off(End.BROKEN)
 
     def end(self, why: End) -> None:
         """End it, unless it has ended."""
@@ -53,10 +62,13 @@ class Stream:
         self.end(End.DISCONNECTED)
 
     def overflowed(self) -> None:
-        self._readable = False
-        self.end(End.SLOW)
-        if self.writer is not None:
-            self.writer.abort()
+        self._cut_off(End.SLOW)
 
     def stopping(self) -> None:
         self.end(End.STOPPED)
+
+    def _cut_off(self, why: End) -> None:
+        self._readable = False
+        self.end(why)
+        if self.writer is not None:
+            self.writer.abort()

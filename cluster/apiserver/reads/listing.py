@@ -11,7 +11,7 @@ from cluster.apiserver.errors import StatusError
 from cluster.apiserver.reads.options import ListOptions
 from cluster.apiserver.reads.tokens import ANY_REVISION, ContinueToken
 from serialization.api.meta.v1_pb2 import Status
-from serialization.codecs.interface import Codec, ListHead, TypeMeta
+from serialization.codecs.interface import ListHead
 from storage.errors import CompactedError
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.objects import CachedObject
@@ -22,9 +22,6 @@ from storage.watchcache.selection import Predicate, Selection
 SNAPSHOTS_KEPT: Final = 8
 """Pages after the first are answered from the first one's snapshot while it is kept; after that
 from the store. A kept snapshot holds the versions that have been replaced since."""
-ENCODE_SLICE: Final = 16
-"""Objects encoded between two awaits: about 1 ms where each must be encoded from a message."""
-PIECE_BYTES: Final = 128 * 1024
 
 
 class ExpiredTokenError(StatusError):
@@ -161,30 +158,3 @@ async def _collect(
         if limit and len(objects) > limit:
             return _Page(objects[:limit], more=True)
     return _Page(objects, more=False)
-
-
-async def encode_list(cache: ResourceCache, listing: Listing, codec: Codec) -> AsyncIterator[bytes]:
-    """Yield a list's document in pieces of about 128 KiB, letting others in between.
-
-    The objects' bytes are gathered first, since the protobuf form begins with its length.
-    """
-    items: list[bytes] = []
-    bare = cache.bare
-    step = ENCODE_SLICE if codec.name != cache.storage_codec.name else 8 * ENCODE_SLICE
-    for start in range(0, len(listing.objects), step):
-        items += [bare(obj, codec) for obj in listing.objects[start : start + step]]
-        if start:
-            await asyncio.sleep(0)
-    kind = TypeMeta(cache.resource.api_version, cache.resource.list_kind)
-    gathered: list[bytes] = []
-    size = 0
-    for piece in codec.join_list(kind, listing.head, items):
-        gathered.append(piece)
-        size += len(piece)
-        if size >= PIECE_BYTES:
-            yield b"".join(gathered)
-            gathered.clear()
-            size = 0
-            await asyncio.sleep(0)
-    if gathered:
-        yield b"".join(gathered)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from cluster.apiserver.asgi import NO_STORE, Send
 from cluster.apiserver.fanout.fanout import Fanout
-from cluster.apiserver.reads.listing import Lister, Listing, encode_list
+from cluster.apiserver.reads.listing import Lister, Listing
 from cluster.apiserver.reads.options import ListOptions, list_options, watch_options
 from cluster.apiserver.reads.watching import Target, WatchServer, Wire
-from serialization.codecs.interface import Codec
+from cluster.apiserver.views.interface import View
 from serialization.scheme import Resource
 from storage.watchcache.cache import WatchCache
+from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
 
 
@@ -31,30 +32,25 @@ class Reads:
     async def answer_list(
         self,
         send: Send,
-        resource: Resource,
-        codec: Codec,
+        cache: ResourceCache,
+        view: View,
         selection: Selection,
         query: Mapping[str, str],
     ) -> int:
-        """Answer a list in ``codec``, in slices between which others run; return its bytes."""
-        listing = await self.list(resource, selection, list_options(query))
-        headers = [(b"content-type", codec.media_type.encode()), NO_STORE]
+        """Answer a list as a view tells it, in slices between which others run.
+
+        Returns its size in bytes.
+        """
+        listing = await self._lister.list(cache, selection, list_options(query))
+        headers = [(b"content-type", view.media_type), NO_STORE]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         size = 0
-        async for piece in encode_list(self._cache.of(resource), listing, codec):
+        async for piece in view.document_list(*listing):
             size += len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
         return size
 
-    async def answer_watch(
-        self,
-        wire: Wire,
-        resource: Resource,
-        codec: Codec,
-        selection: Selection,
-        query: Mapping[str, str],
-    ) -> None:
+    async def answer_watch(self, wire: Wire, target: Target, query: Mapping[str, str]) -> None:
         """Answer a watch from head to end; returns when it is over."""
-        target = Target(self._cache.of(resource), selection, codec)
         await self._watches.serve(wire, target, watch_options(query))

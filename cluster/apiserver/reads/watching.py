@@ -9,13 +9,11 @@ from cluster.apiserver.asgi import NO_STORE, Receive, Scope, Send
 from cluster.apiserver.errors import expired
 from cluster.apiserver.fanout.chunk import Chunk
 from cluster.apiserver.fanout.fanout import Fanout
-from cluster.apiserver.fanout.frames import bookmark_frame, error_frame, event_frame
 from cluster.apiserver.fanout.group import Group
 from cluster.apiserver.fanout.stream import End, Stream
 from cluster.apiserver.fanout.writer import StreamWriter
-from cluster.apiserver.negotiation import JSON
 from cluster.apiserver.reads.options import WatchOptions
-from serialization.codecs.interface import Codec
+from cluster.apiserver.views.interface import View
 from storage.errors import CompactedError
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.events import EventType, WatchEvent
@@ -36,7 +34,7 @@ class Target(NamedTuple):
 
     cache: ResourceCache
     selection: Selection
-    codec: Codec
+    view: View
 
 
 class WatchServer:
@@ -53,7 +51,7 @@ class WatchServer:
         """
         if options.tells_state and options.revision:
             await self._cache.wait_for(options.revision)
-        headers = [(b"content-type", _content_type(target.codec)), NO_STORE]
+        headers = [(b"content-type", target.view.stream_media_type), NO_STORE]
         await wire.send({"type": "http.response.start", "status": 200, "headers": headers})
         stream = Stream(bookmarks=options.bookmarks)
         seconds = options.timeout_s or self._fanout.timeout_s()
@@ -66,7 +64,7 @@ class WatchServer:
         finally:
             timer.cancel()
             self._fanout.closed(stream, end)
-        if end not in {End.DISCONNECTED, End.SLOW}:
+        if end not in {End.DISCONNECTED, End.SLOW, End.BROKEN}:
             await wire.send({"type": "http.response.body", "body": b""})
 
     async def _follow(
@@ -77,7 +75,7 @@ class WatchServer:
             group = await self._catch_up(stream, writer, target, position)
         except CompactedError as error:
             why = f"too old resource version: {error.revision} ({error.compacted})"
-            stream.write(Chunk(error_frame(target.codec, expired(why).status())))
+            stream.write(Chunk(target.view.error(expired(why).status())))
             return End.FAILED
         if group is None:
             return stream.ended.result()
@@ -98,7 +96,7 @@ class WatchServer:
                 return self._cache.revision
             await self._await_revision(stream, options.revision)
             return options.revision
-        cache, selection, codec = target
+        cache, selection, view = target
         revision = self._cache.revision
         for run in cache.select(selection):
             if stream.ended.done():
@@ -108,8 +106,7 @@ class WatchServer:
                 events = [WatchEvent(EventType.ADDED, obj) for obj in run]
                 await self._tell(stream, writer, target, events)
         if options.ends_state and not stream.ended.done():
-            frame = bookmark_frame(cache.resource, codec, revision, initial_end=True)
-            stream.write(Chunk(frame))
+            stream.write(Chunk(view.bookmark(revision, initial_end=True)))
         return revision
 
     async def _await_revision(self, stream: Stream, revision: int) -> None:
@@ -125,13 +122,13 @@ class WatchServer:
 
         Returns None where the stream ended on the way. Raises CompactedError.
         """
-        cache, selection, codec = target
+        cache, selection, view = target
         while not stream.ended.done():
             replay = cache.replay(selection, position)
             if replay.complete:
                 if replay.events:
-                    stream.write(self._chunk(target, replay.events))
-                return self._fanout.join(stream, cache, selection, codec)
+                    stream.write(_chunk(view, replay.events))
+                return self._fanout.join(stream, cache, selection, view)
             position = replay.revision
             if replay.events:
                 await self._tell(stream, writer, target, replay.events)
@@ -144,16 +141,10 @@ class WatchServer:
         for start in range(0, len(events), 64):
             if stream.ended.done():  # the client may have gone while others were let in
                 return
-            stream.write(self._chunk(target, events[start : start + 64]))
+            stream.write(_chunk(target.view, events[start : start + 64]))
             await writer.drain()
             await asyncio.sleep(0)
 
-    def _chunk(self, target: Target, events: list[WatchEvent]) -> Chunk:
-        return Chunk(b"".join(event_frame(target.cache, target.codec, each) for each in events))
 
-
-def _content_type(codec: Codec) -> bytes:
-    """Return the type of the response: Kubernetes names no ``stream=watch`` in JSON's."""
-    if codec.media_type == JSON:
-        return codec.media_type.encode()
-    return codec.stream_media_type.encode()
+def _chunk(view: View, events: list[WatchEvent]) -> Chunk:
+    return Chunk(b"".join([view.frame(event) for event in events]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cluster.apiserver.tables.interface import AGE, NAME, NONE, Cell, Column, age
 from serialization.api.core.v1_pb2 import ContainerStateTerminated, Pod
@@ -44,6 +44,21 @@ class PodPrinter:
             obj.status.nominatedNodeName or NONE,
             _gates(obj),
         ]
+
+
+def completion(pod: Pod) -> list[dict[str, str]]:
+    """Return the condition of a row whose pod is through; kubectl can leave such rows out."""
+    message = _COMPLETED.get(pod.status.phase)
+    if message is None:
+        return []
+    reason = pod.status.phase
+    return [{"type": "Completed", "status": "True", "reason": reason, "message": message}]
+
+
+_COMPLETED: Final = {
+    "Succeeded": "The pod has completed successfully.",
+    "Failed": "The pod failed.",
+}
 
 
 def _sidecars(pod: Pod) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -10,7 +11,7 @@ from cluster.apiserver.tables.endpoints import EndpointSlicePrinter, EndpointsPr
 from cluster.apiserver.tables.event import EventPrinter
 from cluster.apiserver.tables.interface import Printer
 from cluster.apiserver.tables.node import NodePrinter
-from cluster.apiserver.tables.pod import PodPrinter
+from cluster.apiserver.tables.pod import PodPrinter, completion
 from cluster.apiserver.tables.replica_set import ReplicaSetPrinter
 from cluster.apiserver.tables.replication_controller import ReplicationControllerPrinter
 from cluster.apiserver.tables.resource_quota import ResourceQuotaPrinter
@@ -72,3 +73,8 @@ PRINTERS: Final[dict[type[Message], Printer[Message]]] = dict(
     )
 )
 PLAIN: Final = PlainPrinter()
+
+CONDITIONS: Final[dict[type[Message], Callable[[Message], list[dict[str, str]]]]] = {
+    Pod: lambda message: completion(cast("Pod", message)),
+}
+"""What a row says of its object besides the cells: so far that it is through."""

@@ -13,10 +13,10 @@ from cluster.apiserver.calls import Call
 from cluster.apiserver.deletion import Wish
 from cluster.apiserver.errors import StatusError
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.reads.listing import encode_list
 from cluster.apiserver.reads.options import list_options
 from cluster.apiserver.selections import selection_of
 from cluster.apiserver.verbs.delete import delete_stored, read_wish
+from cluster.apiserver.views.plain import PlainView
 from storage.watchcache.objects import CachedObject
 
 AT_ONCE: Final = 16
@@ -40,7 +40,7 @@ async def delete_collection(api: Api, call: Call) -> Answer:
     if failures:
         raise failures[0]
     codec = api.negotiator.accept(call.accept).codec
-    pieces = encode_list(cache, listing, codec)
+    pieces = PlainView(cache, codec).document_list(*listing)
     return Answer(200, codec.media_type.encode(), b"".join([piece async for piece in pieces]))
 
 

@@ -6,25 +6,23 @@ from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import not_found, unreasoned
-from cluster.apiserver.tables.document import TableWriter
-from serialization.codecs.interface import ListHead
+from cluster.apiserver.views.choice import choose_view
 
 
 async def get(api: Api, call: Call) -> Answer:
     """Answer the newest applied state; with a resourceVersion, one that is no older."""
-    codec, as_table = api.negotiator.accept(call.accept, tables=True)
+    accepted = api.negotiator.accept(call.accept, forms=True)
     if call.query:
         await _wait(api, call.query.get("resourceVersion", ""))
     cache = api.cache.of(call.strategy.resource)
     found = cache.get(call.route.namespace, call.route.name)
     if found is None:
         raise not_found(call.strategy.resource, call.route.name)
-    if as_table:
-        writer = TableWriter(cache, call.strategy.type_meta, codec)
+    codec = accepted.codec
+    if accepted.form:
         include = call.query.get("includeObject", "")
-        head = ListHead(str(found.revision))
-        table = writer.document(head, [found], include, api.clock.now())
-        return Answer(200, codec.media_type.encode(), table)
+        view = choose_view(accepted, cache, api.clock, include, of_list=False)
+        return Answer(200, view.media_type, view.document(found))
     return api.answer(call, 200, cache.bare(found, codec), codec)
 
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
-from cluster.apiserver.reads.options import list_options
 from cluster.apiserver.selections import selection_of
-from cluster.apiserver.tables.document import TableWriter
+from cluster.apiserver.views.choice import choose_view
 
 
 async def list_objects(api: Api, call: Call) -> Answer | None:
     """Answer the objects of a collection that the selectors pick."""
-    resource = call.strategy.resource
-    codec, as_table = api.negotiator.accept(call.accept, tables=True, streams=True)
+    accepted = api.negotiator.accept(call.accept, forms=True, streams=True)
     selection = selection_of(call)
-    call.media = codec.media_type.encode()
-    if as_table:
-        listing = await api.reads.list(resource, selection, list_options(call.query))
-        writer = TableWriter(api.cache.of(resource), call.strategy.type_meta, codec)
-        include = call.query.get("includeObject", "")
-        table = writer.document(listing.head, listing.objects, include, api.clock.now())
-        return Answer(200, call.media, table)
-    await api.reads.answer_list(call.stream, resource, codec, selection, call.query)
+    cache = api.cache.of(call.strategy.resource)
+    include = call.query.get("includeObject", "")
+    view = choose_view(accepted, cache, api.clock, include, of_list=True)
+    call.media = view.media_type
+    await api.reads.answer_list(call.stream, cache, view, selection, call.query)
     return None

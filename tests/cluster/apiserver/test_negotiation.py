@@ -42,14 +42,14 @@ def test_accept_picks_the_codec(negotiator: Negotiator, accept: str, codec: str)
         accepted = negotiator.accept(accept.encode())
 
         assert accepted.codec.name == codec
-        assert not accepted.table
+        assert not accepted.form
 
 
 def test_tables_come_where_they_can_be_had(negotiator: Negotiator) -> None:
     header = f"{TABLE},application/json".encode()
 
-    assert negotiator.accept(header, tables=True).table
-    assert not negotiator.accept(header).table
+    assert negotiator.accept(header, forms=True).form == "Table"
+    assert not negotiator.accept(header).form
 
 
 @pytest.mark.parametrize("accept", ["text/html", f"{TABLE}", f"{PB};q=0"])

@@ -124,7 +124,9 @@ def test_rows_without_objects(api: InProcess) -> None:
 
     reply = api.call("GET", f"{PODS_PATH}/a?includeObject=None", headers={"accept": AS_TABLE})
 
-    assert list(cast("list[Json]", reply.json()["rows"])[0]) == ["cells"]
+    row = cast("list[Json]", reply.json()["rows"])[0]
+    assert list(row) == ["cells", "object"]
+    assert row["object"] is None
 
 
 def test_deleted_pod_is_shown_as_terminating(api: InProcess) -> None:

@@ -16,10 +16,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from cluster.apiserver.asgi import Receive, Scope, Send
 from cluster.apiserver.fanout.config import FanoutConfig
 from cluster.apiserver.fanout.transport import WatchProtocol
-from cluster.apiserver.reads.watching import Wire
+from cluster.apiserver.reads.watching import Target, Wire
+from cluster.apiserver.views.plain import PlainView
 from serialization.codecs.interface import Codec, Frame
 from serialization.codecs.registry import CODECS
-from serialization.kinds import PODS
 from storage.watchcache.selection import Selection
 from tests.cluster.apiserver.reads.rig import Rig, rig
 
@@ -40,12 +40,13 @@ async def served(
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             query = dict(parse_qsl(scope["query_string"].decode()))
-            chosen = CODECS[codec]
+            cache = made.place.pods
+            view = PlainView(cache, CODECS[codec])
             if "watch" in query:
                 wire = Wire(scope, receive, send)
-                await made.reads.answer_watch(wire, PODS, chosen, Selection(), query)
+                await made.reads.answer_watch(wire, Target(cache, Selection(), view), query)
             else:
-                await made.reads.answer_list(send, PODS, chosen, Selection(), query)
+                await made.reads.answer_list(send, cache, view, Selection(), query)
 
         settings = uvicorn.Config(
             cast("ASGIApplication", app),

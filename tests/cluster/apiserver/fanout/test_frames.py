@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cluster.apiserver.errors import expired
 from cluster.apiserver.fanout.chunk import Chunk
-from cluster.apiserver.fanout.frames import bookmark_frame, error_frame
+from cluster.apiserver.views.frames import bookmark_frame, error_frame
+from serialization.api.core.v1_pb2 import ConfigMap
+from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
-from serialization.kinds import SCHEME
 
-CONFIG_MAPS = SCHEME.by_plural("", "v1", "configmaps")
 TOO_OLD = (
     "000000650a054552524f52125c0a5a6b3873000a0c0a027631120653746174757312420a060a0012001a0012074661"
     "696c7572651a23746f6f206f6c64207265736f757263652076657273696f6e3a203335392028333731292207457870"
@@ -17,8 +17,9 @@ TOO_OLD = (
 
 
 def test_bookmark_in_json_is_kubernetes_own() -> None:
-    plain = bookmark_frame(CONFIG_MAPS, CODECS["orjson"], 316)
-    end = bookmark_frame(CONFIG_MAPS, CODECS["orjson"], 313, initial_end=True)
+    kind = TypeMeta("v1", "ConfigMap")
+    plain = bookmark_frame(CODECS["orjson"], kind, ConfigMap(), 316)
+    end = bookmark_frame(CODECS["orjson"], kind, ConfigMap(), 313, initial_end=True)
 
     head = b'{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":'
     assert plain == head + b'{"resourceVersion":"316"}}}\n'

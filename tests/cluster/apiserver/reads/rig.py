@@ -13,12 +13,12 @@ from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.reads.reads import Reads
-from cluster.apiserver.reads.watching import Wire
+from cluster.apiserver.reads.watching import Target, Wire
+from cluster.apiserver.views.plain import PlainView
 from serialization.api.core.v1_pb2 import Pod
 from serialization.api.meta.v1_pb2 import Status
 from serialization.codecs.interface import Codec
 from serialization.codecs.registry import CODECS
-from serialization.kinds import PODS
 from serialization.selectors import parse_fields, parse_labels
 from storage.interface import Store
 from storage.virtual_time import VirtualClock
@@ -118,8 +118,11 @@ class Rig:
             "extensions": {},
         }
         wire = Wire(scope, client.receive, client.send)
+        cache = self.place.pods
         await self.reads.answer_watch(
-            wire, PODS, client.codec, selection or Selection(), _query(query)
+            wire,
+            Target(cache, selection or Selection(), PlainView(cache, client.codec)),
+            _query(query),
         )
 
     async def list(
@@ -132,7 +135,9 @@ class Rig:
             sent.append(event)
 
         chosen = CODECS[codec]
-        await self.reads.answer_list(send, PODS, chosen, selection or Selection(), _query(query))
+        cache = self.place.pods
+        view = PlainView(cache, chosen)
+        await self.reads.answer_list(send, cache, view, selection or Selection(), _query(query))
         body = b"".join(event.get("body", b"") for event in sent[1:])
         head, items = chosen.split_list(body)
         metadata = {"resourceVersion": head.resource_version, "continue": head.continue_}

@@ -17,6 +17,7 @@ from cluster.apiserver.errors import StatusError
 from cluster.apiserver.fanout.config import FanoutConfig
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.reads.reads import Reads
+from cluster.apiserver.views.plain import PlainView
 from serialization.api.core.v1_pb2 import ConfigMap
 from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
@@ -106,7 +107,8 @@ async def ask(reads: Reads, path: str) -> tuple[int, object]:
 
     codec = CODECS["orjson"]
     try:
-        await reads.answer_list(send, CONFIG_MAPS, codec, selection, query)
+        cache = reads._cache.of(CONFIG_MAPS)
+        await reads.answer_list(send, cache, PlainView(cache, codec), selection, query)
     except StatusError as error:
         told = codec.encode(TypeMeta("v1", "Status"), error.status())
         return error.code, json.loads(told)

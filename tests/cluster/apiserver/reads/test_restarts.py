@@ -14,7 +14,8 @@ from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.reads.reads import Reads
-from cluster.apiserver.reads.watching import Wire
+from cluster.apiserver.reads.watching import Target, Wire
+from cluster.apiserver.views.plain import PlainView
 from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.registry import CODECS
 from serialization.kinds import NODES, PODS
@@ -27,6 +28,7 @@ from storage.interface import Store
 from storage.records import Change
 from storage.registry import STORES, StoreOptions
 from storage.watchcache.cache import WatchCache
+from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
 from tests.cluster.apiserver.reads.rig import rig, select
 from tests.storage.recorder import Recorder
@@ -66,7 +68,7 @@ class Follower:
         self.errors = 0
         self._bookmarks = bookmarks
 
-    async def watch(self, reads: Reads) -> None:
+    async def watch(self, reads: Reads, cache: ResourceCache) -> None:
         """Watch until the server ends it, or this is cancelled."""
         reader = self.codec.frame_reader()
 
@@ -97,7 +99,9 @@ class Follower:
             "extensions": {},
         }
         await reads.answer_watch(
-            Wire(scope, receive, send), PODS, self.codec, self.selection, query
+            Wire(scope, receive, send),
+            Target(cache, self.selection, PlainView(cache, self.codec)),
+            query,
         )
 
     def expected(self, history: list[Change]) -> Iterator[Told]:
@@ -182,7 +186,7 @@ class Lives:
             for follower in self.followers:
                 if writes and self._random.random() < 0.1:
                     continue  # it is away, and finds two lives of history when it is back
-                watches.append(tasks.create_task(follower.watch(reads)))
+                watches.append(tasks.create_task(follower.watch(reads, cache.of(PODS))))
                 if self._random.random() < 0.05:
                     await asyncio.sleep(0)
             writers = [

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from cluster.apiserver.errors import StatusError
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.fanout.stream import End, Stream
+from cluster.apiserver.views.plain import PlainView
 from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.protobuf import ProtobufCodec
 from serialization.codecs.registry import CODECS
@@ -347,7 +348,9 @@ async def test_watch_that_joins_as_the_cache_loses_its_place_gets_a_group_that_l
         late = Stream(bookmarks=False)
 
         made.place.pods.closed(CompactedError(2, 9))
-        group = made.fanout.join(late, made.place.pods, Selection(), client.codec)
+        group = made.fanout.join(
+            late, made.place.pods, Selection(), PlainView(made.place.pods, client.codec)
+        )
         watchers = made.place.pods.watchers
         await task
         await made.settle()
