@@ -6,6 +6,7 @@ wrong with it; they neither read nor write anything else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -69,6 +70,14 @@ class Strategy(Generic[M]):
     def validate(self, obj: M) -> list[FieldProblem]:
         """Return what is wrong with the object, apart from its metadata."""
         return []
+
+    def validate_create(self, obj: M) -> list[FieldProblem]:
+        """Return what is wrong with a new object that would do in an old one."""
+        return []
+
+    def warnings(self, obj: M) -> Sequence[str]:
+        """Return what the creator of an object is warned of, though it is sound (hot path)."""
+        return ()
 
     def prepare_update(self, new: M, old: M) -> None:
         """Put back what an update may not touch (its status), raise the generation."""

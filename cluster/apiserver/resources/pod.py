@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cluster.apiserver.errors import FieldProblem, forbidden, forbidden_field, invalid
+from cluster.apiserver.errors import FieldProblem, forbidden, forbidden_field
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.pod_defaults import default_pod_spec
-from cluster.apiserver.resources.pod_validation import pod_spec_problems
+from cluster.apiserver.resources.pod_update import pod_update_problems
+from cluster.apiserver.resources.pod_verdicts import PodVerdicts
 from cluster.apiserver.resources.qos import qos_class
 from serialization.api.core.v1_pb2 import Pod, PodSpec, Toleration
 from serialization.kinds import PODS
@@ -23,13 +24,6 @@ SYSTEM_PRIORITIES: Final = {
 """The priority classes that every cluster has; others come with the PriorityClass resource."""
 
 TERMINAL: Final = frozenset(("Succeeded", "Failed"))
-
-_UNTOUCHABLE: Final = (
-    "pod updates may not change fields other than `spec.containers[*].image`,"
-    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
-    "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set "
-    "to 1 if it was previously negative)"
-)
 
 _AWAY: Final = tuple(
     Toleration(key=key, operator="Exists", effect="NoExecute", tolerationSeconds=TOLERATION_S)
@@ -49,6 +43,7 @@ class PodStrategy(Strategy[Pod]):
 
     def __init__(self, priorities: Mapping[str, int] = SYSTEM_PRIORITIES) -> None:
         self._priorities = priorities
+        self._verdicts = PodVerdicts()
 
     def default(self, obj: Pod) -> None:
         spec = obj.spec
@@ -85,7 +80,20 @@ class PodStrategy(Strategy[Pod]):
         spec.priority = value
 
     def validate(self, obj: Pod) -> list[FieldProblem]:
-        return pod_spec_problems(obj.spec, "spec")
+        return self._verdicts.problems(obj.spec)
+
+    def validate_create(self, obj: Pod) -> list[FieldProblem]:
+        problems: list[FieldProblem] = []
+        spec = obj.spec
+        if spec.ephemeralContainers:
+            problems.append(forbidden_field("spec.ephemeralContainers", "cannot be set on create"))
+        if spec.schedulingGates and spec.nodeName:
+            why = "cannot be set until all schedulingGates have been cleared"
+            problems.append(forbidden_field("spec.nodeName", why))
+        return problems
+
+    def warnings(self, obj: Pod) -> Sequence[str]:
+        return self._verdicts.warnings(obj.spec)
 
     def prepare_update(self, new: Pod, old: Pod) -> None:
         new.status.CopyFrom(old.status)
@@ -93,42 +101,17 @@ class PodStrategy(Strategy[Pod]):
             new.metadata.generation = old.metadata.generation + 1
 
     def validate_update(self, new: Pod, old: Pod) -> list[FieldProblem]:
-        if new.spec == old.spec:
-            return []
-        problems = []
-        if len(new.spec.containers) != len(old.spec.containers):
-            return [
-                forbidden_field("spec.containers", "pod updates may not add or remove containers")
-            ]
-        kept = list(new.spec.tolerations)
-        if any(toleration not in kept for toleration in old.spec.tolerations):
-            problems.append(
-                forbidden_field(
-                    "spec.tolerations",
-                    "existing toleration can not be modified except its tolerationSeconds",
-                )
-            )
-        deadline = new.spec.activeDeadlineSeconds
-        if old.spec.HasField("activeDeadlineSeconds") and (
-            not new.spec.HasField("activeDeadlineSeconds")
-            or deadline > old.spec.activeDeadlineSeconds
-        ):
-            problems.append(
-                invalid(
-                    "spec.activeDeadlineSeconds",
-                    deadline,
-                    "must be less than or equal to previous value",
-                )
-            )
-        if _with_allowed_changes(old.spec, new.spec) != new.spec:
-            problems.append(forbidden_field("spec", _UNTOUCHABLE))
-        return problems
+        return pod_update_problems(new, old)
 
     def prepare_status(self, new: Pod, old: Pod) -> None:
         new.spec.CopyFrom(old.spec)
         del new.metadata.ownerReferences[:]
         new.metadata.ownerReferences.extend(old.metadata.ownerReferences)
-        new.status.qosClass = old.status.qosClass
+        status = new.status
+        status.qosClass = old.status.qosClass
+        if status.podIP and (not status.podIPs or status.podIPs[0].ip != status.podIP):
+            del status.podIPs[:]
+            status.podIPs.add(ip=status.podIP)
 
     def grace_s(self, obj: Pod, asked_s: int | None) -> int:
         """A pod that no kubelet looks after, or that has ended, goes at once."""
@@ -152,22 +135,3 @@ def _tolerate_absence(spec: PodSpec) -> None:
 
 def _tolerates(toleration: Toleration, wanted: Toleration) -> bool:
     return toleration.key in {wanted.key, ""} and toleration.effect in {wanted.effect, ""}
-
-
-def _with_allowed_changes(old: PodSpec, new: PodSpec) -> PodSpec:
-    """Return the old spec with those fields of the new one that an update may change."""
-    spec = PodSpec()
-    spec.CopyFrom(old)
-    for mine, theirs in zip(spec.containers, new.containers, strict=True):
-        mine.image = theirs.image
-    if len(old.initContainers) == len(new.initContainers):
-        for mine, theirs in zip(spec.initContainers, new.initContainers, strict=True):
-            mine.image = theirs.image
-    spec.ClearField("activeDeadlineSeconds")
-    if new.HasField("activeDeadlineSeconds"):
-        spec.activeDeadlineSeconds = new.activeDeadlineSeconds
-    del spec.tolerations[:]
-    spec.tolerations.extend(new.tolerations)
-    if old.terminationGracePeriodSeconds < 0 and new.terminationGracePeriodSeconds == 1:
-        spec.terminationGracePeriodSeconds = 1
-    return spec
