@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from cluster.controllers.garbage.collector import GarbageCollector
 from cluster.controllers.replica_set import ReplicaSetController
 from cluster.controllers.replication import ReplicationController
 from cluster.controllers.runner import Controller, Surroundings
@@ -12,4 +13,5 @@ from cluster.controllers.runner import Controller, Surroundings
 CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "replicationcontroller": ReplicationController,
     "replicaset": ReplicaSetController,
+    "garbagecollector": GarbageCollector,
 }
