@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from random import Random
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.allocation.interface import NOTHING_HELD, Allocator, Hold
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, bad_request
+from cluster.apiserver.kubelets import Dial, dial_http
 from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
 from cluster.apiserver.objects import Encoded, Stored, decode_stored, encode_stored
@@ -41,6 +43,10 @@ class Api:
     metrics: RequestMetrics
     clock: Clock
     random: Random
+    allocators: Mapping[type[Message], Allocator] = field(default_factory=dict)
+    """What is handed out to objects of some kinds when they are written."""
+    dial: Dial = dial_http
+    """The way to the kubelets."""
 
     @property
     def storage_codec(self) -> Codec:
@@ -64,6 +70,14 @@ class Api:
     def stored(self, resource: Resource, entry: KeyValue) -> Stored:
         """Return the object of a store's entry."""
         return decode_stored(self.storage_codec, resource, entry)
+
+    def hold(self, resource: Resource, message: Message) -> Hold:
+        """Return what is to be entered from before a validated object is written until after.
+
+        Entered, it fills in what the object is handed out. Raises StatusError.
+        """
+        allocator = self.allocators.get(resource.message)
+        return NOTHING_HELD if allocator is None else allocator.hold(message)
 
     def encode(self, strategy: Strategy[Message], message: Message) -> Encoded:
         """Encode a message for the store, and tell the cache what is about to arrive."""

@@ -9,6 +9,8 @@ from random import Random
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.allocation.interface import Allocator
+from cluster.apiserver.allocation.services import ServiceAllocator
 from cluster.apiserver.api import Api
 from cluster.apiserver.app import ApiServer
 from cluster.apiserver.authentication import Authenticator, Everybody
@@ -18,6 +20,7 @@ from cluster.apiserver.discovery import Discovery
 from cluster.apiserver.fanout.config import FanoutConfig
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.health import Health
+from cluster.apiserver.kubelets import Dial, dial_http
 from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
 from cluster.apiserver.pages import Pages
@@ -26,6 +29,7 @@ from cluster.apiserver.registry import Registry, served
 from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.interface import Codec
 from serialization.codecs.registry import CODECS
+from serialization.kinds import SERVICES
 from storage.clock import Clock
 from storage.interface import Store
 from storage.watchcache.cache import WatchCache
@@ -42,6 +46,8 @@ class ServerConfig:
     cache: CacheConfig = field(default_factory=CacheConfig)
     fanout: FanoutConfig = field(default_factory=FanoutConfig)
     authenticator: Authenticator = field(default_factory=Everybody)
+    dial: Dial = dial_http
+    """The way to the kubelets, for logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,10 @@ async def assemble(
         # A server that starts again on a store must not draw the same uids again.
         random = Random(f"{random.getrandbits(64)}/{store.current_revision()}")
         fanout = Fanout(config.fanout, clock, random)
-        api = Api(store, cache, Reads(cache, fanout), negotiator, registry, metrics, clock, random)
+        reads = Reads(cache, fanout)
+        allocators = _allocators(cache, registry, random)
+        api = Api(store, cache, reads, negotiator, registry, metrics, clock, random, allocators)
+        api.dial = config.dial
         await create_first_namespaces(api)
 
         async def metrics_text() -> bytes:
@@ -86,6 +95,15 @@ async def assemble(
             yield Assembly(ApiServer(api, pages, config.authenticator), api, fanout)
         finally:
             fanout.shut_down()
+
+
+def _allocators(
+    cache: WatchCache, registry: Registry, random: Random
+) -> dict[type[Message], Allocator]:
+    """Return what hands out to objects that are written, by their kind."""
+    if SERVICES not in registry.resources:
+        return {}
+    return {SERVICES.message: ServiceAllocator(cache.of(SERVICES), random)}
 
 
 def _health(store: Store) -> Health:

@@ -67,8 +67,11 @@ async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
     tries = GENERATE_TRIES if call.name_generated else 1
     for left in range(tries - 1, -1, -1):
         problems = metadata_problems(meta, strategy.name_errors) + strategy.validate(obj)
+        problems += strategy.validate_create(obj)
         if problems:
             raise invalid_object(resource.kind, meta.name, problems, group=resource.group)
+        if left == tries - 1:
+            call.warnings += strategy.warnings(obj)
         call.route = Route(*call.route[:4], meta.name)
         try:
             return await _write(api, call, obj, code)
@@ -82,10 +85,11 @@ async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
 
 async def _write(api: Api, call: Call, obj: Message, code: int) -> Answer:
     resource = call.strategy.resource
-    encoded = api.encode(call.strategy, obj)
-    if call.dry_run:
-        if api.cached(call) is not None:
-            raise already_exists(resource, call.route.name)
-        return api.written(call, code, obj, encoded, 0)
-    revision = await api.store.create(call.key, encoded.value, ttl_s=call.strategy.ttl_s)
+    with api.hold(resource, obj):
+        encoded = api.encode(call.strategy, obj)
+        if call.dry_run:
+            if api.cached(call) is not None:
+                raise already_exists(resource, call.route.name)
+            return api.written(call, code, obj, encoded, 0)
+        revision = await api.store.create(call.key, encoded.value, ttl_s=call.strategy.ttl_s)
     return api.written(call, code, obj, encoded, revision)
