@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
+from google.protobuf.message import Message
+
 from cluster.apiserver.errors import FieldProblem, invalid, invalid_shown
 from cluster.apiserver.resources.service_validation import is_exposed, is_headless
 from serialization.api.core.v1_pb2 import ServiceSpec
@@ -102,7 +104,7 @@ def drop_what_the_type_lacks(new: ServiceSpec, old: ServiceSpec) -> None:
             port.ClearField("nodePort")
 
 
-def _clear_same(new: ServiceSpec, old: ServiceSpec, names: Iterable[str]) -> None:
+def _clear_same(new: Message, old: Message, names: Iterable[str]) -> None:
     for name in names:
         if getattr(new, name) == getattr(old, name):
             new.ClearField(name)
