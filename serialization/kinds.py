@@ -29,7 +29,7 @@ SCHEME: Final = Scheme(
             "pods",
             short_names=("po",),
             categories=("all",),
-            subresources=("binding", "status"),
+            subresources=("binding", "log", "status"),
         ),
         Resource(
             "",

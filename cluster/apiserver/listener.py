@@ -11,8 +11,8 @@ from typing import Final, cast
 import uvicorn
 from uvicorn._types import ASGIApplication
 
-from cluster.apiserver.app import ApiServer
 from cluster.apiserver.fanout.transport import WatchProtocol
+from cluster.client.asgi import Application
 
 BACKLOG: Final = 8192
 """2000 nodes that come up at once, with two connections each, must not be refused."""
@@ -49,7 +49,7 @@ def url_of(sock: socket.socket) -> str:
 
 @asynccontextmanager
 async def listen(
-    app: ApiServer, sock: socket.socket, *, end_watches: Callable[[], None] | None = None
+    app: Application, sock: socket.socket, *, end_watches: Callable[[], None] | None = None
 ) -> AsyncIterator[None]:
     """Serve ``app`` on a bound socket while entered.
 

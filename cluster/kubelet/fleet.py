@@ -23,6 +23,7 @@ from cluster.kubelet.addresses import host_address
 from cluster.kubelet.behaviour import Behaviour
 from cluster.kubelet.heartbeat import Heartbeats, Rhythm
 from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
+from cluster.kubelet.log_stream import Logs
 from cluster.kubelet.node_object import Capacity, hollow_node, refresh
 from cluster.kubelet.pod_sync import PodSync
 from cluster.kubelet.report_stamps import ReportStamps
@@ -112,6 +113,7 @@ class Fleet:
         self.heartbeat_workers = Workers(
             "heartbeat", self.heartbeat_queue, self.heartbeats.sync, count=HEARTBEAT_WORKERS
         )
+        self.logs = Logs(self.nodes, clock)
         self.registered = 0
 
     def _places(self) -> list[Place]:

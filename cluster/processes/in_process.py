@@ -10,19 +10,39 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
-from cluster.client.exchange import Exchange
+from cluster.apiserver.kubelets import dial_http
+from cluster.client.exchange import BodyStream, Exchange, Request, Response
 from cluster.client.informer import InformerFactory
 from cluster.client.inprocess import InProcessExchange
 from cluster.client.rest import ClientOptions, RestClient
 from cluster.kubelet.fleet import FleetOptions
+from cluster.kubelet.server import KubeletServer
 from cluster.processes.assembly import Control, Links, Nodes
 from serialization.codecs.registry import CODECS
 from storage.clock import Clock
 from storage.interface import Store
+
+
+class Lent:
+    """An exchange that many use: closing this face of it closes nothing."""
+
+    def __init__(self, inner: Exchange) -> None:
+        self._inner = inner
+
+    async def request(self, request: Request, *, timeout_s: float) -> Response:
+        return await self._inner.request(request, timeout_s=timeout_s)
+
+    async def open_stream(
+        self, request: Request, *, timeout_s: float, lifetime_s: float = 0.0
+    ) -> BodyStream:
+        return await self._inner.open_stream(request, timeout_s=timeout_s, lifetime_s=lifetime_s)
+
+    def close(self) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +78,20 @@ class Cluster:
         self._chance = chance
         self._stack = AsyncExitStack()
         self._working: list[asyncio.Task[None]] = []
+        self._kubelets: InProcessExchange | None = None
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            server = self._config.server
+            if server.dial is dial_http:
+                server = replace(server, dial=self._dial)
             self.server = await stack.enter_async_context(
-                assemble(self._store, self._config.server, self._clock, self._own_chance())
+                assemble(self._store, server, self._clock, self._own_chance())
             )
             self.control = Control(await self._links(stack, "control"))
             self.nodes = Nodes(await self._links(stack, "nodes"), self._config.fleet)
+            kubelets = InProcessExchange(KubeletServer(self.nodes.fleet.logs), self._clock)
+            self._kubelets = await stack.enter_async_context(kubelets)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._stop)
             for part in (self.control, self.nodes):
@@ -110,6 +136,12 @@ class Cluster:
             InformerFactory(client, self._clock, chance, shared=config.shared_informers)
         )
         return Links(client, events, informers, self._clock, chance)
+
+    def _dial(self, _base_url: str, _clock: Clock) -> Exchange:
+        """Return the way to the kubelets, which all are in this process, whatever the address."""
+        if self._kubelets is None:
+            raise RuntimeError("the nodes have not been made yet")
+        return Lent(self._kubelets)
 
     def _own_chance(self) -> random.Random:
         """Return a part's own source, so that what one part draws moves no other."""

@@ -13,6 +13,7 @@ from cluster.apiserver.verbs.delete import delete
 from cluster.apiserver.verbs.delete_collection import delete_collection
 from cluster.apiserver.verbs.get import get
 from cluster.apiserver.verbs.list import list_objects
+from cluster.apiserver.verbs.log import read_log
 from cluster.apiserver.verbs.patch import patch, patch_status
 from cluster.apiserver.verbs.scale import get_scale, patch_scale, update_scale
 from cluster.apiserver.verbs.status import finalize, update_status
@@ -57,6 +58,7 @@ SUBRESOURCES: Final = {
         "PATCH": Served("patch", "PATCH", patch_scale),
     },
     "binding": {"POST": Served("create", "POST", bind_pod)},
+    "log": {"GET": Served("get", "GET", read_log)},
     "finalize": {"PUT": Served("update", "PUT", finalize)},
 }
 

@@ -21,15 +21,24 @@ from serialization.api.meta.v1_pb2 import ObjectMeta
 START_S = 1_700_000_000
 S = 10**9
 
+Said = dict[str, str]
 
-def pod_of(*names: str, init: tuple[str, ...] = (), policy: str = "Always", **said: str) -> Pod:
+
+def pod_of(
+    *names: str,
+    init: tuple[str, ...] = (),
+    policy: str = "Always",
+    said: Said | None = None,
+    **more: str,
+) -> Pod:
     return Pod(
         metadata=ObjectMeta(
             namespace="ns",
             name="p",
             uid="u",
             annotations={
-                f"kubedyno.dev/{key.replace('_', '-')}": text for key, text in said.items()
+                f"kubedyno.dev/{key.replace('_', '-')}": text
+                for key, text in {**(said or {}), **more}.items()
             },
         ),
         spec=PodSpec(
@@ -125,7 +134,7 @@ class End(NamedTuple):
     ],
 )
 def test_pod_after_a_minute(policy: str, said: dict[str, str], end: End) -> None:
-    theatre = Theatre(pod_of(policy=policy, **said))
+    theatre = Theatre(pod_of(policy=policy, said=said))
 
     theatre.play(60)
 
@@ -188,9 +197,9 @@ def test_last_state_tells_the_run_before() -> None:
 
 
 def test_init_containers_run_in_order_before_the_others() -> None:
-    pod = pod_of("main", init=("a", "b"), **{"run_for.a": "10s", "run_for.b": "20s"})
+    pod = pod_of(init=("a", "b"), said={"run_for.a": "10s", "run_for.b": "20s"})
     theatre = Theatre(pod)
-    seen = []
+    seen: list[object] = []
 
     for _ in range(4):
         theatre.play(0 if not seen else 10)
@@ -209,8 +218,8 @@ def test_init_containers_run_in_order_before_the_others() -> None:
 
 def test_failing_init_container_fails_the_pod_that_never_restarts() -> None:
     said = {"crash_after.a": "1s"}
-    never = Theatre(pod_of(init=("a",), policy="Never", **said))
-    always = Theatre(pod_of(init=("a",), **said))
+    never = Theatre(pod_of(init=("a",), policy="Never", said=said))
+    always = Theatre(pod_of(init=("a",), said=said))
 
     for theatre in (never, always):
         theatre.play(5)
@@ -222,7 +231,7 @@ def test_failing_init_container_fails_the_pod_that_never_restarts() -> None:
 
 
 def test_sidecar_lets_the_others_start_and_ends_after_them() -> None:
-    pod = pod_of(init=("side",), policy="Never", run_for="5s", **{"run_for.side": ""})
+    pod = pod_of(init=("side",), policy="Never", run_for="5s")
     pod.metadata.annotations["kubedyno.dev/run-for.side"] = "1h"
     pod.spec.initContainers[0].restartPolicy = "Always"
     theatre = Theatre(pod)
@@ -266,7 +275,7 @@ def test_deadline_fails_the_pod_and_kills_its_containers() -> None:
 def test_readiness_comes_after_its_delay(
     said: dict[str, str], probe: Probe | None, ready_s: int
 ) -> None:
-    pod = pod_of(**said)
+    pod = pod_of(said=said)
     if probe is not None:
         pod.spec.containers[0].readinessProbe.CopyFrom(probe)
     theatre = Theatre(pod)
@@ -339,7 +348,7 @@ SCRIPTS = st.fixed_dictionaries(
 def test_life_that_is_taken_up_from_its_status_writes_the_same(
     said: dict[str, str], policy: str, init: tuple[str, ...], play_s: int
 ) -> None:
-    theatre = Theatre(pod_of("a", "b", init=init, policy=policy, **said))
+    theatre = Theatre(pod_of("a", "b", init=init, policy=policy, said=said))
     theatre.play(play_s)
     before = Pod()
     before.CopyFrom(theatre.pod)
@@ -352,7 +361,7 @@ def test_life_that_is_taken_up_from_its_status_writes_the_same(
 
 @given(said=SCRIPTS, policy=st.sampled_from(["Always", "OnFailure", "Never"]))
 def test_life_that_is_taken_up_goes_on_and_comes_to_rest(said: dict[str, str], policy: str) -> None:
-    theatre = Theatre(pod_of("a", "b", policy=policy, **said))
+    theatre = Theatre(pod_of("a", "b", policy=policy, said=said))
     theatre.play(100)
     restarts = [each.restartCount for each in theatre.pod.status.containerStatuses]
 

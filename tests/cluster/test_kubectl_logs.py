@@ -1,0 +1,100 @@
+"""kubectl logs against a whole cluster: what containers did, as it comes, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.test_kubectl import WAIT, Kubectl, program, with_kubectl
+
+__all__ = ["program"]
+
+pytestmark = pytest.mark.slow
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {name}
+  annotations: {annotations}
+spec:
+  restartPolicy: {policy}
+  containers: [{containers}]
+"""
+
+
+def pod(name: str, *, policy: str = "Always", containers: str = "main", **said: str) -> str:
+    annotations = ", ".join(
+        f'kubedyno.dev/{key.replace("_", "-")}: "{text}"' for key, text in said.items()
+    )
+    named = ", ".join(f'{{name: {each}, image: "example/{each}:1"}}' for each in containers.split())
+    return POD.format(name=name, policy=policy, annotations=f"{{{annotations}}}", containers=named)
+
+
+def test_logs_tell_what_a_container_did(program: str, tmp_path: Path) -> None:
+    async def scenario(kubectl: Kubectl) -> None:
+        await kubectl("create", "-f", "-", stdin=pod("one", log_every="1s"))
+        await kubectl("wait", "--for=condition=Ready", "pod/one", WAIT)
+
+        lines = (await kubectl("logs", "one")).out.splitlines()
+        assert lines[0].startswith("main of default/one started on hollow-node-")
+        assert lines[1] == "main is ready"
+        stamped = (await kubectl("logs", "one", "--timestamps", "--tail=1")).out
+        assert len(stamped.splitlines()) == 1
+        assert stamped[4] == "-"
+        assert (await kubectl("logs", "one", "--limit-bytes=4")).out == "main"
+        assert (await kubectl("logs", "one", "--tail=0")).out == ""
+        previous = await kubectl.try_("logs", "one", "--previous")
+        assert previous.code == 1
+        assert 'previous terminated container "main" in pod "one" not found' in previous.err
+
+    with_kubectl(program, tmp_path, scenario)
+
+
+def test_logs_are_followed_until_the_container_ends(program: str, tmp_path: Path) -> None:
+    async def scenario(kubectl: Kubectl) -> None:
+        await kubectl("create", "-f", "-", stdin=pod("job", policy="Never", run_for="3s"))
+        await kubectl("wait", "--for=condition=Ready", "pod/job", WAIT)
+
+        followed = (await kubectl("logs", "-f", "job")).out.splitlines()
+
+        assert followed[-1] == "main completed with exit code 0"
+        phase = await kubectl("get", "pod", "job", "-o", "jsonpath={.status.phase}")
+        assert phase.out == "Succeeded"
+
+    with_kubectl(program, tmp_path, scenario)
+
+
+def test_previous_logs_are_those_of_the_run_before(program: str, tmp_path: Path) -> None:
+    async def scenario(kubectl: Kubectl) -> None:
+        crashing = pod("sick", crash_after="1s", exit_code="7")
+        await kubectl("create", "-f", "-", stdin=crashing)
+        waiting = "{.status.containerStatuses[0].state.waiting.reason}"
+        await kubectl("wait", f"--for=jsonpath={waiting}=CrashLoopBackOff", "pod/sick", WAIT)
+
+        row = (await kubectl("get", "pod", "sick")).rows[0]
+        assert row[1:4] == ["0/1", "CrashLoopBackOff", "1"]
+        before = (await kubectl("logs", "sick", "--previous")).out.splitlines()
+        assert before[0].endswith("run 2")
+        assert before[-1] == "main failed with exit code 7"
+        described = (await kubectl("describe", "pod", "sick")).out
+        assert "Back-off restarting failed container main in pod sick_default(" in described
+
+    with_kubectl(program, tmp_path, scenario)
+
+
+def test_containers_that_are_not_clear_are_refused(program: str, tmp_path: Path) -> None:
+    async def scenario(kubectl: Kubectl) -> None:
+        await kubectl("create", "-f", "-", stdin=pod("two", containers="a b"))
+        await kubectl("wait", "--for=condition=Ready", "pod/two", WAIT)
+
+        both = (await kubectl("logs", "two", "--all-containers")).lines
+        assert [line.split()[0] for line in both if "started" in line] == ["a", "b"]
+        unknown = await kubectl.try_("logs", "two", "-c", "c")
+        assert unknown.code == 1
+        assert "container c is not valid for pod two" in unknown.err
+        raw = await kubectl.try_("get", "--raw", "/api/v1/namespaces/default/pods/two/log")
+        assert "a container name must be specified for pod two, choose one of: [a b]" in raw.err
+
+    with_kubectl(program, tmp_path, scenario)
