@@ -207,12 +207,17 @@ class FakeApi:
         return self._store(resource, old, new)
 
     async def delete_collection(
-        self, resource: Resource, selection: Selection, *, grace_period_s: int | None = None
+        self,
+        resource: Resource,
+        selection: Selection,
+        *,
+        grace_period_s: int | None = None,
+        propagation: Propagation = Propagation.DEFAULT,
     ) -> None:
         self._enter("delete_collection", resource, ObjectKey(selection.namespace, ""))
         for key, obj in sorted(self._objects[resource].items()):
             if matches(obj, selection):
-                self._delete(resource, key, obj, grace_period_s, Propagation.DEFAULT)
+                self._delete(resource, key, obj, grace_period_s, propagation)
 
     async def delete(
         self,

@@ -138,8 +138,9 @@ class EntryMaker(Generic[M]):
         return owners
 
 
-def _owners_of(meta: ObjectMeta) -> Owners:
-    references = tuple(
+def references_of(meta: ObjectMeta) -> tuple[OwnerRef, ...]:
+    """Return the owners that metadata tell."""
+    return tuple(
         OwnerRef(
             each.apiVersion,
             each.kind,
@@ -150,6 +151,10 @@ def _owners_of(meta: ObjectMeta) -> Owners:
         )
         for each in meta.ownerReferences
     )
+
+
+def _owners_of(meta: ObjectMeta) -> Owners:
+    references = references_of(meta)
     controllers = [each.uid for each in references if each.controller]
     return Owners(references, controllers[-1] if controllers else "")
 

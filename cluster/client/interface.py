@@ -144,7 +144,12 @@ class ApiClient(Protocol):
         ...
 
     async def delete_collection(
-        self, resource: Resource, selection: Selection, *, grace_period_s: int | None = None
+        self,
+        resource: Resource,
+        selection: Selection,
+        *,
+        grace_period_s: int | None = None,
+        propagation: Propagation = Propagation.DEFAULT,
     ) -> None:
         """DELETE every object that a selection picks."""
         ...

@@ -166,11 +166,18 @@ class RestClient:
         await self._call(call, "DELETE", target, self._options_body(options))
 
     async def delete_collection(
-        self, resource: Resource, selection: Selection, *, grace_period_s: int | None = None
+        self,
+        resource: Resource,
+        selection: Selection,
+        *,
+        grace_period_s: int | None = None,
+        propagation: Propagation = Propagation.DEFAULT,
     ) -> None:
         options = DeleteOptions()
         if grace_period_s is not None:
             options.gracePeriodSeconds = grace_period_s
+        if propagation:
+            options.propagationPolicy = propagation
         scope = "namespace" if selection.namespace else "cluster"
         call = Call("DELETECOLLECTION", resource, scope=scope)
         target = _collection(resource, selection, _query(selection))
