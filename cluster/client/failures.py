@@ -52,6 +52,16 @@ def is_expired(error: ApiError) -> bool:
     return error.code == 410 or error.reason in ("Expired", "Gone")
 
 
+def is_namespace_terminating(error: Exception) -> bool:
+    """Whether a create was refused because its namespace is going away: trying again is idle."""
+    return (
+        isinstance(error, ApiError)
+        and error.code == 403
+        and error.status.HasField("details")
+        and any(cause.reason == "NamespaceTerminating" for cause in error.status.details.causes)
+    )
+
+
 def retry_after_s(error: ApiError) -> int:
     """Return after how many seconds the server wants to be asked again; 0 if it does not say."""
     return error.status.details.retryAfterSeconds if error.status.HasField("details") else 0

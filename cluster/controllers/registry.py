@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from cluster.controllers.endpoint_slice import EndpointSliceController
+from cluster.controllers.endpoints import EndpointsController
 from cluster.controllers.garbage.collector import GarbageCollector
 from cluster.controllers.replica_set import ReplicaSetController
 from cluster.controllers.replication import ReplicationController
@@ -13,5 +15,7 @@ from cluster.controllers.runner import Controller, Surroundings
 CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "replicationcontroller": ReplicationController,
     "replicaset": ReplicaSetController,
+    "endpoint": EndpointsController,
+    "endpointslice": EndpointSliceController,
     "garbagecollector": GarbageCollector,
 }

@@ -37,17 +37,18 @@ class SelectorIndex:
     def __len__(self) -> int:
         return len(self._selectors)
 
-    def put(self, key: ObjectKey, selector: LabelSelector) -> None:
-        """File an object's selector in place of the one it had."""
+    def put(self, key: ObjectKey, selector: LabelSelector) -> bool:
+        """File an object's selector in place of the one it had; return whether that is another."""
         before = self._selectors.get(key)
         if before == selector:
-            return
+            return False
         if before is not None:
             self.drop(key)
         self._selectors[key] = selector
         if not selector.nothing:
             pairs = self._filed.setdefault(key.namespace, {})
             pairs.setdefault(pivot(selector), {})[key] = selector
+        return True
 
     def drop(self, key: ObjectKey) -> None:
         """Forget an object."""
