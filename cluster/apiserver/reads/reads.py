@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
-from cluster.apiserver.asgi import NO_STORE, Send
+from cluster.apiserver.asgi import NO_STORE
+from cluster.apiserver.compression import ENCODED, THRESHOLD_BYTES, compressed, takes_gzip
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.reads.listing import Lister, Listing
 from cluster.apiserver.reads.options import ListOptions, list_options, watch_options
 from cluster.apiserver.reads.watching import Target, WatchServer, Wire
-from cluster.apiserver.views.interface import View
 from serialization.scheme import Resource
 from storage.watchcache.cache import WatchCache
-from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
 
 
@@ -30,22 +29,25 @@ class Reads:
         return await self._lister.list(self._cache.of(resource), selection, options)
 
     async def answer_list(
-        self,
-        send: Send,
-        cache: ResourceCache,
-        view: View,
-        selection: Selection,
-        query: Mapping[str, str],
+        self, wire: Wire, target: Target, query: Mapping[str, str]
     ) -> int:
         """Answer a list as a view tells it, in slices between which others run.
 
-        Returns its size in bytes.
+        Returns its size in bytes, as they are sent.
         """
+        cache, selection, view = target
         listing = await self._lister.list(cache, selection, list_options(query))
         headers = [(b"content-type", view.media_type), NO_STORE]
+        pieces = view.document_list(*listing)
+        first = await anext(pieces)
+        rest = _all(first, pieces)
+        if len(first) >= THRESHOLD_BYTES and takes_gzip(wire.scope):
+            headers += ENCODED
+            rest = compressed(rest)
+        send = wire.send
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         size = 0
-        async for piece in view.document_list(*listing):
+        async for piece in rest:
             size += len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
@@ -54,3 +56,9 @@ class Reads:
     async def answer_watch(self, wire: Wire, target: Target, query: Mapping[str, str]) -> None:
         """Answer a watch from head to end; returns when it is over."""
         await self._watches.serve(wire, target, watch_options(query))
+
+
+async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

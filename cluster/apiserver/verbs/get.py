@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
+from cluster.apiserver.compression import ENCODED, THRESHOLD_BYTES, compress, takes_gzip
 from cluster.apiserver.errors import not_found, unreasoned
 from cluster.apiserver.views.choice import choose_view
 
@@ -22,8 +23,13 @@ async def get(api: Api, call: Call) -> Answer:
     if accepted.form:
         include = call.query.get("includeObject", "")
         view = choose_view(accepted, cache, api.clock, include, of_list=False)
-        return Answer(200, view.media_type, view.document(found))
-    return api.answer(call, 200, cache.bare(found, codec), codec)
+        answer = Answer(200, view.media_type, view.document(found))
+    else:
+        answer = api.answer(call, 200, cache.bare(found, codec), codec)
+    if len(answer.body) > THRESHOLD_BYTES and takes_gzip(call.scope):
+        headers = (*answer.headers, *ENCODED)
+        answer = answer._replace(body=compress(answer.body), headers=headers)
+    return answer
 
 
 async def _wait(api: Api, wanted: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
+from cluster.apiserver.reads.watching import Target, Wire
 from cluster.apiserver.selections import selection_of
 from cluster.apiserver.views.choice import choose_view
 
@@ -17,5 +18,6 @@ async def list_objects(api: Api, call: Call) -> Answer | None:
     include = call.query.get("includeObject", "")
     view = choose_view(accepted, cache, api.clock, include, of_list=True)
     call.media = view.media_type
-    await api.reads.answer_list(call.stream, cache, view, selection, call.query)
+    wire = Wire(call.scope, call.receive, call.stream)
+    await api.reads.answer_list(wire, Target(cache, selection, view), call.query)
     return None

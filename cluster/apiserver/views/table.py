@@ -67,7 +67,10 @@ class TableView:
     async def document_list(
         self, head: ListHead, objects: Sequence[CachedObject]
     ) -> AsyncIterator[bytes]:
-        """As the contract: a head, rows with commas between, and the end."""
+        """As the contract: a head, rows with commas between, and the end.
+
+        No rows are null for a kind that has no table of its own, else an empty list.
+        """
         rows = await made(objects, self._row_of, ENCODE_SLICE)
         pieces = [self._head(head, columns=True), b"["]
         for row in rows:
@@ -75,6 +78,8 @@ class TableView:
         if rows:
             pieces.pop()
         pieces.append(b"]}")
+        if not rows and self._printer is PLAIN:
+            pieces[1:] = [b"null}"]
         async for piece in gathered(pieces):
             yield piece
 

@@ -42,11 +42,11 @@ async def served(
             query = dict(parse_qsl(scope["query_string"].decode()))
             cache = made.place.pods
             view = PlainView(cache, CODECS[codec])
+            wire, target = Wire(scope, receive, send), Target(cache, Selection(), view)
             if "watch" in query:
-                wire = Wire(scope, receive, send)
-                await made.reads.answer_watch(wire, Target(cache, Selection(), view), query)
+                await made.reads.answer_watch(wire, target, query)
             else:
-                await made.reads.answer_list(send, cache, view, Selection(), query)
+                await made.reads.answer_list(wire, target, query)
 
         settings = uvicorn.Config(
             cast("ASGIApplication", app),

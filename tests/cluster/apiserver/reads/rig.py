@@ -109,15 +109,7 @@ class Rig:
 
     async def answer(self, client: Client, query: str, selection: Selection | None = None) -> None:
         """Answer a watch; raises what is refused before the head."""
-        scope: Scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/api/v1/pods",
-            "query_string": query.encode(),
-            "headers": [],
-            "extensions": {},
-        }
-        wire = Wire(scope, client.receive, client.send)
+        wire = Wire(_scope(query), client.receive, client.send)
         cache = self.place.pods
         await self.reads.answer_watch(
             wire,
@@ -136,8 +128,9 @@ class Rig:
 
         chosen = CODECS[codec]
         cache = self.place.pods
-        view = PlainView(cache, chosen)
-        await self.reads.answer_list(send, cache, view, selection or Selection(), _query(query))
+        target = Target(cache, selection or Selection(), PlainView(cache, chosen))
+        wire = Wire(_scope(query), Client(chosen).receive, send)
+        await self.reads.answer_list(wire, target, _query(query))
         body = b"".join(event.get("body", b"") for event in sent[1:])
         head, items = chosen.split_list(body)
         metadata = {"resourceVersion": head.resource_version, "continue": head.continue_}
@@ -159,6 +152,17 @@ class Rig:
         """Let everything that is under way come to rest (no timer is waited for)."""
         for _ in range(50):
             await asyncio.sleep(0)
+
+
+def _scope(query: str) -> Scope:
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/pods",
+        "query_string": query.encode(),
+        "headers": [],
+        "extensions": {},
+    }
 
 
 def _query(text: str) -> Mapping[str, str]:
