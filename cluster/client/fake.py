@@ -28,6 +28,7 @@ from cluster.client.fake_rules import (
     copied,
     discovery_page,
     grace_s,
+    is_held,
     key_of,
     lingers,
     patched,
@@ -338,7 +339,7 @@ class FakeApi:
         meta.resourceVersion = str(self.revision)
         self._objects[resource][key_of(new)] = new
         self._tell(Stored(self.revision, resource, old, new))
-        if meta.HasField("deletionTimestamp") and not meta.finalizers and not lingers(new):
+        if meta.HasField("deletionTimestamp") and not lingers(new):
             self._drop(resource, key_of(new))
         return copied(new)
 
@@ -362,7 +363,7 @@ class FakeApi:
         if finalizer and finalizer not in meta.finalizers:
             meta.finalizers.append(finalizer)
         wait_s = grace_s(old, asked_s)
-        if not wait_s and not meta.finalizers:
+        if not wait_s and not is_held(new):
             self._drop(resource, key)
         elif not meta.HasField("deletionTimestamp"):
             now_s = int(self._clock.now().timestamp())

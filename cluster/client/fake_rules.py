@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from cluster.client.failures import failure
 from cluster.client.fake_watch import bare
 from cluster.client.interface import ObjectKey, PatchType, Propagation
-from serialization.api.core.v1_pb2 import Pod
+from serialization.api.core.v1_pb2 import Namespace, Pod
 from serialization.kinds import NAMESPACES, SCHEME
 from serialization.patch.merge import merge
 from serialization.plain import from_plain, plain
@@ -115,9 +115,16 @@ def _verbs(resource: Resource) -> list[str]:
     return verbs if resource is NAMESPACES else [*verbs, "deletecollection"]
 
 
+def is_held(obj: Message) -> bool:
+    """Whether finalizers keep an object: its own, or a namespace's in its spec."""
+    if isinstance(obj, Namespace) and obj.spec.finalizers:
+        return True
+    return bool(metadata_of(obj).finalizers)
+
+
 def lingers(obj: Message) -> bool:
-    """Whether an object that is being deleted waits for its kubelet."""
-    return metadata_of(obj).deletionGracePeriodSeconds > 0
+    """Whether an object that is being deleted waits, for its kubelet or for finalizers."""
+    return metadata_of(obj).deletionGracePeriodSeconds > 0 or is_held(obj)
 
 
 def bookmark(resource: Resource, revision: int) -> bytes:

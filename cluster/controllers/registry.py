@@ -8,6 +8,7 @@ from typing import Final
 from cluster.controllers.endpoint_slice import EndpointSliceController
 from cluster.controllers.endpoints import EndpointsController
 from cluster.controllers.garbage.collector import GarbageCollector
+from cluster.controllers.namespace import NamespaceController
 from cluster.controllers.replica_set import ReplicaSetController
 from cluster.controllers.replication import ReplicationController
 from cluster.controllers.runner import Controller, Surroundings
@@ -18,4 +19,5 @@ CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "endpoint": EndpointsController,
     "endpointslice": EndpointSliceController,
     "garbagecollector": GarbageCollector,
+    "namespace": NamespaceController,
 }
