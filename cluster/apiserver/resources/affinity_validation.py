@@ -11,6 +11,7 @@ from cluster.apiserver.resources.metadata import label_name_errors
 from serialization.api.core.v1_pb2 import (
     Affinity,
     NodeAffinity,
+    NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
     PodAffinity,
@@ -37,16 +38,21 @@ def judge_affinity(affinity: Affinity, field: str, problems: list[FieldProblem])
 
 def _judge_node_affinity(affinity: NodeAffinity, field: str, problems: list[FieldProblem]) -> None:
     if affinity.HasField(REQUIRED):
-        terms = affinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms
-        at = f"{field}.{REQUIRED}.nodeSelectorTerms"
-        if not terms:
-            problems.append(required(at, "must have at least one node selector term"))
-        for index, term in enumerate(terms):
-            _judge_node_term(term, f"{at}[{index}]", problems)
+        selector = affinity.requiredDuringSchedulingIgnoredDuringExecution
+        judge_node_selector(selector, f"{field}.{REQUIRED}", problems)
     for index, each in enumerate(affinity.preferredDuringSchedulingIgnoredDuringExecution):
         at = f"{field}.{PREFERRED}[{index}]"
         _judge_weight(each.weight, at, problems)
         _judge_node_term(each.preference, f"{at}.preference", problems)
+
+
+def judge_node_selector(selector: NodeSelector, field: str, problems: list[FieldProblem]) -> None:
+    """Judge which nodes are asked for (pods, and volumes that only some nodes reach)."""
+    at = f"{field}.nodeSelectorTerms"
+    if not selector.nodeSelectorTerms:
+        problems.append(required(at, "must have at least one node selector term"))
+    for index, term in enumerate(selector.nodeSelectorTerms):
+        _judge_node_term(term, f"{at}[{index}]", problems)
 
 
 def _judge_weight(weight: int, field: str, problems: list[FieldProblem]) -> None:
