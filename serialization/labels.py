@@ -54,7 +54,7 @@ def subdomain_errors(name: str) -> list[str]:
     """Return what is wrong with a DNS subdomain, as most objects' names must be."""
     errors = []
     if len(name) > SUBDOMAIN_LENGTH_MAX:
-        errors.append(f"must be no more than {SUBDOMAIN_LENGTH_MAX} bytes")
+        errors.append(f"must be no more than {SUBDOMAIN_LENGTH_MAX} characters")
     if not _SUBDOMAIN.fullmatch(name):
         errors.append(_SUBDOMAIN_RULE)
     return errors

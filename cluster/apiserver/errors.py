@@ -81,6 +81,12 @@ def duplicate(field: str, value: str) -> FieldProblem:
     return FieldProblem(field, "FieldValueDuplicate", f"Duplicate value: {_quote(value)}")
 
 
+def duplicate_shown(field: str, shown: str, why: str = "") -> FieldProblem:
+    """Say that a structure that must be unique is there twice; ``shown`` is its JSON."""
+    told = f"Duplicate value: {shown}: {why}" if why else f"Duplicate value: {shown}"
+    return FieldProblem(field, "FieldValueDuplicate", told)
+
+
 def unsupported(field: str, value: str, supported: Sequence[str]) -> FieldProblem:
     """Say that a value is none of the known ones."""
     known = ", ".join(_quote(each) for each in supported)
@@ -217,8 +223,8 @@ def too_large(limit_bytes: int) -> StatusError:
 def invalid_object(
     kind: str, name: str, problems: Sequence[FieldProblem], *, group: str = ""
 ) -> StatusError:
-    """422: what validation found, each problem as a cause."""
-    words = [f"{problem.field}: {problem.message}" for problem in problems]
+    """422: what validation found, each problem as a cause; the message tells each only once."""
+    words = list(dict.fromkeys(f"{problem.field}: {problem.message}" for problem in problems))
     told = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
     details = StatusDetails(kind=kind)
     if name:

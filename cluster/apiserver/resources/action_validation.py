@@ -11,13 +11,8 @@ from cluster.apiserver.errors import (
     required,
     unsupported,
 )
-from cluster.apiserver.resources.value_rules import (
-    NOT_NEGATIVE,
-    PORT_MAX,
-    PORT_RANGE,
-    header_name_errors,
-    port_name_errors,
-)
+from cluster.apiserver.resources.ports import port_number_errors, shown, target_errors
+from cluster.apiserver.resources.value_rules import NOT_NEGATIVE, header_name_errors
 from serialization.api.core.v1_pb2 import (
     Container,
     HTTPGetAction,
@@ -27,8 +22,6 @@ from serialization.api.core.v1_pb2 import (
 )
 from serialization.api.intstr_pb2 import IntOrString
 
-STRING: Final = 1
-"""IntOrString's type of a name; 0 is a number."""
 SCHEMES: Final = ("HTTP", "HTTPS")
 PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _ONE_HANDLER: Final = "may not specify more than 1 handler type"
@@ -128,8 +121,8 @@ def _judge_action(
     elif name == "tcpSocket":
         _judge_port(handler.tcpSocket.port, f"{field}.port", problems)
     elif isinstance(handler, ProbeHandler):
-        if not 0 < handler.grpc.port <= PORT_MAX:
-            problems.append(invalid(f"{field}.port", handler.grpc.port, PORT_RANGE))
+        port = handler.grpc.port
+        problems += [invalid(f"{field}.port", port, why) for why in port_number_errors(port)]
     elif not 0 <= handler.sleep.seconds <= grace_s:
         why = f"must be non-negative and less than terminationGracePeriodSeconds ({grace_s})"
         problems.append(invalid(field, handler.sleep.seconds, why))
@@ -147,7 +140,4 @@ def _judge_http_get(action: HTTPGetAction, field: str, problems: list[FieldProbl
 
 
 def _judge_port(port: IntOrString, field: str, problems: list[FieldProblem]) -> None:
-    if port.type == STRING:
-        problems += [invalid(field, port.strVal, why) for why in port_name_errors(port.strVal)]
-    elif not 0 < port.intVal <= PORT_MAX:
-        problems.append(invalid(field, port.intVal, PORT_RANGE))
+    problems += [invalid(field, shown(port), why) for why in target_errors(port)]

@@ -18,12 +18,11 @@ from cluster.apiserver.resources.amount_validation import judge_amounts
 from cluster.apiserver.resources.env_validation import judge_env
 from cluster.apiserver.resources.metadata import label_name_errors
 from cluster.apiserver.resources.mount_validation import judge_devices, judge_mounts
+from cluster.apiserver.resources.ports import PROTOCOLS, port_name_errors, port_number_errors
 from cluster.apiserver.resources.security_validation import judge_container_security
-from cluster.apiserver.resources.value_rules import PORT_MAX, PORT_RANGE, port_name_errors
 from serialization.api.core.v1_pb2 import Container, PodSpec, Volume
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 MESSAGE_POLICIES: Final = ("FallbackToLogsOnError", "File")
 RESIZED: Final = ("cpu", "memory")
 RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
@@ -119,12 +118,15 @@ def _judge_ports(container: Container, field: str, problems: list[FieldProblem])
             if not errors and port.name in names:
                 problems.append(duplicate(f"{at}.name", port.name))
             names.add(port.name)
-        if not port.containerPort:
+        number, host = port.containerPort, port.hostPort
+        if not number:
             problems.append(required(f"{at}.containerPort"))
-        elif not 0 < port.containerPort <= PORT_MAX:
-            problems.append(invalid(f"{at}.containerPort", port.containerPort, PORT_RANGE))
-        if port.hostPort and not 0 < port.hostPort <= PORT_MAX:
-            problems.append(invalid(f"{at}.hostPort", port.hostPort, PORT_RANGE))
+        else:
+            errors = port_number_errors(number)
+            problems += [invalid(f"{at}.containerPort", number, why) for why in errors]
+        if host:
+            errors = port_number_errors(host)
+            problems += [invalid(f"{at}.hostPort", host, why) for why in errors]
         if port.protocol not in PROTOCOLS:
             problems.append(unsupported(f"{at}.protocol", port.protocol, PROTOCOLS))
 

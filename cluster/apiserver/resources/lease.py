@@ -6,6 +6,7 @@ from cluster.apiserver.errors import FieldProblem, invalid, required
 from cluster.apiserver.resources.interface import Strategy
 from serialization.api.coordination.v1_pb2 import Lease
 from serialization.kinds import LEASES
+from serialization.labels import key_errors
 
 
 class LeaseStrategy(Strategy[Lease]):
@@ -36,4 +37,8 @@ class LeaseStrategy(Strategy[Lease]):
             )
         if spec.preferredHolder and not spec.strategy:
             problems.append(required("spec.strategy", "must be set with preferredHolder"))
+        if spec.HasField("strategy"):
+            problems += [
+                invalid("spec.strategy", spec.strategy, why) for why in key_errors(spec.strategy)
+            ]
         return problems

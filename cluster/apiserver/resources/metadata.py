@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from cluster.apiserver.errors import FieldProblem, forbidden_field, invalid, required, too_long
-from serialization.api.meta.v1_pb2 import ObjectMeta
+from cluster.apiserver.errors import (
+    FieldProblem,
+    forbidden_field,
+    invalid,
+    invalid_shown,
+    required,
+    too_long,
+)
+from serialization.api.meta.v1_pb2 import ObjectMeta, OwnerReference
 from serialization.labels import key_errors, value_errors
+from serialization.plain import plain
 
 NameRule = Callable[[str], list[str]]
 """Returns what is wrong with a name, in Kubernetes' words; nothing for a good one."""
@@ -23,13 +32,14 @@ _LABEL_RULE: Final = (
     f"for validation is '{_LABEL}')"
 )
 ANNOTATIONS_MAX_BYTES: Final = 262_144
+STANDARD_FINALIZERS: Final = frozenset(("foregroundDeletion", "kubernetes", "orphan"))
 
 
 def label_name_errors(name: str) -> list[str]:
     """Judge a name by RFC 1123 labels (namespaces, containers, volumes, ports)."""
     errors = []
     if len(name) > LABEL_MAX:
-        errors.append(f"must be no more than {LABEL_MAX} bytes")
+        errors.append(f"must be no more than {LABEL_MAX} characters")
     if not _is_label(name):
         errors.append(_LABEL_RULE)
     return errors
@@ -66,14 +76,32 @@ def metadata_problems(
         problems.append(required(f"{field}.name", "name or generateName is required"))
     else:
         problems += [invalid(f"{field}.name", name, why) for why in name_rule(name)]
-    if meta.labels:
-        problems += label_problems(meta.labels, f"{field}.labels")
-    if meta.annotations:
-        problems += annotation_problems(meta.annotations, f"{field}.annotations")
-    if meta.finalizers:
+    if meta.labels or meta.annotations or meta.ownerReferences or meta.finalizers:
+        problems += _carried_problems(meta, field)
         problems += _finalizer_problems(meta.finalizers, f"{field}.finalizers")
-    if meta.ownerReferences:
-        problems += _owner_problems(meta, f"{field}.ownerReferences")
+    return problems
+
+
+def metadata_update_problems(
+    new: ObjectMeta, old: ObjectMeta, name_rule: NameRule
+) -> list[FieldProblem]:
+    """Return what is wrong with metadata that is about to replace another (hot path).
+
+    A real server judges it for all kinds and once more for each kind, so its causes are doubled.
+    """
+    problems = metadata_problems(new, name_rule)
+    if not problems and not old.HasField("deletionTimestamp"):
+        return problems
+    change = _new_finalizer_problems(new, old)
+    if problems:
+        change += _carried_problems(new, "metadata")
+    return problems + change + change + problems
+
+
+def _carried_problems(meta: ObjectMeta, field: str) -> list[FieldProblem]:
+    problems = label_problems(meta.labels, f"{field}.labels")
+    problems += annotation_problems(meta.annotations, f"{field}.annotations")
+    problems += _owner_problems(meta, f"{field}.ownerReferences")
     return problems
 
 
@@ -87,38 +115,68 @@ def annotation_problems(annotations: Mapping[str, str], field: str) -> list[Fiel
     problems = []
     total = 0
     for key, value in annotations.items():
-        total += len(key) + len(value)
-        problems += [invalid(field, key, why) for why in key_errors(key.lower())]
+        total += _size(key) + _size(value)
+        if key_errors(key.lower()):
+            problems += [invalid(field, key, why) for why in key_errors(key.lower())]
     if total > ANNOTATIONS_MAX_BYTES:
         problems.append(too_long(field, ANNOTATIONS_MAX_BYTES))
     return problems
 
 
-def _finalizer_problems(finalizers: Iterable[str], field: str) -> list[FieldProblem]:
-    return [
-        invalid(f"{field}[{index}]", name, why)
-        for index, name in enumerate(finalizers)
-        for why in key_errors(name)
-    ]
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _finalizer_problems(finalizers: Sequence[str], field: str) -> list[FieldProblem]:
+    problems = []
+    for index, name in enumerate(finalizers):
+        problems += finalizer_name_problems(name, f"{field}[{index}]")
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        shown = json.dumps(list(finalizers), separators=(",", ":"))
+        why = "finalizer orphan and foregroundDeletion cannot be both set"
+        problems.append(invalid_shown(field, shown, why))
+    return problems
+
+
+def finalizer_name_problems(name: str, field: str) -> list[FieldProblem]:
+    """Return what is wrong with the name of a finalizer, of an object or of a namespace."""
+    problems = [invalid(field, name, why) for why in key_errors(name)]
+    if "/" not in name and name not in STANDARD_FINALIZERS:
+        why = "name is neither a standard finalizer name nor is it fully qualified"
+        problems.append(invalid(field, name, why))
+    return problems
 
 
 def _owner_problems(meta: ObjectMeta, field: str) -> list[FieldProblem]:
+    """Judge owners. A real server tells no index here."""
     problems = []
-    controllers = 0
-    for index, owner in enumerate(meta.ownerReferences):
-        at = f"{field}[{index}]"
-        for name, value in (
-            ("apiVersion", owner.apiVersion),
-            ("kind", owner.kind),
-            ("name", owner.name),
-            ("uid", owner.uid),
-        ):
+    controller = ""
+    for owner in meta.ownerReferences:
+        if not owner.apiVersion.rpartition("/")[2]:
+            why = "version must not be empty"
+            problems.append(invalid(f"{field}.apiVersion", owner.apiVersion, why))
+        for name, value in (("kind", owner.kind), ("name", owner.name), ("uid", owner.uid)):
             if not value:
-                problems.append(required(f"{at}.{name}"))
-        controllers += owner.controller
-    if controllers > 1:
-        problems.append(invalid(field, "", "Only one reference can have Controller set to true."))
+                problems.append(invalid(f"{field}.{name}", value, "must not be empty"))
+        if owner.apiVersion == "v1" and owner.kind == "Event":
+            why = "/v1, Kind=Event is disallowed from being an owner"
+            problems.append(invalid_shown(field, _shown(owner), why))
+        if owner.controller:
+            current = f"{owner.kind}/{owner.name}"
+            if controller:
+                why = (
+                    'Only one reference can have Controller set to true. Found "true" in '
+                    f"references for {controller} and {current}"
+                )
+                shown = f"[{','.join(_shown(each) for each in meta.ownerReferences)}]"
+                problems.append(invalid_shown(field, shown, why))
+            else:
+                controller = current
     return problems
+
+
+def _shown(owner: OwnerReference) -> str:
+    return json.dumps(plain(owner), separators=(",", ":"))
 
 
 def keep_system_fields(new: ObjectMeta, old: ObjectMeta) -> None:
@@ -145,8 +203,8 @@ def keep_system_fields(new: ObjectMeta, old: ObjectMeta) -> None:
     new.ClearField("managedFields")
 
 
-def finalizer_update_problems(new: ObjectMeta, old: ObjectMeta) -> list[FieldProblem]:
-    """Return the finalizers that were added to an object that is being deleted."""
+def _new_finalizer_problems(new: ObjectMeta, old: ObjectMeta) -> list[FieldProblem]:
+    """Refuse finalizers that are added to an object that is being deleted."""
     if not old.HasField("deletionTimestamp") or not new.finalizers:
         return []
     added = [name for name in new.finalizers if name not in old.finalizers]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cluster.apiserver.errors import FieldProblem, invalid
+from cluster.apiserver.errors import FieldProblem
 from cluster.apiserver.resources.interface import Strategy
-from cluster.apiserver.resources.metadata import label_name_errors
+from cluster.apiserver.resources.metadata import finalizer_name_problems, label_name_errors
 from serialization.api.core.v1_pb2 import Namespace
 from serialization.kinds import NAMESPACES
-from serialization.labels import key_errors
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 FINALIZER: Final = "kubernetes"
@@ -37,9 +36,9 @@ class NamespaceStrategy(Strategy[Namespace]):
 
     def validate(self, obj: Namespace) -> list[FieldProblem]:
         return [
-            invalid(f"spec.finalizers[{index}]", name, why)
+            problem
             for index, name in enumerate(obj.spec.finalizers)
-            for why in key_errors(name)
+            for problem in finalizer_name_problems(name, f"spec.finalizers[{index}]")
         ]
 
     def prepare_update(self, new: Namespace, old: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What single values of a pod's spec may be: ports, paths, names of variables, addresses.
+"""What single values of a pod's spec may be: paths, names of variables, addresses, numbers.
 
 Each function returns what is wrong, in Kubernetes' words; nothing for a good value.
 """
@@ -9,17 +9,12 @@ import ipaddress
 import re
 from typing import Final
 
-PORT_MAX: Final = 65_535
-PORT_RANGE: Final = f"must be between 1 and {PORT_MAX}, inclusive"
-PORT_NAME_MAX: Final = 15
 ID_MAX: Final = 2**31 - 1
 ID_RANGE: Final = f"must be between 0 and {ID_MAX}, inclusive"
 NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 POSITIVE: Final = "must be greater than zero"
 KEY_MAX: Final = 253
 
-_is_port_name: Final = re.compile("[-a-z0-9]+").fullmatch
-_has_letter: Final = re.compile("[a-z]").search
 _is_variable: Final = re.compile("[ -<>-~]+").fullmatch
 _is_header: Final = re.compile("[-A-Za-z0-9]+").fullmatch
 _is_key: Final = re.compile("[-._a-zA-Z0-9]+").fullmatch
@@ -37,22 +32,6 @@ _KEY_RULE: Final = (
     "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 _ADDRESS_RULE: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-
-
-def port_name_errors(name: str) -> list[str]:
-    """Judge the name of a port."""
-    errors = []
-    if len(name) > PORT_NAME_MAX:
-        errors.append(f"must be no more than {PORT_NAME_MAX} characters")
-    if not _is_port_name(name):
-        errors.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    if not _has_letter(name):
-        errors.append("must contain at least one letter (a-z)")
-    if "--" in name:
-        errors.append("must not contain consecutive hyphens")
-    if name[:1] == "-" or name[-1:] == "-":
-        errors.append("must not begin or end with a hyphen")
-    return errors
 
 
 def variable_name_errors(name: str) -> list[str]:

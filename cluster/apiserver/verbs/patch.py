@@ -56,6 +56,7 @@ def check_patched(call: Call, new: Message, stored: Stored) -> None:
     if meta.uid not in ("", metadata_of(stored.message).uid):
         resource = call.strategy.resource
         problem = invalid("metadata.uid", meta.uid, "field is immutable")
-        raise invalid_object(resource.kind, meta.name, [problem], group=resource.group)
+        # A real server judges it for all kinds, and once more for each.
+        raise invalid_object(resource.kind, meta.name, [problem] * 2, group=resource.group)
     if wanted_revision(meta.resourceVersion) not in (0, stored.revision):
         raise conflict(call.strategy.resource, call.route.name)

@@ -9,7 +9,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import invalid_object
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.resources.metadata import keep_system_fields, metadata_problems
+from cluster.apiserver.resources.metadata import keep_system_fields, metadata_update_problems
 from cluster.apiserver.verbs.rewriting import newest_known, rewrite, wanted_revision
 from cluster.apiserver.verbs.update import check_identity, check_preconditions, copy_of
 from serialization.api.core.v1_pb2 import Namespace
@@ -38,7 +38,7 @@ def status_replaced(call: Call, new: Message, stored: Stored) -> Message:
     keep_system_fields(meta, metadata_of(stored.message))
     strategy.prepare_status(new, stored.message)
     strategy.default(new)
-    problems = metadata_problems(meta, strategy.name_errors)
+    problems = metadata_update_problems(meta, metadata_of(stored.message), strategy.name_errors)
     problems += strategy.validate_status(new, stored.message)
     if problems:
         resource = strategy.resource

@@ -9,11 +9,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import bad_request, conflict, invalid_object, wrong_uid
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.resources.metadata import (
-    finalizer_update_problems,
-    keep_system_fields,
-    metadata_problems,
-)
+from cluster.apiserver.resources.metadata import keep_system_fields, metadata_update_problems
 from cluster.apiserver.verbs.create import admit, store_new
 from cluster.apiserver.verbs.rewriting import newest_known, rewrite, wanted_revision
 from serialization.scheme import metadata_of
@@ -44,8 +40,7 @@ def replaced(call: Call, new: Message, stored: Stored) -> Message:
     keep_system_fields(meta, old_meta)
     strategy.default(new)
     strategy.prepare_update(new, stored.message)
-    problems = metadata_problems(meta, strategy.name_errors)
-    problems += finalizer_update_problems(meta, old_meta)
+    problems = metadata_update_problems(meta, old_meta, strategy.name_errors)
     problems += strategy.validate(new)
     problems += strategy.validate_update(new, stored.message)
     if problems:
