@@ -5,19 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from google.protobuf.message import Message
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cluster.apiserver.verbs.patching import by_parts, plainly
-from serialization.api.core.v1_pb2 import Node, Pod
-from serialization.codecs.interface import TypeMeta, UnknownFields
+from serialization.api.core.v1_pb2 import Node
+from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
-from serialization.errors import DecodeError
-from serialization.normal import equal
-from serialization.patch.errors import PatchError
-from serialization.patch.forms import MergePatch, StrategicPatch
-from serialization.plain import from_plain, plain
 from tests.cluster.apiserver.kinds import (
     CONFIG_MAPS_PATH,
     NODES_PATH,
@@ -29,7 +20,6 @@ from tests.cluster.apiserver.kinds import (
     pod,
 )
 from tests.cluster.apiserver.serving import InProcess, Json, Reply
-from tests.serialization.strategies import messages
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -335,47 +325,3 @@ def test_patches_are_counted_as_such(api: InProcess) -> None:
 def test_every_kind_that_is_updated_is_patched(api: InProcess) -> None:
     for strategy in api.server.api.registry:
         assert ("update" in strategy.verbs) == ("patch" in strategy.verbs)
-
-
-def _outcome(patched: object, message: type[Message]) -> Message | None:
-    try:
-        return from_plain(message, patched, UnknownFields.STRICT)
-    except DecodeError:
-        return None
-
-
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None)
-@given(drawn=st.data())
-@pytest.mark.parametrize("message", [Pod, Node])
-@pytest.mark.parametrize("form", [MergePatch, StrategicPatch])
-def test_short_way_and_plain_way_make_the_same_message(
-    message: type[Message], form: type[MergePatch | StrategicPatch], drawn: st.DataObject
-) -> None:
-    old = drawn.draw(messages(message))
-    other = plain(drawn.draw(messages(message)))
-    names = drawn.draw(st.sets(st.sampled_from(["metadata", "status"]), min_size=1))
-    members = {name: other[name] for name in sorted(names) if name in other}
-    for name, value in members.items():
-        removed = drawn.draw(st.sets(st.sampled_from([*sorted(plain(old).get(name) or {"x": 0})])))
-        value.update(dict.fromkeys(sorted(removed)))
-    kind = TypeMeta("v1", message.DESCRIPTOR.name)
-    short_error = plain_error = ""
-    short = tree = None
-
-    try:
-        short = by_parts(form(members), old)
-    except PatchError as error:
-        short_error = str(error)
-    try:
-        tree = plainly(form(members), old, kind)
-    except PatchError as error:
-        plain_error = str(error)
-
-    if short is None and not short_error:
-        return  # it went the plain way
-    assert short_error == plain_error
-    if short is not None:
-        whole = _outcome(tree, message)
-        assert whole is not None
-        assert equal(short, whole)
