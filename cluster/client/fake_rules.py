@@ -12,8 +12,10 @@ from cluster.client.failures import failure
 from cluster.client.fake_watch import bare
 from cluster.client.interface import ObjectKey, PatchType, Propagation
 from serialization.api.core.v1_pb2 import Namespace, Pod
+from serialization.errors import DecodeError
 from serialization.kinds import NAMESPACES, SCHEME
-from serialization.patch.merge import merge
+from serialization.patch.errors import PatchError, PatchFailedError, PatchRuleError
+from serialization.patch.forms import read_patch
 from serialization.plain import from_plain, plain
 from serialization.scheme import Resource, metadata_of
 
@@ -26,6 +28,9 @@ FINALIZER_OF: Final = {
     Propagation.FOREGROUND: "foregroundDeletion",
 }
 """What a server adds to an object's finalizers when it is deleted so."""
+
+REFUSALS: Final = {DecodeError: 422, PatchFailedError: 422, PatchRuleError: 500}
+"""How a server answers a patch that it cannot carry out; 400 is the rest."""
 
 
 def resource_of(obj: Message) -> Resource:
@@ -81,10 +86,13 @@ def grace_s(obj: Message, asked_s: int | None) -> int:
 
 
 def patched(obj: Message, body: bytes, kind: PatchType) -> Message:
-    """Return a patched copy of an object."""
-    if kind is not PatchType.MERGE:
-        raise NotImplementedError(f"the fake API does not know {kind}")
-    return from_plain(type(obj), merge(plain(obj), orjson.loads(body)))
+    """Return a patched copy of an object. Raises ApiError as a server answers it."""
+    try:
+        patch, _twice = read_patch(kind.value, body)
+        return from_plain(type(obj), patch.apply(plain(obj), type(obj)))
+    except (DecodeError, PatchError) as error:
+        codes = (code for each, code in REFUSALS.items() if isinstance(error, each))
+        raise failure(next(codes, 400), message=str(error)) from error
 
 
 def discovery_page(served: Sequence[Resource], path: str) -> bytes:

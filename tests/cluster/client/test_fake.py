@@ -8,7 +8,14 @@ import pytest
 
 from cluster.client.failures import failure
 from cluster.client.fake import Action, FakeApi
-from cluster.client.interface import ApiError, ObjectKey, RawEvent, Selection, TransportError
+from cluster.client.interface import (
+    ApiError,
+    ObjectKey,
+    PatchType,
+    RawEvent,
+    Selection,
+    TransportError,
+)
 from serialization.api.core.v1_pb2 import (
     Binding,
     ObjectReference,
@@ -188,3 +195,38 @@ def test_a_list_selects_by_namespace_label_and_field() -> None:
     assert names(Selection("default")) == ["a", "b", "c"]
     assert names(Selection("other")) == []
     assert names(Selection(labels="tier=x", fields="spec.nodeName!=")) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (PatchType.MERGE, b'{"metadata":{"labels":{"a":null,"b":"2"}}}'),
+        (PatchType.STRATEGIC, b'{"metadata":{"labels":{"$patch":"replace","b":"2"}}}'),
+        (PatchType.JSON, b'[{"op":"replace","path":"/metadata/labels","value":{"b":"2"}}]'),
+    ],
+)
+def test_patches_of_all_kinds_are_carried_out(kind: PatchType, body: bytes) -> None:
+    api = FakeApi()
+    api.add(pod(a="1"))
+
+    changed = asyncio.run(api.patch(PODS, Pod, KEY, body, kind=kind))
+
+    assert dict(changed.metadata.labels) == {"b": "2"}
+    assert [dict(each.metadata.labels) for each in api.objects(Pod)] == [{"b": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code"),
+    [
+        (PatchType.MERGE, b"[]", 400),
+        (PatchType.MERGE, b'{"spec":{"nodeName":7}}', 422),
+        (PatchType.JSON, b'[{"op":"remove","path":"/spec/x"}]', 422),
+        (PatchType.STRATEGIC, b'{"spec":{"$patch":"frob"}}', 500),
+        (PatchType.MERGE, b'{"metadata":{"resourceVersion":"1"}}', 409),
+    ],
+)
+def test_patches_that_a_server_refuses_are_refused(kind: PatchType, body: bytes, code: int) -> None:
+    api = FakeApi()
+    api.add(pod())
+
+    assert code_of(api, "patch", PODS, Pod, KEY, body, kind=kind) == code
