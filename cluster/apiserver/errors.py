@@ -102,6 +102,14 @@ def too_long(field: str, limit: int) -> FieldProblem:
     return FieldProblem(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
 
 
+def too_many(field: str, count: int, limit: int) -> FieldProblem:
+    """Say that a list has more entries than it may have."""
+    entries = "item" if limit == 1 else "items"
+    return FieldProblem(
+        field, "FieldValueTooMany", f"Too many: {count}: must have at most {limit} {entries}"
+    )
+
+
 def _quote(value: str | float) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
