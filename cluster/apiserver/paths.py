@@ -5,6 +5,7 @@
 ``/api/v1/namespaces/ns/pods/p``            object in a namespace
 ``/apis/apps/v1/deployments``               collection over all namespaces
 ``/api/v1/namespaces/ns/status``            subresource of the namespace itself
+``/api/v1/watch/nodes``                     a watch, as before ``?watch=1``
 ==========================================  =====================================
 """
 
@@ -22,6 +23,8 @@ class Route(NamedTuple):
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    verb: str = ""
+    """``watch`` where the path asks for one in the old style, behind the version."""
 
 
 NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
@@ -39,6 +42,9 @@ def parse_route(path: str) -> Route | None:
         return None
     if rest[-1] == "":
         del rest[-1]
+    if rest[0] == "watch" and len(rest) > 1:
+        old = parse_route("/".join((*parts[: -len(rest)], *rest[1:])))
+        return None if old is None else old._replace(verb="watch")
     namespace = ""
     if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in NAMESPACE_SUBRESOURCES:
         namespace = rest[1]

@@ -14,6 +14,9 @@ def selection_of(call: Call) -> Selection:
     """Return the selection of a collection's call. Raises StatusError for a bad selector."""
     label_text = call.query.get("labelSelector", "")
     field_text = call.query.get("fieldSelector", "")
+    if call.route.verb and call.route.name:
+        named = f"metadata.name={call.route.name}"
+        field_text = f"{field_text},{named}" if field_text else named
     namespace = call.route.namespace
     if not label_text and not field_text:
         return Selection(namespace)

@@ -79,7 +79,6 @@ async def _bind(api: Api, call: Call, binding: Binding) -> Answer:
 def assign(pod: Pod, binding: Binding, now: datetime) -> None:
     """Give a pod its node, the binding's annotations, and the condition that says so."""
     pod.spec.nodeName = binding.target.name
-    pod.metadata.generation += 1
     pod.metadata.annotations.update(binding.metadata.annotations)
     for condition in pod.status.conditions:
         if condition.type == SCHEDULED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from cluster.apiserver.api import Verb
@@ -46,6 +47,7 @@ COLLECTION: Final = {
     "POST": Served("create", "POST", create),
     "DELETE": Served("deletecollection", "DELETECOLLECTION", delete_collection),
 }
+OLD_WATCH: Final = {"GET": WATCH}
 SUBRESOURCES: Final = {
     "status": {
         "GET": GET,
@@ -67,7 +69,10 @@ def find_verb(call: Call) -> Served:
     """Return what serves a call. Raises StatusError: 404 for a path, 405 for a method."""
     route, strategy = call.route, call.strategy
     resource = strategy.resource
-    if route.subresource:
+    table: Mapping[str, Served] | None
+    if route.verb and not route.subresource:
+        table = OLD_WATCH
+    elif route.subresource:
         table = SUBRESOURCES.get(route.subresource)
         if table is None or route.subresource not in resource.subresources:
             raise unknown_resource()

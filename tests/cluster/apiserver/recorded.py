@@ -22,6 +22,7 @@ from tests.cluster.apiserver.conftest import golden
 from tests.cluster.apiserver.serving import InProcess, Json, JsonValue
 
 TIMED_COLUMNS: Final = frozenset(("Age", "Last Seen", "First Seen", "Created At", "Last Schedule"))
+JSON: Final = "application/json"
 OWN: Final = ("uid", "creationTimestamp", "resourceVersion", "deletionTimestamp")
 _OWN_CELL: Final = re.compile(r"(\d+[smhdy]){1,2}|10\.96\.\d+\.\d+")
 _TOKEN: Final = re.compile(r"continue=([A-Za-z0-9_-]+)")
@@ -154,6 +155,20 @@ def _comparable_table(table: Json) -> Json:
     }
 
 
+def differences(theirs: JsonValue, ours: JsonValue, path: str = "") -> Iterator[str]:
+    """Yield where two trees differ, for a person who reads a failure."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for name in sorted({*theirs, *ours}):
+            yield from differences(
+                theirs.get(name, "missing"), ours.get(name, "missing"), f"{path}.{name}"
+            )
+    elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        for index, (their, our) in enumerate(zip(theirs, ours, strict=True)):
+            yield from differences(their, our, f"{path}[{index}]")
+    elif theirs != ours:
+        yield f"{path}: {theirs!s:.300} recorded, {ours!s:.300} ours"
+
+
 def is_own(cell: JsonValue) -> bool:
     """Tell whether a cell is an age, or an address that was allocated to a service."""
     return isinstance(cell, str) and _OWN_CELL.fullmatch(cell) is not None
@@ -167,9 +182,22 @@ def _comparable_object(obj: Json) -> Json:
         if name in meta:
             meta[name] = "there"
     made["metadata"] = meta
-    status = obj.get("status")
-    if isinstance(status, dict) and "lastPhaseTransitionTime" in status:
-        made["status"] = {**status, "lastPhaseTransitionTime": "there"}
+    if isinstance(obj.get("status"), dict):
+        made["status"] = _timeless(cast("Json", obj["status"]))
+    return made
+
+
+def _timeless(status: Json) -> Json:
+    """Return a status without the times of its transitions."""
+    made = {
+        name: "there" if name == "lastPhaseTransitionTime" else value
+        for name, value in status.items()
+    }
+    conditions = status.get("conditions")
+    if isinstance(conditions, list):
+        made["conditions"] = [
+            {**cast("Json", each), "lastTransitionTime": "there"} for each in conditions
+        ]
     return made
 
 

@@ -29,7 +29,7 @@ def test_binding_gives_the_node_the_condition_and_annotations(api: InProcess, pa
     metadata, status = cast("Json", bound["metadata"]), cast("Json", bound["status"])
     assert cast("Json", bound["spec"])["nodeName"] == "n1"
     assert metadata["annotations"] == {"old": "1", "new": "2"}
-    assert metadata["generation"] == 2
+    assert metadata["generation"] == 1
     assert status["conditions"] == [
         {
             "type": "PodScheduled",
