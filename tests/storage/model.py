@@ -18,6 +18,8 @@ class Model:
     def __init__(self) -> None:
         self.history: list[Change] = []
         self.compacted = 1
+        self.deadlines: dict[bytes, int] = {}
+        """When keys end by themselves: wall milliseconds."""
 
     @property
     def revision(self) -> int:
@@ -34,23 +36,31 @@ class Model:
                 state[key] = KeyValue(key, value, at, created, version)
         return state
 
-    def create(self, key: bytes, value: bytes) -> int:
+    def create(self, key: bytes, value: bytes, deadline_ms: int = 0) -> int:
         current = self.state().get(key)
         if current is not None:
             raise KeyExistsError(key, current)
-        return self._add(Change(key, value, self.revision + 1, self.revision + 1, None, 1))
+        change = Change(key, value, self.revision + 1, self.revision + 1, None, 1)
+        return self._add(change, deadline_ms)
 
-    def update(self, key: bytes, value: bytes, expected: int) -> int:
+    def update(self, key: bytes, value: bytes, expected: int, deadline_ms: int = 0) -> int:
         current = self._expect(key, expected)
         if current.value == value:
             return current.revision
         revision, created = self.revision + 1, current.create_revision
-        return self._add(Change(key, value, revision, created, current, current.version + 1))
+        change = Change(key, value, revision, created, current, current.version + 1)
+        return self._add(change, deadline_ms)
 
     def delete(self, key: bytes, expected: int | None) -> int:
         current = self._expect(key, expected)
         revision = self.revision + 1
-        return self._add(Change(key, None, revision, current.create_revision, current, 0))
+        return self._add(Change(key, None, revision, current.create_revision, current, 0), 0)
+
+    def expire(self, now_ms: int) -> None:
+        ended = [key for key, deadline_ms in self.deadlines.items() if deadline_ms <= now_ms]
+        state = self.state()
+        for key in sorted(ended, key=lambda key: (self.deadlines[key], state[key].revision)):
+            self.delete(key, None)
 
     def compact(self, revision: int) -> None:
         if revision > self.revision:
@@ -82,8 +92,11 @@ class Model:
             raise ConflictError(key, expected, current)
         return current
 
-    def _add(self, change: Change) -> int:
+    def _add(self, change: Change, deadline_ms: int) -> int:
         self.history.append(change)
+        self.deadlines.pop(change.key, None)
+        if deadline_ms:
+            self.deadlines[change.key] = deadline_ms
         return change.revision
 
     def _check(self, revision: int) -> None:
