@@ -92,9 +92,8 @@ class Script:
         """Return what run ``number`` (from 0) of a container does."""
         ready_after = self._span("ready-after", name, self._behaviour.ready_after)
         ready_ns = max(self._draw(ready_after, name, number, "ready"), self._probed_ns[name])
-        crash_ns = (
-            None if init and not self._has("crash-after", name) else self._crash(name, number)
-        )
+        crash_after = self._span("crash-after", name, None)
+        crash_ns = None if init and crash_after is None else self._crash(name, number, crash_after)
         if crash_ns is not None:
             return Run(crash_ns, self._code(name, FAILED), ready_ns)
         default = self._behaviour.init_for if init else self._behaviour.run_for
@@ -114,30 +113,26 @@ class Script:
         ready_ns = max(self._draw(every, name, number, what), least_ns)
         return ready_ns, max(self._draw(lasts, name, number, f"{what}/for"), least_ns)
 
-    def _crash(self, name: str, number: int) -> int | None:
+    def _crash(self, name: str, number: int, said: Latency | None) -> int | None:
         """Return after how long a run fails; None: it does not."""
         crashes = self._number("crashes", name)
         if crashes is not None and number >= crashes:
             return None
         probability = self._behaviour.crash_probability
-        if self._has("crash-after", name):
+        if said is not None:
             probability = 1.0
         given = self._number("crash-probability", name)
         if given is not None:
             probability = given
         if not probability or self._chance(name, number, "crash") >= probability:
             return None
-        span = self._span("crash-after", name, self._behaviour.crash_after)
-        return self._draw(span, name, number, "crash-after")
+        return self._draw(said or self._behaviour.crash_after, name, number, "crash-after")
 
     def _code(self, name: str, default: int) -> int:
         code = self._number("exit-code", name)
         if code is None or not 0 <= code <= EXIT_CODE_MAX:
             return default
         return int(code)
-
-    def _has(self, key: str, name: str) -> bool:
-        return bool(self._text(key, name))
 
     def _text(self, key: str, name: str) -> str:
         return self.said.get(f"{key}.{name}") or self.said.get(key, "")

@@ -19,12 +19,12 @@ from cluster.client.interface import (
 )
 from cluster.client.workers import Workers
 from cluster.client.workqueue import RateLimitedQueue
-from cluster.kubelet.addresses import host_address
 from cluster.kubelet.behaviour import Behaviour
-from cluster.kubelet.heartbeat import Heartbeats, Rhythm
+from cluster.kubelet.heartbeat import Heartbeats, NodeReport, Rhythm
 from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
 from cluster.kubelet.log_stream import Logs
-from cluster.kubelet.node_object import Capacity, hollow_node, refresh
+from cluster.kubelet.node_events import tell_started
+from cluster.kubelet.node_object import NOWHERE, Capacity, Endpoint, hollow_node, is_ready, refresh
 from cluster.kubelet.pod_sync import PodSync
 from cluster.kubelet.report_stamps import ReportStamps
 from cluster.kubelet.stages import Latencies
@@ -54,6 +54,11 @@ class FleetOptions:
     """Every how many heartbeats the status is written; the others renew the node's lease."""
     latencies: Latencies = field(default_factory=Latencies)
     capacity: Capacity = field(default_factory=Capacity)
+    endpoint: Endpoint = NOWHERE
+    """Where the kubelets listen, all of them."""
+    register_again: bool = False
+    """Whether a node that was deleted is registered by its next heartbeat; kubelets only do that
+    when they start."""
     node_watch: bool = True
     """Each node also watches its own Node, as a kubelet does."""
     writes: Writes = Writes.PUT
@@ -107,7 +112,12 @@ class Fleet:
             self.nodes,
             self.heartbeat_queue,
             Rhythm(options.heartbeat_s, options.status_beats, clock, chance),
-            capacity=options.capacity,
+            report=NodeReport(
+                options.capacity,
+                options.endpoint,
+                options.writes,
+                self._register if options.register_again else None,
+            ),
         )
         self.pod_workers = Workers("pod", self.pod_queue, self.pods.sync, count=POD_WORKERS)
         self.heartbeat_workers = Workers(
@@ -119,7 +129,7 @@ class Fleet:
     def _places(self) -> list[Place]:
         first, prefix = self._options.first_node, self._options.name_prefix
         return [
-            Place(n, first + n, f"{prefix}{first + n}", host_address(first + n))
+            Place(n, first + n, f"{prefix}{first + n}", self._options.endpoint.address(first + n))
             for n in range(self._options.nodes)
         ]
 
@@ -173,22 +183,23 @@ class Fleet:
     async def _register(self, node: HollowNode) -> None:
         """POST the node; take over one that is there. Either way its status is whole afterwards."""
         now_s = int(self._clock.now().timestamp())
-        capacity = self._options.capacity
+        capacity, endpoint = self._options.capacity, self._options.endpoint
+        new = hollow_node(node.name, node.number, capacity, now_s, endpoint)
+        was_ready = False
         try:
-            stored = await self._client.create(
-                NODES, "", hollow_node(node.name, node.number, capacity, now_s)
-            )
+            stored = await self._client.create(NODES, "", new)
         except ApiError as error:
             if error.code != 409:
                 raise
             stored = await self._client.get(NODES, Node, ObjectKey("", node.name))
-            reported = False
+            reported, was_ready = False, is_ready(stored)
         else:
             reported = bool(stored.status.conditions)
         node.uid = stored.metadata.uid
         if not reported:
-            refresh(stored, node.number, capacity, now_s)
+            refresh(stored, node.number, capacity, now_s, endpoint)
             await self._client.update_status(NODES, stored)
+        tell_started(node.recorder, node.name, was_ready=was_ready)
 
 
 def _recorder_of(recorder: EventRecorder | None, host: str) -> Recorder:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from cluster.client.interface import ApiClient, ApiError, ObjectKey, WorkQueue
+from cluster.client.interface import ApiClient, ApiError, ObjectKey, PatchType, WorkQueue
 from cluster.kubelet.hollow_node import HollowNode
+from cluster.kubelet.node_events import tell_ready
 from cluster.kubelet.node_lease import NodeLeases
-from cluster.kubelet.node_object import Capacity, refresh
+from cluster.kubelet.node_object import NOWHERE, Capacity, Endpoint, is_ready, refresh
+from cluster.kubelet.status_patch import status_patch
+from cluster.kubelet.status_writer import Writes
 from serialization.api.core.v1_pb2 import Node
 from serialization.kinds import NODES
+from serialization.plain import plain
 from storage.clock import Clock
 
 EARLY_NS: Final = 1_000_000
@@ -35,8 +39,11 @@ class HeartbeatCounts:
     beats: int = 0
     """Beats done: status writes and lease renewals."""
     status_puts: int = 0
+    status_patches: int = 0
     conflicts: int = 0
     missed: int = 0
+    gone: int = 0
+    """Beats that found their node deleted."""
     late_ns_max: int = 0
     """How much later than due a heartbeat was written, at worst."""
 
@@ -52,6 +59,17 @@ class Rhythm(NamedTuple):
     chance: random.Random
 
 
+class NodeReport(NamedTuple):
+    """What nodes say of themselves, and how."""
+
+    capacity: Capacity = Capacity()
+    endpoint: Endpoint = NOWHERE
+    writes: Writes = Writes.PUT
+    register_again: Callable[[HollowNode], Awaitable[None]] | None = None
+    """What to do about a node that was deleted. None: nothing, as kubelets do; its beats fail until
+    the process is started again."""
+
+
 class Heartbeats:
     """Every node's status, at every interval, spread evenly by chance from its start on."""
 
@@ -62,7 +80,7 @@ class Heartbeats:
         queue: WorkQueue[int],
         rhythm: Rhythm,
         *,
-        capacity: Capacity,
+        report: NodeReport,
     ) -> None:
         self._client = client
         self._nodes = nodes
@@ -71,7 +89,7 @@ class Heartbeats:
         self._beats = [0] * len(nodes)
         self.leases = NodeLeases(client, rhythm.clock)
         self._interval_ns = int(rhythm.interval_s * 1e9)
-        self._capacity = capacity
+        self._report = report
         self._clock = rhythm.clock
         self._chance = rhythm.chance
         self._wheel: list[tuple[int, int]] = []
@@ -141,17 +159,46 @@ class Heartbeats:
         self._beats[node] += 1
 
     async def _write_status(self, hollow: HollowNode) -> None:
-        """GET, refresh, PUT; when stale, once more."""
+        """GET, refresh, PUT or PATCH; when stale, once more."""
+        report = self._report
         for attempt in range(CONFLICTS_MAX):
-            node = await self._client.get(NODES, Node, ObjectKey("", hollow.name))
+            node = await self._stored(hollow)
+            if node is None:
+                return
             now_s = int(self._clock.now().timestamp())
-            refresh(node, hollow.number, self._capacity, now_s)
-            self.counts.status_puts += 1
+            before = plain(node.status) if report.writes is Writes.PATCH else {}
+            was_ready = is_ready(node)
+            refresh(node, hollow.number, report.capacity, now_s, report.endpoint)
             try:
-                await self._client.update_status(NODES, node)
+                await self._send(node, before)
             except ApiError as error:
                 if error.code != 409 or attempt + 1 == CONFLICTS_MAX:
                     raise
                 self.counts.conflicts += 1
             else:
+                if not was_ready:
+                    tell_ready(hollow.recorder, hollow.name)
                 return
+
+    async def _stored(self, hollow: HollowNode) -> Node | None:
+        """GET a node; None when it is gone, and what is to be done about that has been done."""
+        try:
+            return await self._client.get(NODES, Node, ObjectKey("", hollow.name))
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        self.counts.gone += 1
+        if self._report.register_again is not None:
+            await self._report.register_again(hollow)
+        return None
+
+    async def _send(self, node: Node, before: dict[str, object]) -> None:
+        if self._report.writes is Writes.PUT:
+            self.counts.status_puts += 1
+            await self._client.update_status(NODES, node)
+            return
+        self.counts.status_patches += 1
+        body = status_patch(before, plain(node.status))
+        key = ObjectKey("", node.metadata.name)
+        kind = PatchType.STRATEGIC
+        await self._client.patch(NODES, Node, key, body, kind=kind, subresource="status")

@@ -46,8 +46,18 @@ class Logs:
 
     def __init__(self, nodes: Iterable[HollowNode], clock: Clock) -> None:
         self._nodes = tuple(nodes)
-        self._clock = clock
+        self.clock = clock
         self.counts = LogCounts()
+        self.closed = False
+        """Nothing is followed any more: the process is about to end."""
+
+    def shut_down(self) -> None:
+        """End the logs that are followed."""
+        self.closed = True
+        for node in self._nodes:
+            for followers in node.followers.values():
+                for wake in followers:
+                    wake()
 
     def find(self, key: ObjectKey, container: str, options: LogOptions) -> Log:
         """Return a log. Raises LogError when there is none."""
@@ -74,27 +84,21 @@ class Logs:
             if self.counts.following >= FOLLOWED_MAX:
                 raise LogError(503, f"{FOLLOWED_MAX} logs are followed already")
             self.counts.followed += 1
-        return Log(node, key, run, options, self._clock, self.counts)
+        return Log(self, node, key, run, options)
 
 
 class Log:
     """One request for the log of one run."""
 
     def __init__(
-        self,
-        node: HollowNode,
-        key: ObjectKey,
-        run: RunRecord,
-        options: LogOptions,
-        clock: Clock,
-        counts: LogCounts,
+        self, logs: Logs, node: HollowNode, key: ObjectKey, run: RunRecord, options: LogOptions
     ) -> None:
+        self._logs = logs
         self._node = node
         self._key = key
         self._run = run
         self._options = options
-        self._clock = clock
-        self._counts = counts
+        self._counts = logs.counts
         self._left_bytes = options.limit_bytes
         self._told: set[Line] = set()
 
@@ -125,7 +129,7 @@ class Log:
 
     async def _grow(self, changed: asyncio.Event) -> AsyncGenerator[bytes, None]:
         since_s = self._now_s()
-        while self._left_bytes is None or self._left_bytes > 0:
+        while not self._logs.closed and (self._left_bytes is None or self._left_bytes > 0):
             pod = self._node.pod(self._key)
             run = None if pod is None else self._present(pod)
             if pod is None or run is None:
@@ -157,7 +161,7 @@ class Log:
         delay_s = None
         if every_s:
             next_s = now_s + every_s - (now_s - self._run.started_s) % every_s
-            delay_s = max(next_s - self._clock.now().timestamp(), 0.001)
+            delay_s = max(next_s - self._logs.clock.now().timestamp(), 0.001)
         try:
             async with asyncio.timeout(delay_s):
                 await changed.wait()
@@ -184,4 +188,4 @@ class Log:
         return piece
 
     def _now_s(self) -> int:
-        return int(self._clock.now().timestamp())
+        return int(self._logs.clock.now().timestamp())

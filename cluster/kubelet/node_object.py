@@ -47,7 +47,24 @@ class Capacity(NamedTuple):
     ephemeral_storage: str = "100Gi"
 
 
-def hollow_node(name: str, index: int, capacity: Capacity, now_s: int) -> Node:
+class Endpoint(NamedTuple):
+    """Where a node's kubelet listens."""
+
+    host: str = ""
+    """Empty: nowhere; the node has a made-up address of its own."""
+    port: int = 10250
+
+    def address(self, index: int) -> str:
+        """Return the InternalIP of a node."""
+        return self.host or host_address(index)
+
+
+NOWHERE: Final = Endpoint()
+
+
+def hollow_node(
+    name: str, index: int, capacity: Capacity, now_s: int, endpoint: Endpoint = NOWHERE
+) -> Node:
     """Return the Node that a kubelet registers; everything in it follows from its arguments."""
     return Node(
         metadata=ObjectMeta(
@@ -64,11 +81,13 @@ def hollow_node(name: str, index: int, capacity: Capacity, now_s: int) -> Node:
         spec=NodeSpec(
             podCIDR=pod_range(index), podCIDRs=[pod_range(index)], providerID=f"hollow://{name}"
         ),
-        status=node_status(name, index, capacity, now_s),
+        status=node_status(name, index, capacity, now_s, endpoint),
     )
 
 
-def node_status(name: str, index: int, capacity: Capacity, now_s: int) -> NodeStatus:
+def node_status(
+    name: str, index: int, capacity: Capacity, now_s: int, endpoint: Endpoint = NOWHERE
+) -> NodeStatus:
     """Return the full status of a ready node, all conditions having turned at ``now_s``."""
     resources = {
         "cpu": Quantity(string=capacity.cpu),
@@ -93,25 +112,29 @@ def node_status(name: str, index: int, capacity: Capacity, now_s: int) -> NodeSt
             for kind, status, reason, message in CONDITIONS
         ],
         addresses=[
-            NodeAddress(type="InternalIP", address=host_address(index)),
+            NodeAddress(type="InternalIP", address=endpoint.address(index)),
             NodeAddress(type="Hostname", address=name),
         ],
-        daemonEndpoints=NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=10250)),
+        daemonEndpoints=NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=endpoint.port)),
         nodeInfo=_system(name),
         images=[_image(number) for number in range(IMAGES)],
     )
 
 
-def refresh(node: Node, index: int, capacity: Capacity, now_s: int) -> None:
-    """Make a node's status say that its kubelet is alive.
+def refresh(
+    node: Node, index: int, capacity: Capacity, now_s: int, endpoint: Endpoint = NOWHERE
+) -> None:
+    """Make a node's status say that its kubelet is alive, and where it listens.
 
     Conditions keep their transition times unless they turned. A node that reports nothing yet (it
     was registered without a status) gets the whole of it.
     """
     status = node.status
     if not status.conditions or not status.allocatable:
-        status.MergeFrom(node_status(node.metadata.name, index, capacity, now_s))
+        status.MergeFrom(node_status(node.metadata.name, index, capacity, now_s, endpoint))
         return
+    if endpoint.host:
+        _move(status, endpoint)
     present = {condition.type: condition for condition in status.conditions}
     for kind, value, reason, message in CONDITIONS:
         condition = present.get(kind) or status.conditions.add(type=kind)
@@ -119,6 +142,19 @@ def refresh(node: Node, index: int, capacity: Capacity, now_s: int) -> None:
             condition.lastTransitionTime.seconds = now_s
         condition.status, condition.reason, condition.message = value, reason, message
         condition.lastHeartbeatTime.seconds = now_s
+
+
+def is_ready(node: Node) -> bool:
+    """Whether a node's Ready condition is True."""
+    return any(each.type == "Ready" and each.status == "True" for each in node.status.conditions)
+
+
+def _move(status: NodeStatus, endpoint: Endpoint) -> None:
+    """Say where a kubelet listens that was started again, perhaps at another port."""
+    status.daemonEndpoints.kubeletEndpoint.Port = endpoint.port
+    for address in status.addresses:
+        if address.type == "InternalIP":
+            address.address = endpoint.host
 
 
 def _system(name: str) -> NodeSystemInfo:

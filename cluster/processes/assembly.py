@@ -36,6 +36,9 @@ and 6,500 were dropped; now all are posted."""
 EVENTS_DRAIN_S: Final = 2.0
 """How long a process that was asked to end goes on to post what is in line."""
 
+START_DRAIN_S: Final = 30.0
+"""How long nodes that start wait for their first events to be posted: 12,000 of 2000 nodes."""
+
 
 def events_in_flight(nodes: int) -> int:
     """Return how many events the nodes of a process post at once.
@@ -47,10 +50,12 @@ def events_in_flight(nodes: int) -> int:
     return max(1, min(nodes, EVENTS_IN_FLIGHT_MAX))
 
 
-async def drain_events(recorders: Iterable[EventRecorder]) -> None:
-    """Wait until the lines of events are empty, ``EVENTS_DRAIN_S`` at most; run them meanwhile."""
+async def drain_events(
+    recorders: Iterable[EventRecorder], within_s: float = EVENTS_DRAIN_S
+) -> None:
+    """Wait until the lines of events are empty, so long at most; run them meanwhile."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(EVENTS_DRAIN_S), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
             for recorder in recorders:
                 group.create_task(recorder.drain())
 
@@ -139,8 +144,17 @@ class Nodes:
         )
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Register all nodes and open their watches, call ``ready``, and work until cancelled."""
+        """Register all nodes and open their watches, call ``ready``, and work until cancelled.
+
+        What the nodes report of their start is posted before ``ready``: it is no part of the load.
+        """
         async with asyncio.TaskGroup() as group:
-            if self.recorder is not None:
+            joined = asyncio.Event()
+            group.create_task(self.fleet.run(joined.set))
+            if self.recorder is None:
+                await joined.wait()
+            else:
                 group.create_task(self.recorder.run())
-            group.create_task(self.fleet.run(ready))
+                await joined.wait()
+                await drain_events([self.recorder], START_DRAIN_S)
+            ready()

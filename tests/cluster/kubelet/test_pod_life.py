@@ -315,7 +315,7 @@ def test_options_hold_for_every_pod_by_distribution() -> None:
 
 
 def test_annotations_that_cannot_be_read_are_told_once_and_do_nothing() -> None:
-    theatre = Theatre(pod_of(crash_after="soon", exit_code="x", crashes="1"))
+    theatre = Theatre(pod_of(crash_after="soon", exit_code="x", run_for="1h"))
 
     theatre.play(60)
 
