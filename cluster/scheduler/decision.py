@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from cluster.scheduler.plugins import Filter, Score
+from cluster.scheduler.groups import NOWHERE
+from cluster.scheduler.plugins import INFEASIBLE, Asked, Filter, RelativeScore, Score, Window
 from cluster.scheduler.state import ClusterState, Needs
 
 FEASIBLE_MIN: Final = 100
@@ -31,8 +32,8 @@ PERCENT_MIN: Final = 5
 NEEDS_MAX: Final = 64
 """Distinct needs whose verdicts are kept; the one used longest ago goes first."""
 
-INFEASIBLE: Final = -1
-UNKNOWN: Final = -2
+UNKNOWN: Final = -1
+"""Scores are never below 0."""
 
 
 class Chosen(NamedTuple):
@@ -105,18 +106,24 @@ class Decider:
         filters: Sequence[Filter],
         scores: Sequence[Score],
         chance: random.Random,
+        *,
+        relative: Sequence[RelativeScore] = (),
     ) -> None:
         self._state = state
         self._filters = tuple(filters)
         self._scores = tuple(scores)
+        self._relative = tuple(relative)
         self._chance = chance
         self._start = 0
         self._kept: OrderedDict[Needs, _Verdicts] = OrderedDict()
         self.verdicts = 0
         """Verdicts that had to be reached, not remembered."""
 
-    def choose(self, needs: Needs) -> Chosen | Unschedulable:
-        """Return the best of the feasible nodes that were looked at; ties fall to chance."""
+    def choose(self, needs: Needs, alike: Mapping[str, int] = NOWHERE) -> Chosen | Unschedulable:
+        """Return the best of the feasible nodes that were looked at; ties fall to chance.
+
+        ``alike`` says how many pods of its services and controllers are where (``groups``).
+        """
         count = len(self._state.nodes)
         if not count:
             return Unschedulable(0, Counter())
@@ -129,9 +136,9 @@ class Decider:
             self._learn(needs, kept, 0, end - count)
             window += kept.scores[: end - count]
         if INFEASIBLE in window:
-            return self._walk(needs, kept, start, enough)
+            return self._walk(Asked(needs, alike), kept, start, enough)
         self._start = end % count
-        return self._pick(window, start, enough)
+        return self._pick(Asked(needs, alike), window, start, enough)
 
     def _learn(self, needs: Needs, kept: _Verdicts, start: int, end: int) -> None:
         """Reach the verdicts that are unknown at these positions."""
@@ -143,8 +150,11 @@ class Decider:
                 return
             self._judge(needs, kept, at)
 
-    def _pick(self, window: list[int], start: int, feasible: int) -> Chosen:
+    def _pick(self, asked: Asked, window: list[int], start: int, feasible: int) -> Chosen:
         """Return the best of a window of scores, the first such from a place left to chance."""
+        seen = Window(self._state, start, window)
+        for each in self._relative:
+            each.adjust(asked, seen)
         best = max(window)
         begin = self._chance.randrange(len(window))
         try:
@@ -155,7 +165,7 @@ class Decider:
         return Chosen(nodes[(start + at) % len(nodes)].facts.name, len(window), feasible)
 
     def _walk(
-        self, needs: Needs, kept: _Verdicts, start: int, enough: int
+        self, asked: Asked, kept: _Verdicts, start: int, enough: int
     ) -> Chosen | Unschedulable:
         """Choose where not every node is feasible: walk on until enough are, or all were seen."""
         scores, count = kept.scores, len(kept.scores)
@@ -163,7 +173,7 @@ class Decider:
         feasible, at = 0, start
         while feasible < enough and len(window) < count:
             if scores[at] == UNKNOWN:
-                self._judge(needs, kept, at)
+                self._judge(asked.needs, kept, at)
             score = scores[at]
             window.append(score)
             feasible += score != INFEASIBLE
@@ -173,7 +183,7 @@ class Decider:
         self._start = at
         if not feasible:
             return Unschedulable(count, Counter(chain.from_iterable(kept.reasons)))
-        return self._pick(window, start, feasible)
+        return self._pick(asked, window, start, feasible)
 
     def _verdicts_for(self, needs: Needs) -> _Verdicts:
         state = self._state

@@ -8,49 +8,32 @@ loop stops deciding when the API server cannot follow.
 from __future__ import annotations
 
 import asyncio
-import logging
+import math
 import random
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from cluster.client.events import Recorder
-from cluster.client.interface import (
-    ApiClient,
-    ApiError,
-    CachedObject,
-    InformerSource,
-    ObjectKey,
-    TransportError,
-)
+from cluster.client.interface import ApiClient, CachedObject, InformerSource, ObjectKey
 from cluster.scheduler.decision import Chosen, Decider, Unschedulable
 from cluster.scheduler.filters.registry import FILTERS
+from cluster.scheduler.groups import PodGroups
 from cluster.scheduler.needs import FactsReader
+from cluster.scheduler.outcomes import Outcomes, Placement, Refusal
 from cluster.scheduler.queue import SchedulingQueue
-from cluster.scheduler.scores.registry import SCORES
+from cluster.scheduler.scores.registry import RELATIVE_SCORES, SCORES
+from cluster.scheduler.sinks import Sink, follow_selectors
 from cluster.scheduler.state import ClusterState
+from cluster.scheduler.volumes import ClaimedVolumes
 from serialization.api.core import v1_pb2 as core
-from serialization.api.meta.v1_pb2 import ObjectMeta, Time
-from serialization.kinds import NODES, PODS
+from serialization.kinds import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
 from storage.clock import Clock
-
-logger = logging.getLogger(__name__)
 
 BINDERS: Final = 64
 SLICE_NS: Final = 5_000_000
 """How long it decides without letting the loop do anything else."""
 NAMES: Final = ("", "default-scheduler")
 FINISHED: Final = ("Succeeded", "Failed")
-
-
-class _Placement(NamedTuple):
-    pod: core.Pod
-    key: ObjectKey
-    node_name: str
-
-
-class _Refusal(NamedTuple):
-    pod: core.Pod
-    message: str
 
 
 @dataclass(slots=True)
@@ -60,7 +43,6 @@ class SchedulerCounts:
     decided: int = 0
     decide_ns: int = 0
     """Time spent choosing, reading the pod included."""
-    bound: int = 0
     unschedulable: int = 0
     bind_failed: int = 0
 
@@ -76,20 +58,32 @@ class Scheduler:
         clock: Clock,
         chance: random.Random,
     ) -> None:
-        self._client = client
-        self._recorder = recorder
         self._clock = clock
-        self._reader = FactsReader()
+        claims = informers.informer(PERSISTENT_VOLUME_CLAIMS, core.PersistentVolumeClaim)
+        volumes = informers.informer(PERSISTENT_VOLUMES, core.PersistentVolume)
+        self._reader = FactsReader(ClaimedVolumes(claims.lister, volumes.lister))
         self.state = ClusterState()
+        self.groups = PodGroups()
         self.queue = SchedulingQueue()
         self.counts = SchedulerCounts()
-        self.decider = Decider(self.state, tuple(FILTERS.values()), tuple(SCORES.values()), chance)
+        self.decider = Decider(
+            self.state,
+            tuple(FILTERS.values()),
+            tuple(SCORES.values()),
+            chance,
+            relative=tuple(RELATIVE_SCORES.values()),
+        )
+        self.outcomes = Outcomes(client, recorder, clock, self._bind_failed)
         self._wake = asyncio.Event()
-        self._line: asyncio.Queue[_Placement | _Refusal] = asyncio.Queue(BINDERS)
+        self._line: asyncio.Queue[Placement | Refusal] = asyncio.Queue(BINDERS)
         self._nodes = informers.informer(NODES, core.Node)
         self._pods = informers.informer(PODS, core.Pod)
-        self._nodes.subscribe(_NodeSink(self))
-        self._pods.subscribe(_PodSink(self))
+        selectors = follow_selectors(informers, self.groups)
+        self._synced = (self._nodes, self._pods, claims, volumes, *selectors)
+        self._nodes.subscribe(Sink(self.node_seen, self.node_gone))
+        self._pods.subscribe(Sink(self.pod_seen, self.pod_gone))
+        claims.subscribe(Sink(self._claim_moved, self._claim_moved))
+        volumes.subscribe(Sink(self._volume_moved, self._volume_moved))
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -100,9 +94,9 @@ class Scheduler:
             await self._decide_forever()
 
     async def wait_synced(self) -> None:
-        """Return once nodes and pods are known."""
-        await self._nodes.wait_synced()
-        await self._pods.wait_synced()
+        """Return once everything that decisions look at is known."""
+        for informer in self._synced:
+            await informer.wait_synced()
 
     def node_seen(self, node: CachedObject[core.Node]) -> None:
         """A node appeared or changed."""
@@ -122,16 +116,33 @@ class Scheduler:
             return
         self.queue.remove(pod.key)
         if pod.phase in FINISHED:
-            if self.state.remove_pod(pod.uid):
-                self._moved()
-        elif not self.state.confirmed_on(pod.uid, pod.node_name):
+            self._leave(pod.uid)
+            return
+        if not self.state.confirmed_on(pod.uid, pod.node_name):
+            self.groups.remove(pod.uid, self.state.node_of(pod.uid))
             self.state.observe(pod.uid, pod.node_name, self._reader.needs(pod.message()))
+            self.groups.place(pod.uid, pod.key.namespace, pod.labels, pod.node_name)
+        if pod.deleting:  # it still takes room, but nothing spreads away from it
+            self.groups.remove(pod.uid, pod.node_name)
 
     def pod_gone(self, pod: CachedObject[core.Pod]) -> None:
         """A pod was removed."""
         self.queue.remove(pod.key)
-        if self.state.remove_pod(pod.uid):
+        self._leave(pod.uid)
+
+    def _leave(self, uid: str) -> None:
+        """Stop counting a pod; what it gives back may do for another."""
+        self.groups.remove(uid, self.state.node_of(uid))
+        if self.state.remove_pod(uid):
             self._moved()
+
+    def _claim_moved(self, _claim: CachedObject[core.PersistentVolumeClaim]) -> None:
+        """A claim changed: pods that wait for it get another try."""
+        self._moved()
+
+    def _volume_moved(self, _volume: CachedObject[core.PersistentVolume]) -> None:
+        """A volume changed: so does what its claim's pods ask for."""
+        self._moved()
 
     def _moved(self) -> None:
         self.queue.moved(self._clock.stamp_ns())
@@ -157,14 +168,15 @@ class Scheduler:
     async def _until_woken(self, now_ns: int) -> None:
         self._wake.clear()
         next_ns = self.queue.next_ns()
-        delay_s = None if next_ns is None else max(next_ns - now_ns, 0) / 1e9
+        # In whole milliseconds: uvloop's clock moves in them, a fraction makes its timer spin.
+        delay_s = None if next_ns is None else math.ceil(max(next_ns - now_ns, 0) / 1e6) / 1e3
         try:
             async with asyncio.timeout(delay_s):
                 await self._wake.wait()
         except TimeoutError:
             return
 
-    def decide(self, key: ObjectKey) -> _Placement | _Refusal | None:
+    def decide(self, key: ObjectKey) -> Placement | Refusal | None:
         """Choose a node for a popped pod and assume it there; None if it needs none any more."""
         started_ns = self._clock.stamp_ns()
         cached = self._pods.lister.get(key)
@@ -176,114 +188,32 @@ class Scheduler:
             self.queue.remove(key)
             return None
         needs = self._reader.needs(pod)
-        outcome = self.decider.choose(needs)
+        alike = self.groups.counts(key.namespace, cached.labels)
+        outcome = self.decider.choose(needs, alike)
         self.counts.decided += 1
         if isinstance(outcome, Chosen):
             self.state.assume(cached.uid, outcome.node_name, needs)
+            self.groups.place(cached.uid, key.namespace, cached.labels, outcome.node_name)
         else:
             self.counts.unschedulable += 1
             self.queue.unschedulable(key, self._clock.stamp_ns())
         self.counts.decide_ns += self._clock.stamp_ns() - started_ns
         if isinstance(outcome, Unschedulable):
-            return _Refusal(pod, outcome.message)
-        return _Placement(pod, key, outcome.node_name)
+            return Refusal(pod, outcome.message)
+        return Placement(pod, key, outcome.node_name)
 
     async def _work(self) -> None:
         while True:
-            outcome = await self._line.get()
-            if isinstance(outcome, _Placement):
-                await self._bind(outcome)
-            else:
-                await self._tell(outcome)
+            await self.outcomes.carry_out(await self._line.get())
 
-    async def _bind(self, placement: _Placement) -> None:
-        pod, key, node_name = placement
-        metadata = pod.metadata
-        binding = core.Binding(
-            metadata=ObjectMeta(name=key.name, namespace=key.namespace, uid=metadata.uid),
-            target=core.ObjectReference(kind="Node", name=node_name),
-        )
-        try:
-            await self._client.bind(key.namespace, binding)
-        except (ApiError, TransportError) as error:
-            # Refused (409: it has a node already; 404: it is gone), or nobody knows: forget it and
-            # look again later; the cache will have the truth by then.
-            self.counts.bind_failed += 1
-            logger.debug("binding %s to %s failed: %s", key, node_name, error)
-            freed = self.state.forget(metadata.uid)
-            self.queue.failed(key, metadata.uid, self._clock.stamp_ns())
-            if freed:  # if the pod is gone, its own removal finds nothing to give back any more
-                self._moved()
-            self._wake.set()
-            return
-        self.counts.bound += 1
-        self._recorder.record(
-            _reference(pod), "Scheduled", f"Successfully assigned {key} to {node_name}"
-        )
-
-    async def _tell(self, refusal: _Refusal) -> None:
-        """Say why a pod has no node: an event, and its PodScheduled condition."""
-        pod, message = refusal
-        self._recorder.record(_reference(pod), "FailedScheduling", message, warning=True)
-        if not _set_unscheduled(pod, message, int(self._clock.now().timestamp())):
-            return
-        try:
-            await self._client.update_status(PODS, pod)
-        except (ApiError, TransportError) as error:
-            logger.debug("condition of %s not written: %s", pod.metadata.name, error)
-
-
-class _NodeSink:
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-
-    def added(self, new: CachedObject[core.Node]) -> None:
-        self._scheduler.node_seen(new)
-
-    def updated(self, old: CachedObject[core.Node], new: CachedObject[core.Node]) -> None:
-        self._scheduler.node_seen(new)
-
-    def deleted(self, last: CachedObject[core.Node]) -> None:
-        self._scheduler.node_gone(last)
-
-
-class _PodSink:
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-
-    def added(self, new: CachedObject[core.Pod]) -> None:
-        self._scheduler.pod_seen(new)
-
-    def updated(self, old: CachedObject[core.Pod], new: CachedObject[core.Pod]) -> None:
-        if old.uid != new.uid:
-            self._scheduler.pod_gone(old)
-        self._scheduler.pod_seen(new)
-
-    def deleted(self, last: CachedObject[core.Pod]) -> None:
-        self._scheduler.pod_gone(last)
-
-
-def _reference(pod: core.Pod) -> core.ObjectReference:
-    metadata = pod.metadata
-    return core.ObjectReference(
-        apiVersion=PODS.api_version,
-        kind=PODS.kind,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-        resourceVersion=metadata.resourceVersion,
-    )
-
-
-def _set_unscheduled(pod: core.Pod, message: str, now_s: int) -> bool:
-    """Set PodScheduled=False; return whether the pod did not say just that already."""
-    condition = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
-    if condition is None:
-        condition = pod.status.conditions.add(type="PodScheduled")
-    same = (condition.status, condition.reason, condition.message)
-    if same == ("False", "Unschedulable", message):
-        return False
-    if condition.status != "False":
-        condition.lastTransitionTime.CopyFrom(Time(seconds=now_s))
-    condition.status, condition.reason, condition.message = "False", "Unschedulable", message
-    return True
+    def _bind_failed(self, placement: Placement) -> None:
+        """Take an assumption back, and try the pod again later."""
+        uid = placement.pod.metadata.uid
+        self.counts.bind_failed += 1
+        if self.state.is_assumed(uid):  # one that was seen bound meanwhile stays
+            self.groups.remove(uid, placement.node_name)
+        freed = self.state.forget(uid)
+        self.queue.failed(placement.key, uid, self._clock.stamp_ns())
+        if freed:  # if the pod is gone, its own removal finds nothing to give back any more
+            self._moved()
+        self._wake.set()

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from cluster.scheduler.constraints import UNCONSTRAINED, Constraints, Taint
+
 CHANGES_MAX: Final = 65_536
 """Changes that are kept; who has fallen further behind than that looks at every node again."""
 
@@ -25,6 +27,7 @@ class Needs(NamedTuple):
     scored_memory_bytes: int
     selector: tuple[tuple[str, str], ...] = ()
     """``spec.nodeSelector``, sorted."""
+    rest: Constraints = UNCONSTRAINED
 
 
 class NodeFacts(NamedTuple):
@@ -37,6 +40,13 @@ class NodeFacts(NamedTuple):
     labels: Mapping[str, str]
     ready: bool
     unschedulable: bool
+    taints: tuple[Taint, ...] = ()
+    pressures: tuple[str, ...] = ()
+    """Which of MemoryPressure, DiskPressure and PIDPressure it reports."""
+    zone: str = ""
+    """Region and zone, as one text; empty where the labels name neither."""
+    resources: tuple[tuple[str, int], ...] = ()
+    """Allocatable beside CPU, memory and pods, by name, sorted; whole units."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +75,12 @@ class ClusterState:
         self.changes: list[int] = []
         """Positions of nodes in order of their changes; the oldest are dropped now and then."""
         self.changes_dropped = 0
+        self.zones: list[str] = []
+        """Of the nodes, by position."""
+        self.zoned = 0
+        """How many nodes are in a zone."""
+        self.softly_tainted = 0
+        """How many nodes have a PreferNoSchedule taint."""
         self._by_name: dict[str, NodeState] = {}
         self._node_of: dict[str, str] = {}
         self._homeless: dict[str, dict[str, Needs]] = {}
@@ -77,6 +93,15 @@ class ClusterState:
         """Return a node by name."""
         return self._by_name.get(name)
 
+    def zone_of(self, name: str) -> str:
+        """Return the zone of a node, empty where it has none or is not known."""
+        node = self._by_name.get(name)
+        return "" if node is None else node.facts.zone
+
+    def node_of(self, uid: str) -> str:
+        """Return the name of the node that a pod is counted on, or empty."""
+        return self._node_of.get(uid, "")
+
     def set_node(self, facts: NodeFacts) -> bool:
         """Add or change a node; return whether a pod that fitted nowhere might fit now."""
         node = self._by_name.get(facts.name)
@@ -84,13 +109,18 @@ class ClusterState:
             node = NodeState(facts, len(self.nodes))
             self._by_name[facts.name] = node
             self.nodes.append(node)
+            self.zones.append(facts.zone)
+            self._tally(facts, 1)
             self.layout += 1
             for uid, needs in self._homeless.pop(facts.name, {}).items():
                 self._count(node, uid, needs)
             return True
         if node.facts == facts:
             return False
+        self._tally(node.facts, -1)
+        self._tally(facts, 1)
         node.facts = facts
+        self.zones[node.position] = facts.zone
         self._changed(node)
         return True
 
@@ -99,7 +129,9 @@ class ClusterState:
         node = self._by_name.pop(name, None)
         if node is None:
             return
+        self._tally(node.facts, -1)
         del self.nodes[node.position]
+        del self.zones[node.position]
         for position in range(node.position, len(self.nodes)):
             self.nodes[position].position = position
         self.layout += 1
@@ -160,6 +192,11 @@ class ClusterState:
         node.scored_memory_bytes -= needs.scored_memory_bytes
         self._changed(node)
         return True
+
+    def _tally(self, facts: NodeFacts, by: int) -> None:
+        self.zoned += by * bool(facts.zone)
+        soft = any(taint.effect == "PreferNoSchedule" for taint in facts.taints)
+        self.softly_tainted += by * soft
 
     def _place(self, uid: str, node_name: str, needs: Needs) -> None:
         self._node_of[uid] = node_name

@@ -12,7 +12,7 @@ MEMORY: Final = "Insufficient memory"
 
 
 class Resources:
-    """CPU, memory and the number of pods, against ``status.allocatable``.
+    """CPU, memory, the number of pods and whatever else, against ``status.allocatable``.
 
     A pod that asks for nothing of a resource fits even where more than all of it is taken.
     """
@@ -26,4 +26,20 @@ class Resources:
             short.append(CPU)
         if needs.memory_bytes and needs.memory_bytes > facts.memory_bytes - node.memory_bytes:
             short.append(MEMORY)
+        if needs.rest.resources:
+            short += _other_shortages(needs, node)
         return tuple(short)
+
+
+def _other_shortages(needs: Needs, node: NodeState) -> list[str]:
+    """Return what else is short; the node's pods are summed only for pods that ask for it."""
+    allocatable = dict(node.facts.resources)
+    taken: dict[str, int] = {}
+    for pod in node.pods.values():
+        for name, amount in pod.rest.resources:
+            taken[name] = taken.get(name, 0) + amount
+    return [
+        f"Insufficient {name}"
+        for name, amount in needs.rest.resources
+        if amount and amount > allocatable.get(name, 0) - taken.get(name, 0)
+    ]

@@ -40,7 +40,7 @@ def choose_some(choose: Decider) -> Chosen:
 @pytest.mark.parametrize(
     ("nodes", "needs", "expected"),
     [
-        ([node("a"), node("b", cpu_milli=2000)], SMALL, "b"),
+        ([node("a"), node("b", cpu_milli=2000, memory_bytes=16 * GIB)], SMALL, "b"),
         ([node("a", unschedulable=True), node("b")], SMALL, "b"),
         ([node("a"), node("b", ready=False)], SMALL, "a"),
         ([node("a"), node("b", pods=0)], SMALL, "a"),
@@ -115,7 +115,7 @@ def test_choose_sees_what_was_assumed_and_forgotten() -> None:
 
 
 def test_choose_sees_nodes_come_and_go() -> None:
-    choose, state = decider(node("a"), node("b", cpu_milli=4000))
+    choose, state = decider(node("a"), node("b", cpu_milli=4000, memory_bytes=32 * GIB))
     before = choose_some(choose)
 
     state.remove_node("b")

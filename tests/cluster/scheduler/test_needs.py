@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from cluster.scheduler import constraints
+from cluster.scheduler.constraints import (
+    Constraints,
+    Disk,
+    HostPort,
+    Preference,
+    Requirement,
+    Term,
+)
 from cluster.scheduler.needs import FactsReader
 from cluster.scheduler.state import Needs
 from serialization.api.core.v1_pb2 import (
@@ -13,6 +22,8 @@ from serialization.api.core.v1_pb2 import (
     Pod,
     PodSpec,
     ResourceRequirements,
+    Taint,
+    Toleration,
 )
 from serialization.api.meta.v1_pb2 import ObjectMeta
 from serialization.api.resource_pb2 import Quantity
@@ -36,6 +47,7 @@ def test_needs_are_summed_and_unset_requests_are_scored_by_default() -> None:
     needs = FactsReader().needs(pod)
 
     assert needs == Needs(250, 64 * MIB, 350, 264 * MIB, (("a", "1"), ("b", "2")))
+    assert needs.rest == Constraints()
 
 
 def test_greatest_init_container_and_overhead_count() -> None:
@@ -73,3 +85,75 @@ def test_malformed_quantity_counts_as_none() -> None:
     needs = FactsReader().needs(Pod(spec=PodSpec(containers=[container(cpu="lots")])))
 
     assert needs.cpu_milli == 0
+
+
+def test_constraints_are_read_and_equal_ones_are_one_object() -> None:
+    def pod() -> Pod:
+        spec = PodSpec(
+            containers=[container(**{"cpu": "1", "example.com/gpu": "2"})],
+            tolerations=[Toleration(key="a", operator="Exists", effect="NoExecute")],
+        )
+        spec.containers[0].ports.add(hostPort=80)
+        spec.containers[0].ports.add(hostPort=53, protocol="UDP", hostIP="10.0.0.1")
+        spec.containers[0].ports.add(containerPort=1)
+        affinity = spec.affinity.nodeAffinity
+        required = affinity.requiredDuringSchedulingIgnoredDuringExecution
+        required.nodeSelectorTerms.add().matchFields.add(
+            key="metadata.name", operator="In", values=["n"]
+        )
+        wish = affinity.preferredDuringSchedulingIgnoredDuringExecution.add(weight=7)
+        wish.preference.matchExpressions.add(key="disk", operator="Exists")
+        volume = spec.volumes.add(name="v").volumeSource
+        volume.awsElasticBlockStore.volumeID = "vol-1"
+        return Pod(spec=spec)
+
+    reader = FactsReader()
+    first, second = reader.needs(pod()), reader.needs(pod())
+
+    assert first is second
+    assert first.rest == Constraints(
+        tolerations=(constraints.Toleration("a", "Exists", "", "NoExecute"),),
+        required=(Term((), (Requirement("metadata.name", "In", ("n",)),)),),
+        preferred=(Preference(7, Term((Requirement("disk", "Exists", ()),))),),
+        ports=(HostPort("0.0.0.0", "TCP", 80), HostPort("10.0.0.1", "UDP", 53)),
+        disks=(Disk("ebs", "vol-1", read_only=False),),
+        resources=(("example.com/gpu", 2),),
+    )
+
+
+def test_pods_that_ask_for_nothing_are_best_effort() -> None:
+    limited = container()
+    limited.resources.limits["cpu"].string = "1"
+    reader = FactsReader()
+
+    assert reader.needs(Pod(spec=PodSpec(containers=[container()]))).rest.best_effort
+    assert not reader.needs(Pod(spec=PodSpec(containers=[container(cpu="1")]))).rest.best_effort
+    assert not reader.needs(Pod(spec=PodSpec(containers=[limited]))).rest.best_effort
+
+
+def test_nodes_tell_taints_pressures_zones_and_other_resources() -> None:
+    node = Node(
+        metadata=ObjectMeta(
+            name="n",
+            labels={
+                "failure-domain.beta.kubernetes.io/zone": "a",
+                "topology.kubernetes.io/region": "r",
+            },
+        ),
+        spec=NodeSpec(taints=[Taint(key="k", value="v", effect="NoSchedule")]),
+        status=NodeStatus(
+            allocatable={"cpu": Quantity(string="1"), "example.com/gpu": Quantity(string="3")},
+            conditions=[
+                NodeCondition(type="DiskPressure", status="True"),
+                NodeCondition(type="MemoryPressure", status="False"),
+                NodeCondition(type="Ready", status="True"),
+            ],
+        ),
+    )
+
+    facts = FactsReader().node(node)
+
+    assert facts.taints == (constraints.Taint("k", "v", "NoSchedule"),)
+    assert facts.pressures == ("DiskPressure",)
+    assert facts.zone == "r/a"
+    assert facts.resources == (("example.com/gpu", 3),)

@@ -156,7 +156,7 @@ def test_failed_binding_is_forgotten_and_tried_again(error: Exception) -> None:
 
         at.clock.ahead_ns = 2 * SECOND_NS
         at.node("b")  # an event, so that the loop looks at the clock
-        await settle(lambda: at.scheduler.counts.bound == 1)
+        await settle(lambda: at.scheduler.outcomes.bound == 1)
 
         assert len(at.api.acted("bind")) == 2
 
@@ -211,7 +211,7 @@ def test_many_pods_fill_the_nodes_evenly_with_bindings_in_flight() -> None:
             at.node(f"n{number}", pods="40")
         for number in range(200):
             at.pod(f"p{number}")
-        await settle(lambda: at.scheduler.counts.bound == 200)
+        await settle(lambda: at.scheduler.outcomes.bound == 200)
 
         nodes = list(at.bound().values())
         assert sorted(nodes.count(f"n{n}") for n in range(5)) == [40] * 5
