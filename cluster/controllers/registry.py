@@ -9,9 +9,11 @@ from cluster.controllers.endpoint_slice import EndpointSliceController
 from cluster.controllers.endpoints import EndpointsController
 from cluster.controllers.garbage.collector import GarbageCollector
 from cluster.controllers.namespace import NamespaceController
+from cluster.controllers.node_lifecycle.controller import NodeLifecycleController
 from cluster.controllers.replica_set import ReplicaSetController
 from cluster.controllers.replication import ReplicationController
 from cluster.controllers.runner import Controller, Surroundings
+from cluster.controllers.taint_eviction import TaintEvictionController
 
 CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "replicationcontroller": ReplicationController,
@@ -20,4 +22,6 @@ CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "endpointslice": EndpointSliceController,
     "garbagecollector": GarbageCollector,
     "namespace": NamespaceController,
+    "nodelifecycle": NodeLifecycleController,
+    "tainteviction": TaintEvictionController,
 }
