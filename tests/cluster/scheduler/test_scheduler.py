@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -61,12 +62,17 @@ class Bench:
             core.Node(metadata=ObjectMeta(name=name), status=core.NodeStatus(allocatable=resources))
         )
 
-    def pod(self, name: str, spec: core.PodSpec | None = None) -> None:
+    def pod(
+        self,
+        name: str,
+        spec: core.PodSpec | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> None:
         spec = spec or core.PodSpec()
         spec.containers.append(core.Container(name="c"))
         self.api.add(
             core.Pod(
-                metadata=ObjectMeta(namespace="ns", name=name),
+                metadata=ObjectMeta(namespace="ns", name=name, labels=labels or {}),
                 spec=spec,
             )
         )
@@ -234,5 +240,53 @@ def test_pods_bound_by_others_count_and_nodes_that_go_are_not_chosen() -> None:
         await settle(lambda: at.scheduler.counts.unschedulable == 1)
 
         assert at.bound()["q"] == ""
+
+    run(scenario)
+
+
+def test_pods_of_a_service_go_to_different_nodes_and_forget_those_that_go() -> None:
+    async def scenario(at: Bench) -> None:
+        spec = core.ServiceSpec(selector={"app": "web"})
+        at.api.add(core.Service(metadata=ObjectMeta(namespace="ns", name="web"), spec=spec))
+        for name in ("a", "b", "c"):
+            at.node(name)
+        await settle(lambda: len(at.scheduler.state) == 3)
+        for number in range(6):
+            at.pod(f"p{number}", labels={"app": "web"})
+        await settle(lambda: all(at.bound().values()))
+        assert Counter(at.bound().values()) == {"a": 2, "b": 2, "c": 2}
+
+        emptied = at.bound()["p0"]
+        for name, node in at.bound().items():
+            if node == emptied:
+                at.api.remove(PODS, ObjectKey("ns", name))
+        await settle(lambda: len(at.scheduler.groups.counts("ns", {"app": "web"})) == 2)
+        at.pod("next", labels={"app": "web"})
+        await settle(lambda: at.bound()["next"] != "")
+        assert at.bound()["next"] == emptied
+
+    run(scenario)
+
+
+def test_pod_waits_for_its_claim_to_be_bound() -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("a")
+        claim = core.PersistentVolumeClaim(metadata=ObjectMeta(namespace="ns", name="data"))
+        at.api.add(claim)
+        spec = core.PodSpec(volumes=[core.Volume(name="data")])
+        spec.volumes[0].volumeSource.persistentVolumeClaim.claimName = "data"
+        at.pod("p", spec)
+        await settle(lambda: at.scheduler.counts.unschedulable == 1)
+        reason = "pod has unbound immediate PersistentVolumeClaims"
+        await settle(lambda: at.said.events != [])
+        assert at.said.events == [
+            ("FailedScheduling", f"0/1 nodes are available: 1 {reason}."),
+        ]
+
+        at.api.add(core.PersistentVolume(metadata=ObjectMeta(name="disk")))
+        claim.spec.volumeName = "disk"
+        at.clock.ahead_ns += 2 * SECOND_NS  # past its back-off
+        at.api.put(claim)
+        await settle(lambda: at.bound() == {"p": "a"})
 
     run(scenario)
