@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from cluster.client.interface import ApiClient, ApiError, CachedObject, ObjectKey
-from cluster.controllers.selector_index import pivot
+from cluster.controllers.selector_index import pairs_of
 from serialization.api.core.v1_pb2 import Pod
 from serialization.api.meta.v1_pb2 import OwnerReference
 from serialization.kinds import PODS
@@ -39,9 +39,10 @@ def orphan_places(pod: CachedObject[Pod]) -> Iterable[str]:
 
 
 def orphan_place(namespace: str, selector: LabelSelector) -> str:
-    """Return the narrowest place of ``ORPHANS`` that holds all that a selector picks."""
-    pair = pivot(selector)
-    return namespace if pair is None else f"{namespace}/{pair[0]}={pair[1]}"
+    """Return a narrow place of ``ORPHANS`` that holds all that a selector picks."""
+    for key, value in pairs_of(selector):
+        return f"{namespace}/{key}={value}"
+    return namespace
 
 
 def is_active(pod: CachedObject[Pod]) -> bool:

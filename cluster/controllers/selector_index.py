@@ -19,19 +19,20 @@ from serialization.selectors import LabelSelector, Operator
 Pair = tuple[str, str]
 
 
-def pivot(selector: LabelSelector) -> Pair | None:
-    """Return a pair that all that is selected must carry, or None when there is no such pair."""
-    for one in selector.requirements:
-        if one.operator is Operator.IN and len(one.values) == 1:
-            return one.key, next(iter(one.values))
-    return None
+def pairs_of(selector: LabelSelector) -> list[Pair]:
+    """Return the pairs that all that is selected must carry."""
+    return [
+        (one.key, next(iter(one.values)))
+        for one in selector.requirements
+        if one.operator is Operator.IN and len(one.values) == 1
+    ]
 
 
 class SelectorIndex:
     """Selectors by the key of the object that has them, each for objects of its own namespace."""
 
     def __init__(self) -> None:
-        self._selectors: dict[ObjectKey, LabelSelector] = {}
+        self._selectors: dict[ObjectKey, tuple[LabelSelector, Pair | None]] = {}
         self._filed: dict[str, dict[Pair | None, dict[ObjectKey, LabelSelector]]] = {}
 
     def __len__(self) -> int:
@@ -40,22 +41,25 @@ class SelectorIndex:
     def put(self, key: ObjectKey, selector: LabelSelector) -> bool:
         """File an object's selector in place of the one it had; return whether that is another."""
         before = self._selectors.get(key)
-        if before == selector:
-            return False
         if before is not None:
+            if before[0] == selector:
+                return False
             self.drop(key)
-        self._selectors[key] = selector
-        if not selector.nothing:
-            pairs = self._filed.setdefault(key.namespace, {})
-            pairs.setdefault(pivot(selector), {})[key] = selector
+        if selector.nothing:
+            self._selectors[key] = selector, None
+            return True
+        pairs = self._filed.setdefault(key.namespace, {})
+        # The pair that the fewest have asked for so far: most labels then meet few selectors.
+        pair = min(pairs_of(selector), key=lambda one: len(pairs.get(one, ())), default=None)
+        pairs.setdefault(pair, {})[key] = selector
+        self._selectors[key] = selector, pair
         return True
 
     def drop(self, key: ObjectKey) -> None:
         """Forget an object."""
-        selector = self._selectors.pop(key, None)
+        selector, pair = self._selectors.pop(key, (None, None))
         if selector is None or selector.nothing:
             return
-        pair = pivot(selector)
         pairs = self._filed[key.namespace]
         del pairs[pair][key]
         if not pairs[pair]:
