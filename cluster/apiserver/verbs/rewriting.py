@@ -78,12 +78,13 @@ async def write_changed(api: Api, call: Call, current: Stored | None, change: Ch
                 if not call.dry_run:
                     await api.store.delete(key, expected=current.revision)
                 return Written(new, current.revision, None)
-            encoded = api.encode(call.strategy, new)
-            if call.dry_run:
-                return Written(new, current.revision, encoded)
-            revision = await api.store.update(
-                key, encoded.value, expected=current.revision, ttl_s=call.strategy.ttl_s
-            )
+            with api.hold(resource, new):
+                encoded = api.encode(call.strategy, new)
+                if call.dry_run:
+                    return Written(new, current.revision, encoded)
+                revision = await api.store.update(
+                    key, encoded.value, expected=current.revision, ttl_s=call.strategy.ttl_s
+                )
         except ConflictError as error:
             current = api.stored(resource, error.current)
         except KeyNotFoundError:
