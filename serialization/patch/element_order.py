@@ -16,6 +16,8 @@ from serialization.patch.errors import PatchRuleError
 
 def mark(value: Any) -> str:
     """Return what tells a scalar or the value of a merge key apart from others."""
+    if isinstance(value, str):
+        return value
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
@@ -32,8 +34,8 @@ def place_by(element: Any, key: str) -> str:
 
 def in_order(elements: list[Any], key: str, *, order: list[Any], before: list[Any]) -> list[Any]:
     """Return ``elements`` as they are to stand, ``order`` being the patch's; none is lost."""
-    wanted = _places(order, key)
-    stood = _places(before, key)
+    wanted = first_places(order, key)
+    stood = first_places(before, key)
     marked = [(place_by(each, key), each) for each in elements]
     ordered = sorted((one for one in marked if one[0] in wanted), key=lambda one: wanted[one[0]])
     rest = [one for one in marked if one[0] not in wanted]
@@ -52,7 +54,8 @@ def in_order(elements: list[Any], key: str, *, order: list[Any], before: list[An
     return result
 
 
-def _places(elements: list[Any], key: str) -> dict[str, int]:
+def first_places(elements: list[Any], key: str) -> dict[str, int]:
+    """Return where each element stands first, by what tells it apart."""
     places: dict[str, int] = {}
     for index, element in enumerate(elements):
         places.setdefault(place_by(element, key), index)

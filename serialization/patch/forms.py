@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from google.protobuf.message import Message
@@ -13,7 +13,7 @@ from serialization.jsonform.text import parse_exact
 from serialization.patch.errors import PatchFailedError, PatchFormatError
 from serialization.patch.json_patch import Operation, apply_operations, read_operations
 from serialization.patch.merge import merge
-from serialization.patch.strategic import strategic_merge
+from serialization.patch.strategic import changed_member, strategic_merge
 
 Tree = dict[str, Any]
 
@@ -24,6 +24,11 @@ class Patch(Protocol):
     @property
     def parts(self) -> Mapping[str, Patch] | None:
         """The patches of the members, where it is no more than these; None where it is more."""
+        ...
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The members that it may change; ``$`` where it may change others."""
         ...
 
     @property
@@ -46,6 +51,10 @@ class JsonPatch(NamedTuple):
         return None
 
     @property
+    def names(self) -> Iterable[str]:
+        return ("$",)
+
+    @property
     def version(self) -> str:
         return ""
 
@@ -65,6 +74,10 @@ class MergePatch(NamedTuple):
         return {name: MergePatch(value) for name, value in self.members.items()}
 
     @property
+    def names(self) -> Iterable[str]:
+        return self.members
+
+    @property
     def version(self) -> str:
         return _version(self.members)
 
@@ -82,6 +95,10 @@ class StrategicPatch(NamedTuple):
         if not _holds_objects(self.members):  # the values of directives are none
             return None
         return {name: StrategicPatch(value) for name, value in self.members.items()}
+
+    @property
+    def names(self) -> Iterable[str]:
+        return [changed_member(name) for name in self.members]
 
     @property
     def version(self) -> str:

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.message import Message
 
 from serialization.jsonform.plan import Container, JsonField, Shape, plan_of, rules_of
-from serialization.patch.element_order import in_order, mark, place_by
+from serialization.patch.element_order import first_places, in_order, mark, place_by
 from serialization.patch.errors import NestedListsError, PatchFormatError, PatchRuleError
 
 Tree = dict[str, Any]
@@ -86,27 +86,50 @@ def strategic_merge(target: Tree, patch: Tree, message: type[Message]) -> Tree:
     return _merge_object(target, patch, _Rules(inside=message))
 
 
+def changed_member(name: str) -> str:
+    """Return which member a name in a patch is about; ``$`` for a directive about them all."""
+    if name[:1] != "$":
+        return name
+    return name.partition("/")[2] if name.startswith((ORDER, DELETE_FROM)) else "$"
+
+
 def _merge_object(target: Tree, patch: Tree, rules: _Rules) -> Tree:
-    if DIRECTIVE in patch:
-        directive = _directive(patch)
-        if directive == "delete":
-            return {}
-        if directive == "replace":
-            return _members(patch)
+    directives = [name for name in patch if name[:1] == "$"]
+    done: set[str] = set()
+    if directives:
+        if DIRECTIVE in patch:
+            directive = _directive(patch)
+            if directive == "delete":
+                return {}
+            if directive == "replace":
+                return _members(patch)
+        done = _carry_out(target, patch, directives, rules)
+    for name, value in patch.items():
+        if name in done:
+            continue
+        if value is None:
+            target.pop(name, None)
+        elif isinstance(value, dict | list):
+            target[name] = _merge_value(target.get(name), value, _below(rules, name))
+        else:
+            target[name] = value
+    return target
+
+
+def _carry_out(target: Tree, patch: Tree, directives: list[str], rules: _Rules) -> set[str]:
+    """Do what the directives of an object say; return the members of the patch that are done."""
+    done: set[str] = set()
     if RETAIN in patch:
         _retain(target, patch)
-    placed = [name for name in patch if name.startswith(ORDER)]
-    done = {_place_elements(target, patch, name, rules) for name in placed}
-    for name, value in patch.items():
+    for name in directives:
+        if name.startswith(ORDER):
+            done |= {name, _place_elements(target, patch, name, rules)}
+        elif name.startswith(DELETE_FROM):
+            done.add(name)
+    for name in directives:
         if name.startswith(DELETE_FROM):
-            _delete_from(target, _listed(name), value)
-        elif name in done or name in (DIRECTIVE, RETAIN) or name.startswith(ORDER):
-            continue
-        elif value is None:
-            target.pop(name, None)
-        else:
-            target[name] = _merge_value(target.get(name), value, _below(rules, name))
-    return target
+            _delete_from(target, _listed(name), patch[name])
+    return done | {DIRECTIVE, RETAIN}
 
 
 def _below(rules: _Rules, name: str) -> _Rules:
@@ -165,14 +188,23 @@ def _merge_list(old: list[Any], new: list[Any], rules: _Rules) -> list[Any]:
         return in_order(_unique([*old, *new]), "", order=new, before=old)
     key = _key_of(rules)
     kept, given = _by_directives(old, new, key)
+    inside = _Rules(inside=rules.inside)
     merged = list(kept)
+    places = first_places(merged, key)
+    in_turn, last = len(places) == len(merged), -1
     for element in given:
-        where = _find(merged, key, _value(element, key))
-        if where is None:
+        value = _value(element, key)
+        place = places.get(value)
+        if place is None:
+            in_turn = False
+            places[value] = len(merged)
             merged.append(_members(element))
         else:
-            merged[where] = _merge_object(merged[where], element, _Rules(inside=rules.inside))
-    return in_order(merged, key, order=given, before=kept)
+            in_turn = in_turn and place > last
+            last = place
+            merged[place] = _merge_object(merged[place], element, inside)
+    # Nothing new, no key twice, and the patch goes through the list as it stands: so it stays.
+    return merged if in_turn else in_order(merged, key, order=given, before=kept)
 
 
 def _holds_objects(old: list[Any], new: list[Any]) -> bool:
@@ -214,13 +246,6 @@ def _value(element: Tree, key: str) -> str:
             f"map: {json.dumps(element)} does not contain declared merge key: {key}"
         )
     return mark(element[key])
-
-
-def _find(elements: list[Tree], key: str, value: str) -> int | None:
-    for index, element in enumerate(elements):
-        if mark(element.get(key)) == value:
-            return index
-    return None
 
 
 def _unique(values: list[Any]) -> list[Any]:

@@ -27,6 +27,7 @@ from cluster.apiserver.errors import (
 from serialization.api.meta.v1_pb2 import StatusDetails
 from serialization.codecs.interface import TypeMeta, UnknownFields
 from serialization.errors import DecodeError
+from serialization.jsonform.plan import plan_of
 from serialization.patch.errors import (
     NestedListsError,
     PatchError,
@@ -39,7 +40,6 @@ from serialization.plain import from_plain, plain
 
 MANAGER_MAX: Final = 128
 PARTS: Final = frozenset(("metadata", "status"))
-_TYPE: Final = frozenset(("kind", "apiVersion"))
 
 
 class Patching(NamedTuple):
@@ -88,21 +88,38 @@ def by_parts(patch: Patch, old: Message) -> Message | None:
     fields = old.DESCRIPTOR.fields_by_name
     if any(name not in fields or not old.HasField(name) for name in parts):
         return None
-    made: list[tuple[str, Message]] = []
-    for name, part in parts.items():
-        value: Message = getattr(old, name)
-        tree = part.apply(plain(value), type(value))
-        if not _TYPE.isdisjoint(tree):  # no fields of these messages, but skipped at a top
-            return None
-        try:
-            made.append((name, from_plain(type(value), tree, UnknownFields.STRICT)))
-        except DecodeError:
-            return None
     new = type(old)()
     new.CopyFrom(old)
-    for name, value in made:
-        getattr(new, name).CopyFrom(value)
-    return new
+    if all(_patch_within(getattr(new, name), part) for name, part in parts.items()):
+        return new
+    return None
+
+
+def _patch_within(message: Message, patch: Patch) -> bool:
+    """Patch a message in place by way of the fields that the patch names; False: it cannot be."""
+    by_name = plan_of(type(message)).by_name
+    touched: dict[str, str] = {}
+    for name in patch.names:
+        field = by_name.get(name)
+        if field is None or len(field.path) != 1:
+            return False
+        touched[name] = field.path[0]
+    few = type(message)()
+    few.CopyFrom(message)
+    kept = touched.values()
+    for descriptor, _value in few.ListFields():
+        if descriptor.name not in kept:
+            few.ClearField(descriptor.name)
+    whole = plain(few)  # with the zeros of fields that are always written, touched or not
+    tree = patch.apply({name: whole[name] for name in touched if name in whole}, type(message))
+    try:
+        few = from_plain(type(message), tree, UnknownFields.STRICT)
+    except DecodeError:
+        return False
+    for name in kept:
+        message.ClearField(name)
+    message.MergeFrom(few)
+    return True
 
 
 def read_patching(call: Call, body: bytes) -> Patching:
