@@ -121,7 +121,7 @@ def transcript(pod: Pod, run: RunRecord, now_s: int, since_s: int = 0) -> list[L
     every_s = alive_every_s(pod, run.name)
     if every_s:
         last = (end_s - run.started_s) // every_s
-        first = max((since_s - run.started_s) // every_s, last - LINES_MAX, 0)
+        first = max((since_s - 1 - run.started_s) // every_s, last - LINES_MAX, 0)
         lines += [
             Line(run.started_s + count * every_s, f"alive for {count * every_s} s")
             for count in range(first + 1, last + 1)
