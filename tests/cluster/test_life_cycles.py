@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from cluster.client.informer import InformerFactory
 from cluster.client.interface import ObjectKey, Propagation, Selection
 from cluster.client.rest import RestClient
 from cluster.kubelet.fleet import FleetOptions
 from cluster.kubelet.latency import Latency
 from cluster.kubelet.stages import Latencies
+from cluster.processes.assembly import Links, Nodes
 from cluster.processes.in_process import Cluster, ClusterConfig
 from serialization.api.core import v1_pb2 as core
 from serialization.api.meta.v1_pb2 import ObjectMeta
-from serialization.kinds import EVENTS, NAMESPACES, PODS, REPLICATION_CONTROLLERS
+from serialization.kinds import EVENTS, NAMESPACES, NODES, PODS, REPLICATION_CONTROLLERS
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
@@ -53,12 +56,43 @@ class World:
         await asyncio.sleep(10)
         assert {pod.status.phase for pod in await self.pods()} == {"Running"}
 
+    @asynccontextmanager
+    async def mortal_node(self) -> AsyncIterator[str]:
+        """Run one more node, from a part of its own, that dies when the block is left."""
+        async with AsyncExitStack() as stack:
+            client = await self.cluster.client(stack, "mortal")
+            clock, chance = VirtualClock(), random.Random(3)
+            informers = await stack.enter_async_context(InformerFactory(client, clock, chance))
+            options = FleetOptions(nodes=1, name_prefix="mortal-", heartbeat_s=10)
+            nodes = Nodes(Links(client, None, informers, clock, chance), options)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            ready = asyncio.Event()
+            stack.callback(group.create_task(nodes.run(ready.set)).cancel)
+            await ready.wait()
+            yield "mortal-0"
+
+    async def node(self, name: str) -> core.Node:
+        return await self.client.get(NODES, core.Node, ObjectKey("", name))
+
+    async def reasons(self) -> Counter[str]:
+        """Return how many events there are, by reason."""
+        found = (await self.client.list_raw(EVENTS)).items
+        return Counter(self.client.decode(core.Event, bare).reason for bare in found)
+
     async def pods(self) -> list[core.Pod]:
         found = await self.client.list_raw(PODS)
         return [self.client.decode(core.Pod, bare) for bare in found.items]
 
     async def controllers(self) -> int:
         return len((await self.client.list_raw(REPLICATION_CONTROLLERS)).items)
+
+
+def _is_ready(pod: core.Pod) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions)
+
+
+def _is_going(pod: core.Pod) -> bool:
+    return pod.metadata.HasField("deletionTimestamp")
 
 
 def run(scenario: Callable[[World], Awaitable[None]]) -> None:
@@ -123,6 +157,61 @@ def test_orphaned_pods_run_on_and_can_be_adopted(policy: Propagation) -> None:
         assert not any(pod.metadata.ownerReferences for pod in orphans)
         assert {pod.metadata.uid for pod in await at.pods()} == before
         assert all(pod.metadata.ownerReferences for pod in await at.pods())
+
+    run(scenario)
+
+
+@pytest.mark.slow
+def test_pods_of_a_node_that_dies_are_evicted_and_run_elsewhere() -> None:
+    async def scenario(at: World) -> None:
+        async with at.mortal_node() as node:
+            await at.run_controller(20)
+            lost = {p.metadata.uid for p in await at.pods() if p.spec.nodeName == node}
+            assert lost
+        died = asyncio.get_running_loop().time()
+
+        await asyncio.sleep(60)
+        unknown = await at.node(node)
+        told = {p.metadata.uid for p in await at.pods() if not _is_ready(p)}
+        await asyncio.sleep(died + 330 - asyncio.get_running_loop().time())
+        waiting = {p.metadata.uid for p in await at.pods() if _is_going(p)}
+        await asyncio.sleep(60)
+
+        conditions = {each.type: each.status for each in unknown.status.conditions}
+        assert conditions["Ready"] == "Unknown"
+        assert {(each.key, each.effect) for each in unknown.spec.taints} == {
+            ("node.kubernetes.io/unreachable", "NoSchedule"),
+            ("node.kubernetes.io/unreachable", "NoExecute"),
+        }
+        assert told == lost
+        assert waiting == set()  # their 300 s are not over
+        pods = await at.pods()
+        assert {p.metadata.uid for p in pods if _is_going(p)} == lost
+        running = [p for p in pods if not _is_going(p)]
+        assert len(running) == 20
+        assert all(_is_ready(p) and p.spec.nodeName != node for p in running)
+        reasons = await at.reasons()
+        assert reasons["NodeNotReady"] == 1 + len(lost)
+        assert reasons["TaintManagerEviction"] == len(lost)
+
+    run(scenario)
+
+
+@pytest.mark.slow
+def test_node_that_comes_back_in_time_keeps_its_pods() -> None:
+    async def scenario(at: World) -> None:
+        async with at.mortal_node() as node:
+            await at.run_controller(20)
+            before = {pod.metadata.uid for pod in await at.pods()}
+        await asyncio.sleep(200)
+        tainted = await at.node(node)
+
+        async with at.mortal_node():
+            await asyncio.sleep(600)
+
+            assert tainted.spec.taints
+            assert not (await at.node(node)).spec.taints
+            assert {pod.metadata.uid for pod in await at.pods()} == before
 
     run(scenario)
 
