@@ -70,7 +70,10 @@ class Backend(Protocol):
         ...
 
     def probe(self, applied: int) -> None:
-        """Write something durably, and remove whatever was left above revision ``applied``."""
+        """Write durably about what failed last, and remove what was left above ``applied``.
+
+        Within bounds: a write that can never fit must not keep smaller ones out for ever.
+        """
         ...
 
     def recover(self, error: Exception) -> bool:

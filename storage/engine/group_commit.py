@@ -8,7 +8,8 @@ answers the callers. Maintenance jobs (compaction) take turns with groups.
 
 When a job fails, everything pending was judged on top of what failed: every caller gets
 ReadOnlyError, the ledger drops its pending state, and writes are refused with the alarm until a
-probe (an empty durable write, retried with doubling pauses) succeeds.
+probe (a durable write as large as what failed, within bounds; retried with doubling pauses)
+succeeds. Maintenance is tried all the same: where the disk is full, it is what makes room.
 """
 
 from __future__ import annotations
@@ -78,9 +79,6 @@ class GroupCommit:
     def run(self, job: Job) -> asyncio.Future[None]:
         """Run a maintenance job on the committer, in its turn."""
         future: asyncio.Future[None] = self._loop.create_future()
-        if self.alarm:
-            future.set_exception(ReadOnlyError(self.alarm))
-            return future
         self._maintenance.append((job, future))
         if not self._busy:
             self._hand_over_maintenance()
@@ -191,6 +189,8 @@ class GroupCommit:
             self._idle.set_result(None)
 
     def _fail(self, error: Exception) -> None:
+        if not self.alarm:
+            self._probe_pause_s = PROBE_FIRST_S
         self.alarm = str(error) or type(error).__name__
         if self._gatherer is not None:
             self._gatherer.cancel()
@@ -200,8 +200,8 @@ class GroupCommit:
                 self._refuse(future)
         while self._maintenance:
             self._refuse(self._maintenance.popleft()[1])
-        self._probe_pause_s = PROBE_FIRST_S
-        self._arm_probe()
+        if self._probe_timer is None:
+            self._arm_probe()
         self._next(maintained=False)
 
     def _refuse(self, future: asyncio.Future[int] | asyncio.Future[None]) -> None:
@@ -214,6 +214,9 @@ class GroupCommit:
 
     def _probe(self) -> None:
         self._probe_timer = None
+        if self._busy:  # with maintenance
+            self._arm_probe()
+            return
         applied = self._ledger.index.last
         self._submit(partial(self._backend.probe, applied), self._probed)
 

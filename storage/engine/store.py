@@ -28,6 +28,9 @@ EXPIRY_PAUSE_MIN_S = 0.05
 EXPIRY_PAUSE_MAX_S = 60.0
 """The wall clock may be set, so the reaper looks again at least this often."""
 
+EXPIRY_RETRY_S = 0.5
+"""What has ended while the store is read-only is tried again after this."""
+
 NEVER_MS = 1 << 63
 CLOSED = "the store is closed"
 
@@ -214,6 +217,9 @@ class EngineStore:
     def _reap(self) -> None:
         """Delete what has ended, by ordinary deletes; those that fail are tried again."""
         self._reaping_ms = NEVER_MS
+        if self._commits.alarm:
+            self._reaper = self._loop.call_later(EXPIRY_RETRY_S, self._reap)
+            return
         for lease in self._expiry.due(self._now_ms(), EXPIRY_PAGE):
             done = self.delete(lease.key, expected=lease.revision)
             done.add_done_callback(partial(self._reaped, lease))

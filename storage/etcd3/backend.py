@@ -13,6 +13,7 @@ from storage.etcd3.data_dir import DataDir, sync_directory
 from storage.etcd3.lmdb_file import LmdbFile, MapFullError
 from storage.etcd3.rows import (
     META_KEY,
+    PROBE_KEY,
     Meta,
     decode_meta,
     encode_meta,
@@ -32,6 +33,11 @@ MAP_MAX_BYTES = 64 << 30
 """Where it stops: beyond it commits fail, and the store raises its alarm."""
 
 
+PROBE_MAX_BYTES = 1 << 16
+"""A probe writes as much as the group that failed, up to this: on a full disk a smaller one finds
+a few free pages, and the alarm comes and goes with every write."""
+
+
 class Etcd3Backend:
     """A ``Backend`` in a directory of its own."""
 
@@ -49,6 +55,7 @@ class Etcd3Backend:
         self._file = LmdbFile(self._path, map_bytes=map_bytes, sync=sync)
         self._map_max_bytes = map_max_bytes
         self._meta = Meta(FIRST_REVISION, FIRST_REVISION)
+        self._failed_bytes = 0
 
     def open(self) -> Recovered:
         self._dir.acquire()
@@ -102,7 +109,12 @@ class Etcd3Backend:
         return self._file.used_bytes()
 
     def commit(self, changes: Sequence[Change], deadlines: Mapping[int, int]) -> None:
-        self._file.append(encode_rows(changes, deadlines))
+        rows = encode_rows(changes, deadlines)
+        try:
+            self._file.append(rows)
+        except StoreError:
+            self._failed_bytes = sum(len(row) for _, row in rows)
+            raise
 
     def promise_compaction(self, revision: int) -> None:
         self._change_meta(self._meta._replace(promised=max(revision, self._meta.promised)), ())
@@ -112,7 +124,10 @@ class Etcd3Backend:
 
     def probe(self, applied: int) -> None:
         # A commit that was reported as failed may still have reached the disk.
-        self._change_meta(self._meta, self._file.keys_from(row_key(applied + 1)))
+        landed = self._file.keys_from(row_key(applied + 1))
+        ballast = bytes(min(self._failed_bytes, PROBE_MAX_BYTES))
+        self._file.change([(PROBE_KEY, ballast)], ())
+        self._change_meta(self._meta, [PROBE_KEY, *landed])
 
     def recover(self, error: Exception) -> bool:
         if isinstance(error, MapFullError) and self._file.map_bytes < self._map_max_bytes:

@@ -8,6 +8,7 @@ transactions live within one call. One thread writes; the loop reads, opens, gro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,7 @@ class LmdbFile:
         self._sync = sync
         self.map_bytes = map_bytes
         """How far the file may grow before ``write`` raises MapFullError."""
+        self._used_bytes = 0
         self._env: lmdb.Environment | None = None
 
     def open(self, *, readonly: bool = False) -> None:
@@ -134,9 +136,11 @@ class LmdbFile:
         self.map_bytes = map_bytes
 
     def used_bytes(self) -> int:
-        """Return how far into the file pages are in use."""
-        env = self._opened()
-        return int((env.info()["last_pgno"] + 1) * env.stat()["psize"])
+        """Return how far into the file pages are in use; of a file that is not open, as before."""
+        if self._env is not None:
+            pages = int(self._env.info()["last_pgno"]) + 1
+            self._used_bytes = pages * int(self._env.stat()["psize"])
+        return self._used_bytes
 
     def _write(self, work: Callable[[lmdb.Transaction], None]) -> None:
         try:
@@ -147,7 +151,15 @@ class LmdbFile:
                 f"{self._path}: the map of {self.map_bytes} bytes is full"
             ) from error
         except lmdb.Error as error:
-            raise StoreError(_told(error, self._path)) from error
+            raise StoreError(f"{_told(error, self._path)}{self._free()}") from error
+
+    def _free(self) -> str:
+        """Say how much room there is: LMDB calls a write cut short by a full disk an I/O error."""
+        try:
+            disk = os.statvfs(self._path)
+        except OSError:
+            return ""
+        return f" ({disk.f_bavail * disk.f_frsize} bytes are free on its disk)"
 
     def _opened(self) -> lmdb.Environment:
         if self._env is None:

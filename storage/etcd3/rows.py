@@ -18,6 +18,9 @@ from storage.records import Change
 
 META_KEY = b"\0"
 
+PROBE_KEY = b"\0\0"
+"""Holds what a probe writes, and is gone before the probe succeeds; sorts before all revisions."""
+
 _REVISION = struct.Struct(">Q")
 _HEADER = struct.Struct(">QIQI")
 _KEY_LENGTH = struct.Struct(">I")

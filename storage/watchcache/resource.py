@@ -104,6 +104,11 @@ class ResourceCache:
         return self._contents.bytes_held
 
     @property
+    def history_bytes(self) -> int:
+        """Bytes of the versions in the history, as they were stored."""
+        return self._contents.ring.bytes_held
+
+    @property
     def watchers(self) -> int:
         """How many subscriptions there are."""
         return len(self._dispatcher)

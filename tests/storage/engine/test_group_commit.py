@@ -195,10 +195,34 @@ async def test_store_is_read_only_with_an_alarm_after_a_failed_commit(stage: Sta
     ]
 
     assert [type(answer.exception()) for answer in refused] == [ReadOnlyError] * 3
-    with pytest.raises(ReadOnlyError):
-        await stage.store.compact(2)
     assert await stage.store.get(b"/a") is not None
     assert (await stage.store.status()).alarm == "disk on fire"
+
+
+@staged
+async def test_compaction_is_tried_during_an_alarm_for_it_makes_room(stage: Stage) -> None:
+    stage.store.create(b"/a", b"one")
+    await stage.committer.finish()
+    lost = stage.store.create(b"/b", b"one")
+    await stage.committer.fail("no space")
+    assert isinstance(lost.exception(), ReadOnlyError)
+
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(_refused_compaction(stage))
+        await turns()
+        await stage.committer.fail("still none")
+        assert first.done()
+        second = tasks.create_task(stage.store.compact(2))
+        await turns()
+        await asyncio.sleep(PROBE_FIRST_S)  # a probe that comes meanwhile waits
+        await stage.committer.finish_all()
+
+    assert second.done()
+    status = await stage.store.status()
+    assert (status.compact_revision, status.alarm) == (2, "still none")
+    await asyncio.sleep(2 * PROBE_FIRST_S)
+    await stage.committer.finish()
+    assert (await stage.store.status()).alarm == ""
 
 
 @staged

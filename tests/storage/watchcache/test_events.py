@@ -77,3 +77,28 @@ def test_event_ring_keeps_the_events_of_one_revision_together() -> None:
         ring.append(CacheEvent(revision, version(revision), None))
 
     assert [event.revision for event in ring.since(1, 2)] == [2, 3, 3, 3]
+
+
+def test_event_ring_is_bounded_in_bytes() -> None:
+    ring = EventRing(1000, floor=10, bytes_max=1000)
+    for revision in range(11, 111):
+        obj = CachedObject(
+            b"/p/a", ("ns", "a"), labels={}, fields=(), revision=revision, bare=b"x" * 40
+        )
+        ring.append(CacheEvent(revision, obj, None))
+
+        assert ring.bytes_held == 40 * len(ring) <= 1000
+        assert len(ring.since(ring.floor, 100)) == len(ring)
+
+    assert len(ring) >= 1000 * 3 // 4 // 40
+
+
+def test_event_ring_keeps_the_newest_event_however_big() -> None:
+    ring = EventRing(1000, floor=10, bytes_max=10)
+    for revision in (11, 12):
+        obj = CachedObject(
+            b"/p/a", ("ns", "a"), labels={}, fields=(), revision=revision, bare=b"x" * 40
+        )
+        ring.append(CacheEvent(revision, obj, None))
+
+    assert [event.revision for event in ring.since(11, 9)] == [12]
