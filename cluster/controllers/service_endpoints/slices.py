@@ -151,9 +151,13 @@ def _keep(slices: Iterable[Slice[H]], endpoints: Sequence[Endpoint]) -> _Sorted[
 
 
 def _fill(to: _Sorted[H]) -> None:
-    """Give the homeless room in slices that are written anyway, or all of them in one more."""
+    """Give the homeless room in slices that are written anyway, or all of them in one more.
+
+    A slice that has become empty is among the former: to fill it is one write, to delete it and
+    write another (as Kubernetes may) would be two.
+    """
     rest = to.homeless
-    written = [draft for draft in to.drafts if draft.changed and draft.kept]
+    written = [draft for draft in to.drafts if draft.changed]
     for draft in sorted(written, key=lambda draft: draft.room):  # the fullest first
         taken = rest[: draft.room]
         draft.kept += taken
