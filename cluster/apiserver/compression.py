@@ -6,6 +6,7 @@ for it by themselves; ours do not. Watches are never compressed.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import AsyncIterator
 from typing import Final
@@ -15,6 +16,8 @@ from cluster.apiserver.asgi import Scope
 THRESHOLD_BYTES: Final = 128 * 1024
 LEVEL: Final = 1
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
+
+_REFUSED: Final = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 ENCODED: Final = (
     (b"content-encoding", b"gzip"),
@@ -34,7 +37,7 @@ def _names_gzip(header: bytes) -> bool:
     for clause in header.decode("latin-1").split(","):
         coding, _, parameter = clause.partition(";")
         if coding.strip().lower() in {"gzip", "*"}:
-            return parameter.replace(" ", "").rstrip("0").rstrip(".") != "q="
+            return _REFUSED.fullmatch(parameter) is None
     return False
 
 
@@ -51,5 +54,3 @@ async def compressed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def compress(body: bytes) -> bytes:
     """Return the compressed form of a whole body."""
     return zlib.compress(body, LEVEL, _GZIP_FORMAT)
-
-

@@ -1,4 +1,14 @@
-"""How the fan-out is set up."""
+"""How the fan-out is set up, and its policy for watchers that read too slowly.
+
+**Slow watchers.** Nobody waits for a watcher: writers do not, and other watchers do not. What one
+has not taken yet waits in its own buffer, of ``buffer_max_bytes`` at most; beyond that it is ended,
+without a last word, and its connection is dropped (``watch_ended_slow`` counts them, and
+``watch_terminated``, the name that dashboards know). It watches again from the last version that it
+has seen: the history holds what it missed for as long as that is bounded (``CacheConfig``). If
+that is too long ago it is told 410 and lists. So no event is ever lost without the watcher knowing,
+which is what Kubernetes promises. The state that a watch begins with is not bounded so: it is told
+at the client's own pace.
+"""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ class Served(NamedTuple):
     name: str
     label: str
     serve: Verb
+    long: bool = False
+    """It runs for as long as it is asked to: it has no deadline, and takes no place in flight."""
 
 
 GET: Final = Served("get", "GET", get)
@@ -41,7 +43,7 @@ OBJECT: Final = {
     "DELETE": Served("delete", "DELETE", delete),
 }
 LIST: Final = Served("list", "LIST", list_objects)
-WATCH: Final = Served("watch", "WATCH", watch_objects)
+WATCH: Final = Served("watch", "WATCH", watch_objects, long=True)
 COLLECTION: Final = {
     "GET": LIST,
     "POST": Served("create", "POST", create),
@@ -60,7 +62,7 @@ SUBRESOURCES: Final = {
         "PATCH": Served("patch", "PATCH", patch_scale),
     },
     "binding": {"POST": Served("create", "POST", bind_pod)},
-    "log": {"GET": Served("get", "GET", read_log)},
+    "log": {"GET": Served("get", "GET", read_log, long=True)},
     "finalize": {"PUT": Served("update", "PUT", finalize)},
 }
 

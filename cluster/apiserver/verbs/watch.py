@@ -23,10 +23,8 @@ async def watch_objects(api: Api, call: Call) -> Answer | None:
     scope = "namespace" if route.namespace else "cluster"
     key = (resource.group, resource.version, resource.plural, scope)
     api.metrics.watches[key] += 1
-    api.metrics.inflight["readOnly"] -= 1  # it is counted as long-running instead
     try:
         await api.reads.answer_watch(wire, Target(cache, selection, view), call.query)
     finally:
-        api.metrics.inflight["readOnly"] += 1
         api.metrics.watches[key] -= 1
     return None
