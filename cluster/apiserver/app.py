@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ from cluster.apiserver.authentication import Authenticator
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, status_error, unknown_resource
 from cluster.apiserver.health import NOT_FOUND
+from cluster.apiserver.inflight import READ, WRITE, Inflight
 from cluster.apiserver.metrics import RequestLabels
 from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
@@ -26,8 +28,11 @@ METHODS: Final = frozenset(("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"))
 class ApiServer:
     """Serves the Kubernetes API over ASGI. Holds no state of its own but its counters."""
 
-    def __init__(self, api: Api, pages: Pages, authenticator: Authenticator) -> None:
+    def __init__(
+        self, api: Api, pages: Pages, authenticator: Authenticator, inflight: Inflight
+    ) -> None:
         self._api = api
+        self._inflight = inflight
         self._pages = pages
         self._authenticator = authenticator
 
@@ -56,21 +61,27 @@ class ApiServer:
     async def _serve_resource(self, call: Call) -> None:
         api, metrics = self._api, self._api.metrics
         started_ns = api.clock.stamp_ns()
-        kind = "readOnly" if call.method == "GET" else "mutating"
-        label = call.method if call.method in METHODS else "other"
-        metrics.inflight[kind] += 1
+        inflight, label = self._inflight, call.method if call.method in METHODS else "other"
+        kind = READ if call.method == "GET" else WRITE
+        entered = False
         try:
             served = find_verb(call)
             label = served.label
-            if kind == "mutating":
+            if not served.long:
+                inflight.enter(call, kind)
+                entered = True
+            if kind is WRITE:
                 api.negotiator.accept(call.accept)  # nothing is written that cannot be answered
             answer = await served.serve(api, call)
+        except asyncio.CancelledError:
+            answer = self._failure(call.scope, inflight.excuse(call))
         except Exception as error:
             if call.answered:
                 raise  # the head is out: all that is left is to break the connection
             answer = self._failure(call.scope, error)
         finally:
-            metrics.inflight[kind] -= 1
+            if entered:
+                inflight.leave(call, kind)
         if answer is None:
             code, media, size = 200, call.media, call.size
         else:

@@ -20,6 +20,7 @@ from cluster.apiserver.discovery import Discovery
 from cluster.apiserver.fanout.config import FanoutConfig
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.health import Health
+from cluster.apiserver.inflight import Inflight, Limits
 from cluster.apiserver.kubelets import Dial, dial_http
 from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
@@ -46,6 +47,7 @@ class ServerConfig:
     cache: CacheConfig = field(default_factory=CacheConfig)
     fanout: FanoutConfig = field(default_factory=FanoutConfig)
     authenticator: Authenticator = field(default_factory=Everybody)
+    limits: Limits = field(default_factory=Limits)
     dial: Dial = dial_http
     """The way to the kubelets, for logs."""
 
@@ -57,12 +59,12 @@ class Assembly:
     app: ApiServer
     api: Api
     fanout: Fanout
+    inflight: Inflight
 
     def counters(self) -> dict[str, int]:
         """Return every counter under the name that ``--stats`` uses."""
-        return (
-            self.api.metrics.flat() | self.api.cache.counters.flat() | self.fanout.counters.flat()
-        )
+        counted = self.api.metrics.flat() | self.inflight.flat()
+        return counted | self.api.cache.counters.flat() | self.fanout.counters.flat()
 
 
 @asynccontextmanager
@@ -76,6 +78,7 @@ async def assemble(
     """Run an API server over a store that is open; what a new cluster needs is in it after."""
     registry = Registry(served(clock) if strategies is None else strategies)
     metrics = RequestMetrics()
+    inflight = Inflight(config.limits, metrics.inflight)
     async with WatchCache(store, config.storage_codec, registry.resources, config.cache) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])
         # A server that starts again on a store must not draw the same uids again.
@@ -88,13 +91,15 @@ async def assemble(
         await create_first_namespaces(api)
 
         async def metrics_text() -> bytes:
-            return await exposition(api, fanout)
+            return await exposition(api, fanout, inflight)
 
         pages = Pages(_health(store), Discovery(registry), metrics_text)
         try:
-            yield Assembly(ApiServer(api, pages, config.authenticator), api, fanout)
+            app = ApiServer(api, pages, config.authenticator, inflight)
+            yield Assembly(app, api, fanout, inflight)
         finally:
             fanout.shut_down()
+            inflight.shut_down()
 
 
 def _allocators(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -37,6 +38,8 @@ FIELD_VALIDATION: Final = {
 class Call:
     """A request to a resource. ``warnings`` become Warning headers of the answer.
 
+    ``received`` tells that the whole body is there, so that a write may be under way.
+    ``task`` and ``deadline`` are set by ``inflight``, for calls that enter there.
     A verb that answers by itself sends through ``stream`` and leaves the ``media`` type here.
     """
 
@@ -45,18 +48,24 @@ class Call:
         "answered",
         "content_length",
         "content_type",
+        "deadline",
         "media",
         "method",
         "name_generated",
         "query",
         "receive",
+        "received",
         "route",
         "scope",
         "send",
         "size",
         "strategy",
+        "task",
         "warnings",
     )
+
+    task: asyncio.Task[object] | None
+    deadline: float
 
     def __init__(
         self,
@@ -79,6 +88,7 @@ class Call:
         self.size = 0
         self.answered = False
         self.name_generated = False
+        self.received = False
         self.warnings: list[str] = []
         for name, value in scope["headers"]:
             if name == b"accept":
@@ -151,11 +161,19 @@ class Call:
         if event["type"] == "http.disconnect":  # a DELETE would do without its preconditions
             raise ClientLeftError
         body = event.get("body", b"")
-        if not event.get("more_body", False):
-            return body
-        pieces = [body]
-        size = len(body)
-        while event.get("more_body", False):
+        if event.get("more_body", False):
+            body = await self._rest(body)
+        elif len(body) > BODY_MAX_BYTES:
+            raise too_large(BODY_MAX_BYTES)
+        self.received = True
+        return body
+
+    async def _rest(self, first: bytes) -> bytes:
+        """Read what follows the first piece; no more of it is kept than may be."""
+        pieces = [first]
+        size = len(first)
+        more = True
+        while more:
             event = await self.receive()
             if event["type"] == "http.disconnect":
                 raise ClientLeftError
@@ -163,6 +181,7 @@ class Call:
             size += len(pieces[-1])
             if size > BODY_MAX_BYTES:
                 raise too_large(BODY_MAX_BYTES)
+            more = event.get("more_body", False)
         return b"".join(pieces)
 
 

@@ -7,14 +7,31 @@ from collections.abc import Iterator, Mapping
 from cluster.apiserver.api import Api
 from cluster.apiserver.exposition import Family, Sample, render
 from cluster.apiserver.fanout.fanout import Fanout
+from cluster.apiserver.inflight import Inflight
 from storage.records import StoreStatus
 
 
-async def exposition(api: Api, fanout: Fanout) -> bytes:
+async def exposition(api: Api, fanout: Fanout, inflight: Inflight) -> bytes:
     """Return the text of /metrics."""
     status = await api.store.status()
-    families = [*api.metrics.families(), *_below(api, fanout, status)]
-    return render(families)
+    limited = _limited(inflight)
+    return render([*api.metrics.families(), *limited, *_below(api, fanout, status)])
+
+
+def _limited(inflight: Inflight) -> Iterator[Family]:
+    yield _family(
+        "apiserver_dropped_requests_total",
+        "counter",
+        "Requests that were refused with 429, for as many were being served as may be.",
+        inflight.refused,
+        "request_kind",
+    )
+    yield _plain(
+        "kubedyno_requests_late_total",
+        "counter",
+        "Requests that did not end in time (504).",
+        inflight.late,
+    )
 
 
 def _below(api: Api, fanout: Fanout, status: StoreStatus) -> Iterator[Family]:

@@ -228,6 +228,26 @@ def too_large(limit_bytes: int) -> StatusError:
     )
 
 
+def too_many_requests() -> StatusError:
+    """429: more requests at once than the server takes on."""
+    return StatusError(
+        429,
+        "TooManyRequests",
+        "Too many requests, please try again later.",
+        StatusDetails(retryAfterSeconds=1),
+    )
+
+
+def timed_out(*, unknown: bool) -> StatusError:
+    """504: not done in the time that there was. ``unknown``: a write that may yet be stored."""
+    message = (
+        "Timeout: request did not complete within requested timeout - context deadline exceeded"
+    )
+    if unknown:
+        message += "; whether it has been stored is unknown: read the object to learn it"
+    return StatusError(504, "Timeout", message, StatusDetails())
+
+
 def invalid_object(
     kind: str, name: str, problems: Sequence[FieldProblem], *, group: str = ""
 ) -> StatusError:

@@ -12,6 +12,7 @@ from typing import Final
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Authenticator, BearerTokens, Everybody
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
+from cluster.apiserver.inflight import Limits
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
@@ -51,11 +52,40 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="forget superseded revisions at this interval; 0: never",
     )
+    _add_limits(parser)
     parser.add_argument(
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
     add_shell_arguments(parser)
     return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    limits = Limits()
+    for name, default, what in (
+        ("--max-requests-inflight", limits.reads, "reads"),
+        ("--max-mutating-requests-inflight", limits.writes, "writes"),
+    ):
+        parser.add_argument(
+            name,
+            type=_count,
+            default=default,
+            metavar="N",
+            help=f"{what} served at once, beyond which they are refused with 429; 0: any number",
+        )
+    parser.add_argument(
+        "--request-timeout",
+        type=_interval,
+        default=limits.request_s,
+        metavar="S",
+        help="how long a request may take, watches excepted; 0: for ever",
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests")
+    return int(text)
 
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
@@ -69,6 +99,11 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         ),
         fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
         authenticator=_authenticator(arguments.token_file),
+        limits=Limits(
+            arguments.max_requests_inflight,
+            arguments.max_mutating_requests_inflight,
+            arguments.request_timeout,
+        ),
     )
     sock = _bind(arguments.listen)
     async with (

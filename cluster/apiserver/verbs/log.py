@@ -158,10 +158,6 @@ async def _pass_on(api: Api, call: Call, stream: BodyStream) -> None:
             pass
         copying.cancel()
 
-    api.metrics.inflight["readOnly"] -= 1  # a log may be followed for hours
-    try:
-        async with asyncio.TaskGroup() as group:
-            copying = group.create_task(copy())
-            leaving = group.create_task(leave())
-    finally:
-        api.metrics.inflight["readOnly"] += 1
+    async with asyncio.TaskGroup() as group:
+        copying = group.create_task(copy())
+        leaving = group.create_task(leave())
