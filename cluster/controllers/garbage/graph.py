@@ -164,7 +164,7 @@ class Graph:
         if found is None:
             found = self._nodes[owner.uid] = Node(owner.uid, _identity_of(owner, node))
             self._work.look_at(owner.uid)
-        elif found.observed and not _agrees(node, found):
+        elif found.observed and not _means(owner, node, found):
             self._work.look_at(node.uid)
         if found.dependents is None:
             found.dependents = {}
@@ -221,9 +221,20 @@ def _identity_of(owner: OwnerRef, dependent: Node) -> Identity:
 
 
 def _agrees(dependent: Node, owner: Node) -> bool:
-    """Whether a dependent's reference says what its owner is, and is from where it may be."""
+    """Whether a dependent's references say what its owner is, and are from where they may be."""
     return all(
-        _identity_of(reference, dependent) == (owner.resource, owner.key)
+        _means(reference, dependent, owner)
         for reference in dependent.owners
         if reference.uid == owner.uid
+    )
+
+
+def _means(reference: OwnerRef, dependent: Node, owner: Node) -> bool:
+    resource = owner.resource
+    return (
+        resource is not None
+        and reference.name == owner.key.name
+        and reference.kind == resource.kind
+        and reference.api_version == resource.api_version
+        and (not resource.namespaced or owner.key.namespace == dependent.key.namespace)
     )

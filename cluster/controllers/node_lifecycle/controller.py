@@ -87,7 +87,9 @@ class NodeLifecycleController:
             health.see(facts, now_s)
         if facts.ready == TRUE:
             health.was_ready, health.told = True, False
-        if self._lacks(health):
+        lacks = self._lacks(health)
+        health.calm = facts.ready == TRUE and not lacks
+        if lacks:
             self._queue.add(node.key)
 
     def node_gone(self, node: CachedObject[Node]) -> None:
@@ -151,20 +153,28 @@ class NodeLifecycleController:
         )
         if were_down and not self.zones.all_down:
             self._deaf_until_s = now_s  # whatever it was, it was not the nodes: all get new time
-        for name, health in self.health.items():
+        # Nearly all nodes are calm: with those judged in full a pass over 2000 took 12 ms.
+        uneasy = [
+            (name, health)
+            for name, health in self.health.items()
+            if health.silent or not health.calm or health.in_line
+        ]
+        for name, health in uneasy:
             self._line_up(name, health)
         for name in self.zones.take(now_s):
-            self.health[name].may_empty = True
-        for name, health in self.health.items():
+            if name in self.health:  # one that has changed its zone may stand in the old one's line
+                self.health[name].may_empty, self.health[name].in_line = True, False
+        for name, health in uneasy:
             if self._lacks(health):
                 self._queue.add(ObjectKey("", name))
 
     def _line_up(self, name: str, health: Health) -> None:
         """Have a node wait for its turn to be emptied, or no longer."""
         if self.zones.all_down or not absence_taint(health.ready):
-            health.may_empty = False
+            health.may_empty = health.in_line = False
             self.zones.leave(health.facts.zone, name)
         elif not health.may_empty:
+            health.in_line = True
             self.zones.wait(health.facts.zone, name)
 
     def _wanted(self, health: Health, facts: NodeFacts) -> tuple[TaintKey, ...]:

@@ -47,6 +47,8 @@ class NodeFacts(NamedTuple):
     uid: str
     beat: tuple[int, int]
     """Time of the Ready condition's last heartbeat, as the node's own clock had it."""
+    ready: str
+    """The status of Ready; empty when the node has never reported."""
     conditions: tuple[tuple[str, str], ...]
     """Type and status of each."""
     unschedulable: bool
@@ -58,26 +60,24 @@ class NodeFacts(NamedTuple):
         """Return a condition's status; empty when it has none."""
         return next((status for name, status in self.conditions if name == condition), "")
 
-    @property
-    def ready(self) -> str:
-        """The status of Ready; empty when the node has never reported."""
-        return self.status_of(READY)
-
 
 def facts_of(node: Node) -> NodeFacts:
     """Read a node."""
-    beat = (0, 0)
+    beat, ready = (0, 0), ""
     conditions = []
     for each in node.status.conditions:
         kind = each.type
-        conditions.append((kind, each.status))
+        status = each.status
+        conditions.append((kind, status))
         if kind == READY:
+            ready = status
             time = each.lastHeartbeatTime
             beat = (time.seconds, time.nanos)
     taints = node.spec.taints
     return NodeFacts(
         node.metadata.uid,
         beat,
+        ready,
         tuple(conditions),
         node.spec.unschedulable,
         managed_taints(taints) if taints else (),

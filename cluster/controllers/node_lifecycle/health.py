@@ -31,6 +31,10 @@ class Health:
     """Its turn has come to be emptied."""
     told: bool = False
     """That it is not ready has been told to its pods, for as long as it is not."""
+    calm: bool = False
+    """Nothing is to be written for this version of it, as long as it is not silent."""
+    in_line: bool = False
+    """It waits for its turn to be emptied."""
     was_ready: bool = False
     """It has been seen ready since it was last told."""
 
