@@ -7,6 +7,7 @@ from typing import Final
 from cluster.apiserver.errors import (
     FieldProblem,
     duplicate,
+    duplicate_shown,
     forbidden_field,
     invalid,
     required,
@@ -43,11 +44,14 @@ def port_problems(spec: ServiceSpec) -> list[FieldProblem]:
                 why = "may not be used when `type` is 'ClusterIP'"
                 problems.append(forbidden_field(f"{field}.nodePort", why))
             if (port.protocol, port.nodePort) in node_ends:
-                problems.append(duplicate_number(f"{field}.nodePort", port.nodePort))
+                problems.append(duplicate_shown(f"{field}.nodePort", str(port.nodePort)))
             node_ends.add((port.protocol, port.nodePort))
         if (port.protocol, port.port) in ends:
-            told = f'{{"protocol":"{port.protocol}","port":{port.port},"targetPort":0}}'
-            problems.append(FieldProblem(field, "FieldValueDuplicate", f"Duplicate value: {told}"))
+            told = (
+                f'{{"Name":"","Protocol":"{port.protocol}","AppProtocol":null,'
+                f'"Port":{port.port},"TargetPort":0,"NodePort":0}}'
+            )
+            problems.append(duplicate_shown(field, told))
         ends.add((port.protocol, port.port))
     return problems
 
@@ -74,8 +78,3 @@ def _port_problems(port: ServicePort, field: str) -> list[FieldProblem]:
         name = port.appProtocol
         problems += [invalid(f"{field}.appProtocol", name, why) for why in key_errors(name)]
     return problems
-
-
-def duplicate_number(field: str, number: int) -> FieldProblem:
-    """Say that a number that must be unique is there twice."""
-    return FieldProblem(field, "FieldValueDuplicate", f"Duplicate value: {number}")
