@@ -31,6 +31,8 @@ class Capabilities(NamedTuple):
     """Reads at any revision that has not been compacted, and so continue tokens."""
     history_events: int | None
     """How many past changes a watch can resume over; None: all since the last compaction."""
+    history_bytes: int | None
+    """How many bytes of keys and values these changes may hold; None: as many as there are."""
     binary_values: bool
     leases: bool
     """``ttl_s`` is honoured."""

@@ -42,6 +42,7 @@ MEMORY: Final = Capabilities(
     durable=False,
     old_revisions=True,
     history_events=20_000,
+    history_bytes=64 << 20,
     binary_values=True,
     leases=True,
     shared_revisions=False,
@@ -53,7 +54,7 @@ def _memory(options: StoreOptions) -> Store:
     return EngineStore(Parts(MemoryBackend(), committer, options.clock, MEMORY))
 
 
-ETCD3: Final = MEMORY._replace(durable=True, history_events=None)
+ETCD3: Final = MEMORY._replace(durable=True, history_events=None, history_bytes=None)
 
 
 def _etcd3(options: StoreOptions) -> Store:

@@ -19,9 +19,6 @@ from storage.errors import CompactedError, FutureRevisionError
 COMPACTION_PAGE = 500
 """Revisions of history that one job goes through; a group waits for one job at most."""
 
-HISTORY_STEP = 1000
-"""A bounded history is cut in steps of this, not with every write."""
-
 
 class Compactor:
     """Keeps ``compacted`` (what has been promised) and works the index's ``base`` up to it."""
@@ -49,13 +46,10 @@ class Compactor:
         self.compacted = max(self.compacted, revision)
         self.go_on()
 
-    def keep(self, revisions: int) -> None:
-        """Forget all but the last ``revisions`` or so: the bound of a history that is not durable.
-
-        Nothing is promised; the bound may be exceeded by HISTORY_STEP.
-        """
-        if self._index.last - self.compacted >= revisions + HISTORY_STEP:
-            self.compacted = self._index.last - revisions
+    def forget(self, revision: int) -> None:
+        """Forget without a promise: for a history that is bounded and not durable."""
+        if revision > self.compacted:
+            self.compacted = revision
             self.go_on()
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from storage.engine.committer import Committer
 from storage.engine.compaction import Compactor
 from storage.engine.expiry import Expiry
 from storage.engine.group_commit import GroupCommit, failed
+from storage.engine.history_bound import HistoryBound
 from storage.engine.key_index import KeyIndex
 from storage.engine.ledger import Group, Ledger
 from storage.engine.reads import Pins, Reader
@@ -52,7 +53,7 @@ class EngineStore:
         self._parts = parts
         self._backend = parts.backend
         self._clock = parts.clock
-        self._history = parts.capabilities.history_events
+        self._history: HistoryBound | None = None
         self._open = False
         self._index = KeyIndex()
         self._expiry = Expiry()
@@ -72,6 +73,7 @@ class EngineStore:
         )
         pins = Pins()
         self._compactor = Compactor(index, self._backend, self._commits, pins, found.compacted)
+        self._history = self._bound()
         self._reader = Reader(index, self._backend, pins, self._compact_revision)
         self._hub = WatchHub(loop, index, self._reader.history, self._compact_revision)
         self._parts.committer.start(loop)
@@ -166,6 +168,12 @@ class EngineStore:
         self._check_open()
         return self._hub.add(prefix, watcher, after)
 
+    def _bound(self) -> HistoryBound | None:
+        declared = self._parts.capabilities
+        if declared.history_events is None or declared.history_bytes is None:
+            return None
+        return HistoryBound(declared.history_events, declared.history_bytes, self._index.base)
+
     def _compact_revision(self) -> int:
         return self._compactor.compacted
 
@@ -184,7 +192,8 @@ class EngineStore:
             self._note_leases(group)
         self._hub.deliver(group.changes)
         if self._history is not None:
-            self._compactor.keep(self._history)
+            self._history.note(group.changes)
+            self._compactor.forget(self._history.compact_to(self._compactor.compacted))
 
     def _note_leases(self, group: Group) -> None:
         expiry, deadlines = self._expiry, group.deadlines

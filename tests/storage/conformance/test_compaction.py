@@ -177,3 +177,27 @@ async def test_history_is_kept_and_bounded_as_declared(entry: StoreEntry, make: 
             assert isinstance(await lost.end(), CompactedError)
         assert (await store.list(b"/")).remaining == 0
         assert await store.count(b"/") == count
+
+
+@pytest.mark.slow
+async def test_history_is_bounded_by_bytes_as_declared(entry: StoreEntry, make: Make) -> None:
+    bound = entry.capabilities.history_bytes
+    size, count = (
+        1 << 20,
+        40 if bound is None else 2 * (entry.capabilities.history_bytes or 0) >> 20,
+    )
+    async with make() as store:
+        revision = await store.create(b"/big", b"%08d" % 0 + bytes(size))
+        for number in range(1, count):
+            value = b"%08d" % number + bytes(size)
+            revision = await store.update(b"/big", value, expected=revision)
+        resumed = Recorder(after=store.oldest_revision())
+        store.watch(b"/", resumed, after=resumed.revision)
+        await resumed.reach(revision)
+
+        kept = sum(len(change.key) + len(change.value or b"") for change in resumed.changes)
+        if bound is None:
+            assert len(resumed.changes) == count
+        else:
+            assert bound * 0.9 < kept <= bound * 1.1
+        assert len((await store.list(b"/")).items) == 1

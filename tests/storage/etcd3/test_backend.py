@@ -257,3 +257,32 @@ def test_commit_of_nothing_but_deadlines_is_told_apart(tmp_path: Path) -> None:
 
     leases = Etcd3Backend(tmp_path).open().leases
     assert [(lease.key, lease.deadline_ms) for lease in leases] == [(b"/a", 7000)]
+
+
+@pytest.mark.slow
+def test_space_of_what_was_compacted_is_used_again(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    async def scenario() -> None:
+        async with store_over(Etcd3Backend(tmp_path, sync=False)) as store:
+            keys = [b"/k/%d" % number for number in range(300)]
+            revisions = list(await asyncio.gather(*[store.create(key, b"") for key in keys]))
+            for turn in range(30):
+                # Some fit into a page, some take overflow pages of their own.
+                value = b"%d" % turn + b"v" * (900 if turn % 2 else 5000)
+                revisions = list(
+                    await asyncio.gather(
+                        *[
+                            store.update(key, value, expected=revision)
+                            for key, revision in zip(keys, revisions, strict=True)
+                        ]
+                    )
+                )
+                await store.compact(store.current_revision() - 100)
+                await asyncio.sleep(1)
+                sizes.append((tmp_path / FILE_NAME).stat().st_size)
+
+    run_virtual(scenario())
+
+    assert sizes[-1] <= 1.2 * max(sizes[:6])
+    assert sizes[-1] < 3 * 300 * 8192
