@@ -201,6 +201,8 @@ class FakeApi:
         given, kept = metadata_of(new), metadata_of(old)
         if given.resourceVersion != kept.resourceVersion:
             raise failure(409, message=f"{key} is at {kept.resourceVersion}")
+        if given.uid != kept.uid:
+            raise failure(422, message=f"metadata.uid: the uid is {kept.uid}: field is immutable")
         if subresource == "status":
             whole = cast("M", copied(old))
             carry("status", new, whole)

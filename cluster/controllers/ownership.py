@@ -1,17 +1,18 @@
 """Whose pods are whose: controllers adopt what they select and nobody has, and release the rest.
 
-Both are patches of ``metadata.ownerReferences`` that carry the pod's uid and resourceVersion, so
-that they meet that very pod in that very state, or fail with a conflict and are thought over again.
+Both are strategic patches of one owner reference that carry the pod's uid: they meet that very
+pod, whatever its kubelet writes meanwhile, or fail (422). That a pod gets two controllers, when two
+adopt it at once, the server refuses in the same way; the second then looks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import orjson
 
-from cluster.client.interface import ApiClient, ApiError, CachedObject, ObjectKey
+from cluster.client.interface import ApiClient, ApiError, CachedObject, PatchType
 from cluster.controllers.selector_index import pairs_of
 from serialization.api.core.v1_pb2 import Pod
 from serialization.api.meta.v1_pb2 import OwnerReference
@@ -51,7 +52,7 @@ def is_active(pod: CachedObject[Pod]) -> bool:
 
 
 class Ownership:
-    """Adopts and releases pods. Raises ApiError (409: look again), TransportError."""
+    """Adopts and releases pods. Raises ApiError (look again), TransportError."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
@@ -60,9 +61,8 @@ class Ownership:
 
     async def adopt(self, pod: CachedObject[Pod], owner: OwnerReference) -> Pod | None:
         """Make ``owner`` the controller of a pod that has none; return the pod, None if gone."""
-        references = [*pod.message().metadata.ownerReferences, owner]
         try:
-            adopted = await self._put_references(pod, references)
+            adopted = await self._patch(pod, plain(owner))
         except ApiError as error:
             if error.code == 404:
                 return None
@@ -71,23 +71,18 @@ class Ownership:
         return adopted
 
     async def release(self, pod: CachedObject[Pod], uid: str) -> None:
-        """Take the owner of this uid off a pod; nothing to do when the pod is gone."""
-        references = [one for one in pod.message().metadata.ownerReferences if one.uid != uid]
+        """Take the owner of this uid off a pod; nothing to do when it is gone, or another."""
         try:
-            await self._put_references(pod, references)
+            await self._patch(pod, {"$patch": "delete", "uid": uid})
         except ApiError as error:
-            if error.code != 404:
+            if error.code not in {404, 422}:
                 raise
             return
         self.released += 1
 
-    async def _put_references(
-        self, pod: CachedObject[Pod], references: Sequence[OwnerReference]
-    ) -> Pod:
-        metadata = {
-            "uid": pod.uid,
-            "resourceVersion": pod.resource_version,
-            "ownerReferences": [plain(one) for one in references],
-        }
-        key = ObjectKey(pod.key.namespace, pod.key.name)
-        return await self._client.patch(PODS, Pod, key, orjson.dumps({"metadata": metadata}))
+    async def _patch(self, pod: CachedObject[Pod], reference: Mapping[str, object]) -> Pod:
+        """Merge an owner reference into a pod's list, where the uid is the key."""
+        body = {"metadata": {"uid": pod.uid, "ownerReferences": [reference]}}
+        return await self._client.patch(
+            PODS, Pod, pod.key, orjson.dumps(body), kind=PatchType.STRATEGIC
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from cluster.client.interface import ApiError, CachedObject, Informer, ObjectKey
 from cluster.controllers.expectations import EXPECTATION_TTL_NS, Expectations
@@ -40,6 +40,9 @@ from serialization.api.meta.v1_pb2 import OwnerReference
 from serialization.kinds import PODS
 from serialization.scheme import Resource
 from serialization.selectors import LabelSelector
+
+LOST_AFTER_S: Final = EXPECTATION_TTL_NS / 1e9 + 1.0
+"""When an expectation has expired for certain: timers may fire a little early."""
 
 W = TypeVar("W", core.ReplicationController, apps.ReplicaSet)
 
@@ -169,7 +172,7 @@ class ReplicaControl(Generic[W]):
         controller.CopyFrom(self._written.get(key) or cached.message())
         satisfied = self.expectations.satisfied(key, self._clock.stamp_ns())
         if not satisfied:  # what is awaited comes as an event; should it be lost, look again
-            self._queue.add_after(key, EXPECTATION_TTL_NS / 1e9)
+            self._queue.add_after(key, LOST_AFTER_S)
         claim = await self._claim(controller, deleting=cached.deleting)
         if claim is None:
             return

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cluster.client.failures import is_namespace_terminating
 from cluster.client.interface import ApiError, ObjectKey, TransportError
 from cluster.controllers.expectations import Expectations
 from cluster.controllers.replicas import PodFacts, pod_of_template, slow_start
@@ -50,7 +51,8 @@ class Replicas:
             failure = _first_failure(tasks)
             if failure is not None:
                 self._expectations.creation_observed(key, left)  # those are not even tried
-                return failure
+                # In a namespace that goes away no try can succeed: nothing failed, all is over.
+                return None if is_namespace_terminating(failure) else failure
         return None
 
     async def delete(
@@ -71,6 +73,8 @@ class Replicas:
             made = await self._client.create(PODS, key.namespace, pod)
         except (ApiError, TransportError) as error:
             self._expectations.creation_observed(key)
+            if is_namespace_terminating(error):
+                return error
             self._recorder.record(
                 owner.about, "FailedCreate", f"Error creating: {error}", warning=True
             )
