@@ -20,8 +20,12 @@ from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Predicate, Selection
 
 SNAPSHOTS_KEPT: Final = 8
+SNAPSHOT_KEPT_S: Final = 60.0
 """Pages after the first are answered from the first one's snapshot while it is kept; after that
 from the store. A kept snapshot holds the versions that have been replaced since."""
+
+SnapshotKey = tuple[type, str, int]
+"""Message class, namespace, revision."""
 
 
 class ExpiredTokenError(StatusError):
@@ -65,7 +69,7 @@ class Lister:
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
-        self._snapshots: OrderedDict[tuple[type, str, int], Snapshot] = OrderedDict()
+        self._snapshots: OrderedDict[SnapshotKey, Snapshot] = OrderedDict()
 
     async def list(
         self, cache: ResourceCache, selection: Selection, options: ListOptions
@@ -114,32 +118,35 @@ class Lister:
         page = await _collect(runs, cache.predicate(selection), options.limit)
         if not page.more:
             return Listing(ListHead(str(revision)), page.objects)
+        if snapshot is not None:
+            self._keep((cache.resource.message, selection.namespace, revision), snapshot)
         last = page.objects[-1].key
         remaining = None
-        if selection.whole_scope:
-            remaining = await self._remaining(cache, selection.namespace, revision, last)
+        if selection.whole_scope and snapshot is not None:
+            remaining = snapshot.remaining(last)
+        elif selection.whole_scope:
+            rest = await self._cache.store.list(prefix, limit=1, after=last, revision=revision)
+            remaining = len(rest.items) + rest.remaining
         following = ContinueToken(revision, last[len(prefix) :].decode()).encode()
         return Listing(ListHead(str(revision), following, remaining), page.objects)
 
-    async def _remaining(
-        self, cache: ResourceCache, namespace: str, revision: int, last: bytes
-    ) -> int:
-        snapshot = self._snapshot(cache, namespace, revision)
-        if snapshot is not None:
-            return snapshot.remaining(last)
-        prefix = cache.resource.prefix(namespace if cache.resource.namespaced else "")
-        page = await self._cache.store.list(prefix, limit=1, after=last, revision=revision)
-        return len(page.items) + page.remaining
-
     def _snapshot(self, cache: ResourceCache, namespace: str, revision: int) -> Snapshot | None:
         """Return the snapshot of a revision: a kept one, or a new one of the newest."""
-        key = (cache.resource.message, namespace, revision)
-        snapshot = self._snapshots.get(key)
+        snapshot = self._snapshots.get((cache.resource.message, namespace, revision))
         if snapshot is None and revision == self._cache.revision:
-            snapshot = self._snapshots[key] = cache.snapshot(namespace)
-            if len(self._snapshots) > SNAPSHOTS_KEPT:
-                self._snapshots.popitem(last=False)
+            return cache.snapshot(namespace)
         return snapshot
+
+    def _keep(self, key: SnapshotKey, snapshot: Snapshot) -> None:
+        """Keep what a next page will be cut from, for a while."""
+        if key in self._snapshots:
+            return
+        self._snapshots[key] = snapshot
+        if len(self._snapshots) > SNAPSHOTS_KEPT:
+            self._snapshots.popitem(last=False)
+        if self._cache.store.capabilities.old_revisions:  # which can serve them after that
+            forget = self._snapshots.pop
+            asyncio.get_running_loop().call_later(SNAPSHOT_KEPT_S, forget, key, None)
 
 
 async def _paced(runs: Iterator[list[CachedObject]]) -> AsyncIterator[list[CachedObject]]:

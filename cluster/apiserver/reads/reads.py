@@ -28,9 +28,7 @@ class Reads:
         """Return the objects of a list, and its head."""
         return await self._lister.list(self._cache.of(resource), selection, options)
 
-    async def answer_list(
-        self, wire: Wire, target: Target, query: Mapping[str, str]
-    ) -> int:
+    async def answer_list(self, wire: Wire, target: Target, query: Mapping[str, str]) -> int:
         """Answer a list as a view tells it, in slices between which others run.
 
         Returns its size in bytes, as they are sent.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from cluster.apiserver.reads.listing import ExpiredTokenError
@@ -182,5 +184,27 @@ def test_second_list_encodes_nothing() -> None:
             after = made.place.cache.counters.flat()
             changed = {name for name, value in after.items() if value != before.get(name, 0)}
             assert changed == {"watchcache_encode_hits_protobuf", "watchcache_encode_hits_orjson"}
+
+    run_virtual(main())
+
+
+def test_snapshots_are_kept_for_the_next_page_alone_and_not_for_long() -> None:
+    async def main() -> None:
+        async with rig() as made:
+            await filled(made)
+            kept = made.reads._lister._snapshots
+            await made.list("limit=7")
+            await made.list("")
+            assert len(kept) == 0
+
+            head, _, _ = await made.list("limit=3")
+            assert len(kept) == 1
+            await made.place.put("c4", node="n1")
+            await asyncio.sleep(61)
+
+            assert len(kept) == 0
+            rest, pods, _ = await made.list(f"continue={head['continue']}")
+            assert (names(pods), rest["resourceVersion"]) == (["c3", "c4", "c5", "c6"], "8")
+            assert pods[1].spec.nodeName == ""
 
     run_virtual(main())
