@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -143,6 +145,8 @@ class Api:
         return Answer(code, codec.media_type.encode(), document, warning_headers(call))
 
 
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+
 Verb = Callable[[Api, Call], Awaitable[Answer | None]]
 """Serves a call. None says that the verb has answered by itself (a watch)."""
 
@@ -173,4 +177,5 @@ def warning_headers(call: Call) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    """Quote a text for a header, which must not end there: clients choose names of fields."""
+    return _CONTROLS.sub("?", text).replace("\\", "\\\\").replace('"', '\\"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -150,8 +151,18 @@ def read_patch(media_type: str, body: bytes) -> tuple[Patch, list[str]]:
         tree = parse_exact(body)
     except DecodeError as error:
         raise PatchFormatError(f"error decoding patch: {error}") from None
+    if b"\\u" in body:
+        _check_text(tree)
     twice = list(_twice(tree, ""))
     return make(_unmarked(tree) if twice else tree), twice
+
+
+def _check_text(tree: object) -> None:
+    """Refuse a tree with half a character in it: escapes can say what no UTF-8 can."""
+    try:
+        json.dumps(tree, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise PatchFormatError("text with a lone surrogate is no UTF-8") from None
 
 
 def _twice(tree: object, path: str) -> Iterator[str]:

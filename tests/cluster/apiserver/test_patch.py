@@ -226,6 +226,24 @@ def test_unknown_fields_are_warned_of_or_refused_or_ignored(api: InProcess) -> N
         assert (ignored.code, ignored.header("warning")) == (200, "")
 
 
+@pytest.mark.parametrize("body", [b'{"data":{"k":"\\ud800"}}', b'{"\\udfff":null}'])
+def test_half_a_character_is_refused(api: InProcess, body: bytes) -> None:
+    api.create(CONFIG_MAPS_PATH, config_map("a"))
+
+    reply = patch(api, f"{CONFIG_MAPS_PATH}/a", body)
+
+    assert reply.code == 400
+    assert "lone surrogate" in str(reply.json()["message"])
+
+
+def test_name_of_an_unknown_field_cannot_end_the_header(api: InProcess) -> None:
+    api.create(CONFIG_MAPS_PATH, config_map("a"))
+
+    reply = patch(api, f"{CONFIG_MAPS_PATH}/a", {"x\r\nevil: 1": 1})
+
+    assert reply.header("warning") == '299 - "unknown field \\"x??evil: 1\\""'
+
+
 def test_keys_that_stand_twice_are_warned_of_or_refused(api: InProcess) -> None:
     api.create(CONFIG_MAPS_PATH, config_map("a"))
     body = b'{"data":{"k":"1","k":"2"}}'
