@@ -21,8 +21,12 @@ from storage.errors import CompactedError, StoreError
 from storage.interface import Watcher
 from storage.records import Batch, Change
 
-EAGER_MARKS = 64
-"""Up to this many watches, a progress mark follows every group."""
+EAGER_MARKS = 8
+"""Up to this many watches, a progress mark follows every group.
+
+An API server holds a watch a resource, and needs no marks to answer for its own writes: at 18
+resources marks after every group cost each single pod create 8 of 132 us.
+"""
 
 MARK_PAUSE_S = 0.1
 
