@@ -190,21 +190,24 @@ def said_in(annotations: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def is_lively(pod: Pod, behaviour: Behaviour) -> bool:
-    """Whether anything happens to a pod between its start and its deletion (hot: each event).
+def is_lively(pod: Pod) -> bool:
+    """Whether anything happens to a pod between its start and its deletion, by its own word.
 
     Most pods of a load test only start and run. They cost no memory here; those that this says True
     for have a ``PodLife``.
     """
-    if not behaviour.quiet:
-        return True
     spec = pod.spec
     if spec.initContainers or spec.readinessGates or spec.HasField("activeDeadlineSeconds"):
         return True
-    if any(_probed_ns(container) for container in spec.containers):
-        return True
-    annotations = pod.metadata.annotations
-    return bool(annotations) and bool(said_in(annotations))
+    for container in spec.containers:
+        if container.HasField("readinessProbe") or container.HasField("startupProbe"):
+            return True
+    return says_something(pod)
+
+
+def says_something(pod: Pod) -> bool:
+    """Whether a pod's annotations are about its behaviour (hot: at each event of every pod)."""
+    return any(key.startswith(PREFIX) for key in pod.metadata.annotations)
 
 
 def _probed_ns(container: Container) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cluster.client.events import Recorder
 from cluster.client.interface import CachedObject, Lister, ObjectKey
 from cluster.kubelet.addresses import PodAddresses
-from cluster.kubelet.behaviour import Behaviour, Script, annotated, is_lively
+from cluster.kubelet.behaviour import Behaviour, Script, annotated, is_lively, says_something
 from cluster.kubelet.container_life import NEVER, Moment
 from cluster.kubelet.life_status import take_over
 from cluster.kubelet.pod_conditions import ready_condition
@@ -98,6 +98,7 @@ class HollowNode:
         self.followers: dict[ObjectKey, list[Callable[[], None]]] = {}
         """Who is called whenever a pod changes."""
         self._habits = habits
+        self._quiet = habits.behaviour.quiet
         self._due: dict[ObjectKey, Due] = {}
         self.pods = 0
 
@@ -153,7 +154,7 @@ class HollowNode:
     def _look(self, pod: CachedObject[Pod], message: Pod, *, fresh: bool) -> None:
         """Find out which stage a pod is in now, and have its end arranged if it is a new one."""
         key, habits = pod.key, self._habits
-        stage = stage_of(self._state(pod, message))
+        stage = stage_of(self._state(pod, message, fresh=fresh))
         before = self._due.get(key)
         if stage is None:
             self._due.pop(key, None)
@@ -173,15 +174,18 @@ class HollowNode:
         self._due[key] = due
         habits.arrange(PodTask(self.index, key), delay_ns)
 
-    def _state(self, pod: CachedObject[Pod], message: Pod) -> PodState:
+    def _state(self, pod: CachedObject[Pod], message: Pod, *, fresh: bool) -> PodState:
+        """Read off a pod what decides about its stage (hot: at each event of every pod)."""
+        phase = pod.phase
         if pod.deleting:
-            return PodState(pod.phase, deleting=True)
-        return PodState(
-            pod.phase,
-            deleting=False,
-            lively=pod.key in self.lives or is_lively(message, self._habits.behaviour),
-            unready=pod.phase == "Running" and ready_condition(message) != "True",
-        )
+            return PodState(phase, deleting=True)
+        lively = not self._quiet or pod.key in self.lives
+        if phase != "Running":
+            return PodState(phase, deleting=False, lively=lively or is_lively(message))
+        # What runs and has no life is plain by its spec; its annotations can still change.
+        lively = lively or (is_lively if fresh else says_something)(message)
+        unready = not lively and ready_condition(message) != "True"
+        return PodState(phase, deleting=False, lively=lively, unready=unready)
 
     def _look_again(self, pod: CachedObject[Pod], message: Pod, before: Due) -> None:
         """Take note of what changed about a pod whose stage goes on."""

@@ -16,6 +16,7 @@ KINDS: Final = (
     "PodScheduled",
 )
 """In a kubelet's order."""
+READY_AT: Final = KINDS.index("Ready")
 
 
 class Verdict(NamedTuple):
@@ -37,24 +38,42 @@ def set_conditions(pod: Pod, verdicts: Mapping[str, Verdict], now_s: int) -> Non
     pod names as its readiness gates.
     """
     conditions = pod.status.conditions
-    before = {condition.type: condition for condition in conditions}
-    after: list[PodCondition] = []
+    before: dict[str, PodCondition] = {}
+    others: list[PodCondition] = []
+    for condition in conditions:
+        kept = PodCondition()
+        kept.CopyFrom(condition)
+        if kept.type in verdicts:
+            before[kept.type] = kept
+        else:
+            others.append(kept)
+    del conditions[:]
+    now = Time(seconds=now_s)
     for kind in KINDS:
         verdict = verdicts[kind]
         if kind == "Ready" and verdict.is_true and pod.spec.readinessGates:
-            verdict = _gated(pod, before)
-        after.append(_condition(before.pop(kind, None), kind, verdict, now_s))
-    for other in before.values():
-        kept = PodCondition()
-        kept.CopyFrom(other)
-        after.append(kept)
-    del conditions[:]
-    conditions.extend(after)
+            verdict = _gated(pod, {condition.type: condition for condition in others})
+        status = "True" if verdict.is_true else "False"
+        since: Time | None = now
+        old = before.get(kind)
+        if old is not None and old.status == status:
+            since = old.lastTransitionTime if old.HasField("lastTransitionTime") else None
+        new = conditions.add(type=kind, status=status, lastTransitionTime=since)
+        if verdict.reason:
+            new.reason = verdict.reason
+            if verdict.message:
+                new.message = verdict.message
+    conditions.extend(others)
 
 
 def ready_condition(pod: Pod) -> str:
     """Return the status of a pod's Ready condition; empty when it has none (hot: each event)."""
-    for condition in pod.status.conditions:
+    conditions = pod.status.conditions
+    if len(conditions) > READY_AT:  # where kubelets put it
+        condition = conditions[READY_AT]
+        if condition.type == "Ready":
+            return condition.status
+    for condition in conditions:
         if condition.type == "Ready":
             return condition.status
     return ""
@@ -65,21 +84,6 @@ def may_be_ready(pod: Pod, *, ready: bool) -> bool:
     if not ready or not pod.spec.readinessGates:
         return ready
     return _gated(pod, {condition.type: condition for condition in pod.status.conditions}).is_true
-
-
-def _condition(old: PodCondition | None, kind: str, verdict: Verdict, now_s: int) -> PodCondition:
-    status = "True" if verdict.is_true else "False"
-    new = PodCondition(type=kind, status=status)
-    if old is not None and old.status == status:
-        if old.HasField("lastTransitionTime"):
-            new.lastTransitionTime.CopyFrom(old.lastTransitionTime)
-    else:
-        new.lastTransitionTime.CopyFrom(Time(seconds=now_s))
-    if verdict.reason:
-        new.reason = verdict.reason
-    if verdict.message:
-        new.message = verdict.message
-    return new
 
 
 def _gated(pod: Pod, conditions: Mapping[str, PodCondition]) -> Verdict:

@@ -11,7 +11,6 @@ from cluster.kubelet.pod_life import new_container_id
 from serialization.api.core.v1_pb2 import (
     ContainerState,
     ContainerStateRunning,
-    ContainerStatus,
     HostIP,
     Pod,
     PodIP,
@@ -40,32 +39,26 @@ def set_running(pod: Pod, placing: Placing, chance: random.Random) -> None:
     status.phase = "Running"
     set_conditions(pod, ALL_TRUE, placing.running_s)
     place(status, placing)
-    running = {
-        each.name: each.containerID
-        for each in status.containerStatuses
-        if each.state.HasField("running")
-    }
+    statuses = status.containerStatuses
+    if statuses and all(each.state.HasField("running") for each in statuses):
+        for each in statuses:
+            each.ready = each.started = True
+        return
     started = ContainerState(
         running=ContainerStateRunning(startedAt=Time(seconds=placing.running_s))
     )
-    if len(running) == len(pod.spec.containers):
-        for each in status.containerStatuses:
-            each.ready = each.started = True
-        return
-    del status.containerStatuses[:]
+    del statuses[:]
     for container in pod.spec.containers:
-        status.containerStatuses.append(
-            ContainerStatus(
-                name=container.name,
-                state=started,
-                lastState=ContainerState(),
-                ready=True,
-                restartCount=0,
-                image=container.image,
-                imageID=image_id(container.image),
-                containerID=new_container_id(chance),
-                started=True,
-            )
+        statuses.add(
+            name=container.name,
+            state=started,
+            lastState=ContainerState(),
+            ready=True,
+            restartCount=0,
+            image=container.image,
+            imageID=image_id(container.image),
+            containerID=new_container_id(chance),
+            started=True,
         )
 
 

@@ -93,18 +93,16 @@ class PodSync:
             set_running(pod, Placing(node.host_ip, pod_ip, due.seen_s, now_s), self._chance)
             return True
 
-        pod = await self.writer.write(key, change, lambda: self._stamp(due.uid))
+        pod = await self.writer.write(key, change, lambda: self._stamp(due.uid), compare=False)
         if pod is not None and begins:
             self.counts.started += 1
             report(node.recorder, pod, _begun(pod))
 
     def _is_still(self, pod: Pod, due: Due) -> bool:
         """Whether a pod is the one that was seen, and still in that stage."""
-        state = PodState(
-            pod.status.phase,
-            pod.metadata.HasField("deletionTimestamp"),
-            unready=ready_condition(pod) != "True",
-        )
+        phase = pod.status.phase
+        unready = phase == "Running" and ready_condition(pod) != "True"
+        state = PodState(phase, pod.metadata.HasField("deletionTimestamp"), unready=unready)
         return pod.metadata.uid == due.uid and stage_of(state) is due.stage
 
     def _stamp(self, uid: str) -> None:

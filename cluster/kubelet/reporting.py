@@ -13,15 +13,16 @@ from serialization.kinds import PODS
 def report(recorder: Recorder, pod: Pod, happenings: Iterable[Happening]) -> None:
     """Record what happened to a pod."""
     metadata = pod.metadata
+    namespace, name, uid = metadata.namespace, metadata.name, metadata.uid
+    version = metadata.resourceVersion
     for happening in happenings:
         about = ObjectReference(
             kind=PODS.kind,
             apiVersion=PODS.api_version,
-            namespace=metadata.namespace,
-            name=metadata.name,
-            uid=metadata.uid,
-            resourceVersion=metadata.resourceVersion,
+            namespace=namespace,
+            name=name,
+            uid=uid,
+            resourceVersion=version,
+            fieldPath=happening.field or None,
         )
-        if happening.field:
-            about.fieldPath = happening.field
         recorder.record(about, happening.reason, happening.message, warning=happening.warning)

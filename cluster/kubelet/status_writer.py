@@ -60,22 +60,30 @@ class StatusWriter:
             raise
 
     async def write(
-        self, key: ObjectKey, change: Callable[[Pod], bool], before_send: Callable[[], None]
+        self,
+        key: ObjectKey,
+        change: Callable[[Pod], bool],
+        before_send: Callable[[], None],
+        *,
+        compare: bool = True,
     ) -> Pod | None:
         """Write what ``change`` makes of the present status; return the pod as it was sent.
 
         ``change`` returns False for a pod that is not to be written. None when it did, or when the
-        pod is gone. Raises ApiError, TransportError.
+        pod is gone. Without ``compare`` a change is taken to make a difference. Raises ApiError,
+        TransportError.
         """
         for attempt in range(CONFLICTS_MAX):
             pod = await self.get(key)
             if pod is None:
                 return None
-            old = PodStatus()
-            old.CopyFrom(pod.status)
+            old = None
+            if compare or self._writes is Writes.PATCH:
+                old = PodStatus()
+                old.CopyFrom(pod.status)
             if not change(pod):
                 return None
-            if pod.status == old:
+            if old is not None and pod.status == old:
                 self.counts.status_unchanged += 1
                 return pod
             try:
@@ -91,8 +99,8 @@ class StatusWriter:
             return pod
         return None
 
-    async def _send(self, key: ObjectKey, pod: Pod, old: PodStatus) -> None:
-        if self._writes is Writes.PUT:
+    async def _send(self, key: ObjectKey, pod: Pod, old: PodStatus | None) -> None:
+        if old is None or self._writes is Writes.PUT:
             self.counts.status_puts += 1
             await self.client.update_status(PODS, pod)
             return
