@@ -117,15 +117,13 @@ def test_policy_leaves_its_finalizer_to_the_garbage_collector(
 def test_later_policy_takes_the_place_of_an_earlier_one(api: InProcess) -> None:
     api.create(RCS_PATH, controller())
 
-    for policy, finalizers in (
-        ("Orphan", ["orphan"]),
-        ("Foreground", ["foregroundDeletion"]),
-    ):
-        kept = api.call("DELETE", f"{RCS_PATH}/rc", {"propagationPolicy": policy}).json()
-        assert meta(kept)["finalizers"] == finalizers
+    orphaned = api.call("DELETE", f"{RCS_PATH}/rc", {"propagationPolicy": "Orphan"}).json()
+    kept = api.call("DELETE", f"{RCS_PATH}/rc", {"propagationPolicy": "Foreground"}).json()
     again = api.call("DELETE", f"{RCS_PATH}/rc").json()
     gone = api.call("DELETE", f"{RCS_PATH}/rc", {"propagationPolicy": "Background"})
 
+    assert meta(orphaned)["finalizers"] == ["orphan"]
+    assert meta(kept)["finalizers"] == ["foregroundDeletion"]
     assert again == kept
     assert gone.json()["kind"] == "Status"
     assert api.call("GET", f"{RCS_PATH}/rc").code == 404
@@ -230,3 +228,55 @@ def test_delete_of_a_collection_takes_what_the_selector_picks(api: InProcess) ->
     assert len(cast("list[Json]", reply.json()["items"])) == 2
     left = cast("list[Json]", api.call("GET", PODS_PATH).json()["items"])
     assert [meta(each)["name"] for each in left] == ["p0"]
+
+
+def test_delete_of_a_collection_takes_a_page_when_it_is_limited(api: InProcess) -> None:
+    for index in range(5):
+        api.create(PODS_PATH, pod(f"p{index}"))
+
+    reply = api.call("DELETE", f"{PODS_PATH}?limit=2").json()
+
+    assert [meta(each)["name"] for each in cast("list[Json]", reply["items"])] == ["p0", "p1"]
+    assert meta(reply)["continue"]
+    left = cast("list[Json]", api.call("GET", PODS_PATH).json()["items"])
+    assert [meta(each)["name"] for each in left] == ["p2", "p3", "p4"]
+
+
+def test_delete_of_a_collection_carries_its_options_to_each(api: InProcess) -> None:
+    for index in range(40):
+        api.create(PODS_PATH, pod(f"p{index:02}", node="n1"))
+
+    dry = api.call("DELETE", PODS_PATH, {"gracePeriodSeconds": 7, "dryRun": ["All"]})
+    untouched = cast("list[Json]", api.call("GET", PODS_PATH).json()["items"])
+    marked = api.call("DELETE", PODS_PATH, {"gracePeriodSeconds": 7})
+    pods = cast("list[Json]", api.call("GET", PODS_PATH).json()["items"])
+
+    assert (dry.code, marked.code) == (200, 200)
+    assert not any("deletionTimestamp" in meta(each) for each in untouched)
+    assert {meta(each)["deletionGracePeriodSeconds"] for each in pods} == {7}
+    assert len(pods) == 40
+
+
+def test_delete_of_a_collection_answers_what_one_of_it_refused(api: InProcess) -> None:
+    uids = [meta(api.create(PODS_PATH, pod(f"p{index}")))["uid"] for index in range(3)]
+
+    reply = api.call("DELETE", PODS_PATH, {"preconditions": {"uid": uids[1]}})
+
+    assert reply.code == 409
+    assert cast("Json", reply.json()["details"])["kind"] == "Pod"
+    left = cast("list[Json]", api.call("GET", PODS_PATH).json()["items"])
+    assert {"p0", "p2"} <= {meta(each)["name"] for each in left}
+
+
+def test_pod_of_grace_zero_is_held_by_its_finalizer_alone(api: InProcess) -> None:
+    api.create(PODS_PATH, pod(finalizers=["example.com/f"]))
+    api.call("DELETE", f"{PODS_PATH}/a?gracePeriodSeconds=0")
+    stored = api.call("GET", f"{PODS_PATH}/a").json()
+    assert meta(stored)["deletionGracePeriodSeconds"] == 0
+
+    kept = api.call("DELETE", f"{PODS_PATH}/a")
+
+    assert kept.json() == stored
+    meta(stored)["finalizers"] = []
+    assert api.call("PUT", f"{PODS_PATH}/a", stored).code == 200
+    assert api.call("GET", f"{PODS_PATH}/a").code == 404
