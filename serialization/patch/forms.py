@@ -11,10 +11,11 @@ from google.protobuf.message import Message
 from serialization.errors import DecodeError
 from serialization.jsonform.decode import ObjectWithDuplicates
 from serialization.jsonform.text import parse_exact
+from serialization.patch.directives import changed_member
 from serialization.patch.errors import PatchFailedError, PatchFormatError
 from serialization.patch.json_patch import Operation, apply_operations, read_operations
 from serialization.patch.merge import merge
-from serialization.patch.strategic import changed_member, strategic_merge
+from serialization.patch.strategic import strategic_merge
 
 Tree = dict[str, Any]
 

@@ -23,17 +23,19 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.message import Message
 
 from serialization.jsonform.plan import Container, JsonField, Shape, plan_of, rules_of
+from serialization.patch.directives import (
+    DELETE_FROM,
+    DIRECTIVE,
+    ORDER,
+    RETAIN,
+    Tree,
+    directive_of,
+    elements_of,
+    members_of,
+    without_directives,
+)
 from serialization.patch.element_order import first_places, in_order, mark, place_by
 from serialization.patch.errors import NestedListsError, PatchFormatError, PatchRuleError
-
-Tree = dict[str, Any]
-
-DIRECTIVE: Final = "$patch"
-RETAIN: Final = "$retainKeys"
-DELETE_FROM: Final = "$deleteFromPrimitiveList/"
-ORDER: Final = "$setElementOrder/"
-
-_DIRECTIVES: Final = frozenset(("replace", "delete", "merge"))
 
 
 class _Rules(NamedTuple):
@@ -86,23 +88,16 @@ def strategic_merge(target: Tree, patch: Tree, message: type[Message]) -> Tree:
     return _merge_object(target, patch, _Rules(inside=message))
 
 
-def changed_member(name: str) -> str:
-    """Return which member a name in a patch is about; ``$`` for a directive about them all."""
-    if name[:1] != "$":
-        return name
-    return name.partition("/")[2] if name.startswith((ORDER, DELETE_FROM)) else "$"
-
-
 def _merge_object(target: Tree, patch: Tree, rules: _Rules) -> Tree:
     directives = [name for name in patch if name[:1] == "$"]
     done: set[str] = set()
     if directives:
         if DIRECTIVE in patch:
-            directive = _directive(patch)
+            directive = directive_of(patch)
             if directive == "delete":
                 return {}
             if directive == "replace":
-                return _members(patch)
+                return members_of(patch)
         done = _carry_out(target, patch, directives, rules)
     for name, value in patch.items():
         if name in done:
@@ -141,17 +136,10 @@ def _below(rules: _Rules, name: str) -> _Rules:
 
 def _merge_value(old: Any, new: Any, rules: _Rules) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
-        return _members(new) if rules.replaced else _merge_object(old, new, rules)
+        return members_of(new) if rules.replaced else _merge_object(old, new, rules)
     if isinstance(old, list) and isinstance(new, list):
         return _merge_list(old, new, rules)
-    return _without_directives(new)
-
-
-def _directive(holder: Tree) -> str:
-    directive = holder[DIRECTIVE]
-    if not isinstance(directive, str) or directive not in _DIRECTIVES:
-        raise PatchRuleError(f"unknown patch type: {directive} in map: {json.dumps(holder)}")
-    return directive
+    return without_directives(new)
 
 
 def _retain(target: Tree, patch: Tree) -> None:
@@ -198,7 +186,7 @@ def _merge_list(old: list[Any], new: list[Any], rules: _Rules) -> list[Any]:
         if place is None:
             in_turn = False
             places[value] = len(merged)
-            merged.append(_members(element))
+            merged.append(members_of(element))
         else:
             in_turn = in_turn and place > last
             last = place
@@ -229,7 +217,7 @@ def _by_directives(old: list[Tree], new: list[Tree], key: str) -> tuple[list[Tre
     given: list[Tree] = []
     replace = False
     for element in new:
-        directive = _directive(element) if DIRECTIVE in element else "merge"
+        directive = directive_of(element) if DIRECTIVE in element else "merge"
         if directive == "merge":
             given.append(element)
         elif directive == "replace":
@@ -261,11 +249,11 @@ def _place_elements(target: Tree, patch: Tree, directive: str, rules: _Rules) ->
     if below is _FREE:
         raise PatchRuleError(f'unable to find api field for the json field "{name}"')
     old, new = target.get(name), patch.get(name)
-    _check_order(new or [], order, below.key)
+    _check_order(new if isinstance(new, list) else [], order, below.key)
     if isinstance(old, list) and isinstance(new, list):
         merged = _merge_list(list(old), new, below)
     elif isinstance(new, list):
-        merged = _elements(new)
+        merged = elements_of(new)
     elif isinstance(old, list) and name not in patch:
         merged = old
     else:
@@ -288,30 +276,3 @@ def _check_order(new: list[Any], order: list[Any], key: str) -> None:
             f"The order in patch list:\n{json.dumps(elements)}\n doesn't match $setElementOrder "
             f"list:\n{json.dumps(order)}\n"
         )
-
-
-def _without_directives(value: Any) -> Any:
-    """Return a copy of a value of which nothing stood there before: no nulls, no directives."""
-    if isinstance(value, dict):
-        return {} if value.get(DIRECTIVE) == "delete" else _members(value)
-    return _elements(value) if isinstance(value, list) else value
-
-
-def _members(holder: Tree) -> Tree:
-    if DIRECTIVE in holder:
-        _directive(holder)
-    return {
-        name: _without_directives(value)
-        for name, value in holder.items()
-        if value is not None
-        and name not in (DIRECTIVE, RETAIN)
-        and not name.startswith((ORDER, DELETE_FROM))
-    }
-
-
-def _elements(values: list[Any]) -> list[Any]:
-    return [
-        _without_directives(each)
-        for each in values
-        if not (isinstance(each, dict) and DIRECTIVE in each and _directive(each) != "merge")
-    ]

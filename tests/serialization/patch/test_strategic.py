@@ -221,6 +221,7 @@ def test_what_is_new_carries_no_directives_and_no_nulls() -> None:
         ),
         ({"$setElementOrder/containers": [{"image": "c"}]}, PatchRuleError),
         ({"$setElementOrder/containers": "c"}, PatchFormatError),
+        ({"$setElementOrder/containers": [7], "containers": 7}, PatchRuleError),
         ({"$setElementOrder/": []}, PatchFormatError),
         ({"$setElementOrder/a/b": []}, PatchFormatError),
         ({"$setElementOrder/nope": []}, PatchRuleError),
