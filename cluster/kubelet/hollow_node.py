@@ -191,7 +191,10 @@ class HollowNode:
         """Take note of what changed about a pod whose stage goes on."""
         if before.effect is Effect.DELETE:
             grace_s = message.metadata.deletionGracePeriodSeconds
-            if grace_s < before.grace_s:  # deleted once more, with a shorter grace
+            # Never due: it has been removed, and this is the last that is heard of it.
+            if (
+                grace_s < before.grace_s and before.due_ns < NEVER
+            ):  # deleted once more, with a shorter grace
                 latest_ns = self._habits.clock.stamp_ns() + grace_s * 10**9
                 due_ns = min(before.due_ns, latest_ns)
                 self.go_on(pod.key, before, due_ns)

@@ -73,12 +73,13 @@ class PodSync:
         match due.effect:
             case Effect.REPORT_RUNNING:
                 await self._report_running(node, task.key, due)
+                node.done(task.key, due)
             case Effect.DELETE:
                 await self._delete(task.key, due)
+                # Its stage lasts until it is gone: it may change once more, or have finalizers.
+                node.go_on(task.key, due, NEVER)
             case Effect.ADVANCE:
                 await self._advance(node, task.key, due)
-                return
-        node.done(task.key, due)
 
     async def _report_running(self, node: HollowNode, key: ObjectKey, due: Due) -> None:
         begins = False

@@ -204,6 +204,32 @@ def test_pod_stops_within_its_grace_and_its_containers_are_told_at_once() -> Non
     play(scenario, SLOW_STOP)
 
 
+def test_pod_that_lingers_after_its_removal_is_not_removed_again() -> None:
+    async def scenario(api: FakeApi, fleet: Fleet) -> None:
+        pod = pod_named()
+        pod.metadata.finalizers.append("example.com/wait")
+        await bound(api, pod)
+        await asyncio.sleep(1)
+        await api.delete(PODS, KEY, grace_period_s=30)
+        await asyncio.sleep(60)
+        for field, value in (("deletionGracePeriodSeconds", 0), ("generateName", "x")):
+            pod = the_pod(api)
+            setattr(pod.metadata, field, value)
+            api.put(pod)
+            await asyncio.sleep(60)
+
+        assert fleet.pods.counts.deletes == 1
+        killing = [event for event in api.objects(Event) if event.reason == "Killing"]
+        assert [event.count for event in killing] == [1]
+        pod = the_pod(api)
+        del pod.metadata.finalizers[:]
+        api.put(pod)
+        await asyncio.sleep(1)
+        assert fleet.nodes[0].due(KEY) is None
+
+    play(scenario)
+
+
 def test_second_deletion_with_a_shorter_grace_shortens_it() -> None:
     async def scenario(api: FakeApi, fleet: Fleet) -> None:
         await bound(api, pod_named())
