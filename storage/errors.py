@@ -65,6 +65,22 @@ class ReadOnlyError(StoreError):
         self.alarm = alarm
 
 
+class LeaseNotFoundError(StoreError):
+    """There is no such lease: it was never granted, was revoked, or its time is over."""
+
+    def __init__(self, lease_id: int) -> None:
+        super().__init__(f"lease not found: {lease_id}")
+        self.lease_id = lease_id
+
+
+class LeaseExistsError(StoreError):
+    """A lease was to be granted under an id that is taken."""
+
+    def __init__(self, lease_id: int) -> None:
+        super().__init__(f"lease exists: {lease_id}")
+        self.lease_id = lease_id
+
+
 class UnsupportedError(StoreError):
     """The store declares that it cannot do this (see ``Capabilities``)."""
 

@@ -19,7 +19,7 @@ from collections.abc import Awaitable
 from typing import NamedTuple, Protocol, Self
 
 from storage.errors import StoreError
-from storage.records import Batch, KeyValue, Listing, StoreStatus
+from storage.records import Batch, KeyValue, LeaseStatus, Listing, StoreStatus
 
 
 class Capabilities(NamedTuple):
@@ -36,6 +36,8 @@ class Capabilities(NamedTuple):
     binary_values: bool
     leases: bool
     """``ttl_s`` is honoured."""
+    lease_objects: bool
+    """It is a ``LeasingStore``."""
     shared_revisions: bool
     """Several writes may share a revision, so a watch resumes at least once, not exactly once."""
 
@@ -163,4 +165,63 @@ class Store(Readable, Writable, Watchable, Protocol):
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Finish queued writes, then close; later calls raise StoreClosedError."""
+        ...
+
+
+class Leases(Protocol):
+    """Leases as objects. Durable is that they were granted, for how long, and their keys.
+
+    A lease that is found when a store opens has its whole TTL before it (so etcd does after a
+    change of leader). Every method raises ReadOnlyError and StoreClosedError as writes do.
+    """
+
+    async def grant(self, ttl_s: int, *, lease_id: int = 0) -> int:
+        """Let a lease begin, durably; return its id (0 asks for a free one, below 2^63).
+
+        Raises LeaseExistsError.
+        """
+        ...
+
+    async def keep_alive(self, lease_id: int) -> int:
+        """Let it begin anew; return its TTL in seconds. Raises LeaseNotFoundError."""
+        ...
+
+    async def revoke(self, lease_id: int) -> int:
+        """End it: delete its keys, in one group; return the last revision, 0 if it had none.
+
+        Raises LeaseNotFoundError.
+        """
+        ...
+
+    async def time_to_live(self, lease_id: int) -> LeaseStatus:
+        """Return what it was granted, what is left, and its keys. Raises LeaseNotFoundError."""
+        ...
+
+    async def lease_ids(self) -> list[int]:
+        """Return the ids of all leases, in order."""
+        ...
+
+
+class LeasingStore(Store, Protocol):
+    """A store that declares ``lease_objects``: its keys may be attached to leases."""
+
+    @property
+    def leases(self) -> Leases:
+        """The leases of an open store."""
+        ...
+
+    def create(self, key: bytes, value: bytes, *, ttl_s: int = 0, lease: int = 0) -> Awaitable[int]:
+        """As ``Writable.create``; the key ends with ``lease``, which excludes a ``ttl_s``.
+
+        Raises KeyExistsError, LeaseNotFoundError.
+        """
+        ...
+
+    def update(
+        self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0, lease: int = 0
+    ) -> Awaitable[int]:
+        """As ``Writable.update``: an update without ``lease`` detaches the key.
+
+        Raises KeyNotFoundError, ConflictError, LeaseNotFoundError.
+        """
         ...

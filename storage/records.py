@@ -54,6 +54,17 @@ class Listing(NamedTuple):
     """How many keys of the prefix come after this page at that revision."""
 
 
+class LeaseStatus(NamedTuple):
+    """A lease as an object."""
+
+    lease_id: int
+    ttl_s: int
+    """What was granted."""
+    remaining_ms: int
+    keys: tuple[bytes, ...]
+    """What ends with it, in key order."""
+
+
 class StoreStatus(NamedTuple):
     """What a store says about itself."""
 

@@ -45,6 +45,7 @@ MEMORY: Final = Capabilities(
     history_bytes=64 << 20,
     binary_values=True,
     leases=True,
+    lease_objects=True,
     shared_revisions=False,
 )
 

@@ -15,7 +15,7 @@ class Lease(NamedTuple):
     key: bytes
     revision: int
     deadline_ms: int
-    """Wall time, in milliseconds since the epoch."""
+    """Wall time, in milliseconds since the epoch; or ``LEASE_MARK`` and the id of a lease."""
 
 
 class Recovered(NamedTuple):
@@ -28,6 +28,8 @@ class Recovered(NamedTuple):
     leases: list[Lease]
     logical_bytes: int
     """Bytes of the live keys and values."""
+    granted: tuple[tuple[int, int], ...] = ()
+    """The leases as objects: (id, ttl_s)."""
 
 
 class Backend(Protocol):
@@ -63,6 +65,10 @@ class Backend(Protocol):
 
     def promise_compaction(self, revision: int) -> None:
         """Make it durable that nothing below ``revision`` will be read again."""
+        ...
+
+    def keep_leases(self, leases: Sequence[tuple[int, int]]) -> None:
+        """Make durable which leases there are, as (id, ttl_s), instead of those before."""
         ...
 
     def drop(self, revisions: Sequence[int], base: int) -> None:

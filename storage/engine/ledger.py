@@ -12,7 +12,7 @@ assigned again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from storage.engine.key_index import KeyIndex
@@ -84,6 +84,13 @@ class Ledger:
         group.states[key] = None
         group.changes.append(Change(key, None, revision, current.create_revision, current, 0))
         return Verdict(revision, group)
+
+    def pending_deadlines(self) -> Iterator[tuple[bytes, int]]:
+        """Yield (key, deadline or 0) of every pending write, in order."""
+        for group in (self.in_flight, self.open):
+            if group is not None:
+                for change in group.changes:
+                    yield change.key, group.deadlines.get(change.revision, 0)
 
     def seal(self) -> Group:
         """Turn the open group into the one in flight, and return it."""

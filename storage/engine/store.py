@@ -8,14 +8,16 @@ from functools import partial
 from typing import Self
 
 from storage.clock import Clock
-from storage.engine.backend import Backend, Lease
+from storage.engine.backend import Backend, Lease, Recovered
 from storage.engine.committer import Committer
 from storage.engine.compaction import Compactor
 from storage.engine.expiry import Expiry
 from storage.engine.group_commit import GroupCommit, failed
 from storage.engine.history_bound import HistoryBound
 from storage.engine.key_index import KeyIndex
+from storage.engine.leases import EngineLeases
 from storage.engine.ledger import Group, Ledger
+from storage.engine.lessor import LEASE_ID_MAX, LEASE_MARK, Lessor
 from storage.engine.reads import Pins, Reader
 from storage.engine.watch_hub import HubWatch, WatchHub
 from storage.errors import ReadOnlyError, StoreClosedError, StoreError
@@ -66,7 +68,7 @@ class EngineStore:
         found = self._backend.open()
         self._index = index = found.keys
         self._logical_bytes = found.logical_bytes
-        self._expiry = Expiry(found.leases)
+        self._expiry = Expiry(each for each in found.leases if not each.deadline_ms & LEASE_MARK)
         self._ledger = Ledger(index, self._backend.value)
         self._commits = GroupCommit(
             loop, self._parts.committer, self._backend, self._ledger, on_applied=self._applied
@@ -76,6 +78,14 @@ class EngineStore:
         self._history = self._bound()
         self._reader = Reader(index, self._backend, pins, self._compact_revision)
         self._hub = WatchHub(loop, index, self._reader.history, self._compact_revision)
+        self._leases = EngineLeases(
+            self._lessor(found),
+            self._backend,
+            self._commits,
+            self._ledger,
+            delete=self.delete,
+            now_ms=self._now_ms,
+        )
         self._parts.committer.start(loop)
         self._open = True
         self._compactor.go_on()
@@ -88,6 +98,7 @@ class EngineStore:
         self._open = False
         if self._reaper is not None:
             self._reaper.cancel()
+        self._leases.close()
         self._compactor.stop()
         await self._commits.drain()
         self._commits.close()
@@ -132,22 +143,29 @@ class EngineStore:
             writes=self._commits.writes,
         )
 
-    def create(self, key: bytes, value: bytes, *, ttl_s: int = 0) -> asyncio.Future[int]:
+    @property
+    def leases(self) -> EngineLeases:
+        self._check_open()
+        return self._leases
+
+    def create(
+        self, key: bytes, value: bytes, *, ttl_s: int = 0, lease: int = 0
+    ) -> asyncio.Future[int]:
         if not self._open or self._commits.alarm:
             return self._refused()
-        deadline_ms = self._deadline_ms(ttl_s) if ttl_s else 0
         try:
+            deadline_ms = self._deadline_ms(ttl_s, lease) if ttl_s or lease else 0
             return self._commits.answer(self._ledger.create(key, value, deadline_ms))
         except StoreError as error:
             return failed(self._loop, error)
 
     def update(
-        self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0
+        self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0, lease: int = 0
     ) -> asyncio.Future[int]:
         if not self._open or self._commits.alarm:
             return self._refused()
-        deadline_ms = self._deadline_ms(ttl_s) if ttl_s else 0
         try:
+            deadline_ms = self._deadline_ms(ttl_s, lease) if ttl_s or lease else 0
             return self._commits.answer(self._ledger.update(key, value, expected, deadline_ms))
         except StoreError as error:  # the present value could not be read
             return failed(self._loop, error)
@@ -188,7 +206,7 @@ class EngineStore:
             if previous is not None:
                 size -= len(previous.value)
         self._logical_bytes += size
-        if group.deadlines or len(self._expiry):
+        if group.deadlines or len(self._expiry) or len(self._leases):
             self._note_leases(group)
         self._hub.deliver(group.changes)
         if self._history is not None:
@@ -196,10 +214,12 @@ class EngineStore:
             self._compactor.forget(self._history.compact_to(self._compactor.compacted))
 
     def _note_leases(self, group: Group) -> None:
-        expiry, deadlines = self._expiry, group.deadlines
+        expiry, leases, deadlines = self._expiry, self._leases, group.deadlines
         for change in group.changes:
-            deadline_ms = deadlines.get(change.revision)
-            if deadline_ms is None:
+            deadline_ms = deadlines.get(change.revision, 0)
+            if deadline_ms & LEASE_MARK or len(leases):
+                leases.noted(change.key, deadline_ms)
+            if not deadline_ms or deadline_ms & LEASE_MARK:
                 expiry.forget(change.key)
             else:
                 expiry.grant(Lease(change.key, change.revision, deadline_ms))
@@ -209,8 +229,19 @@ class EngineStore:
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
 
-    def _deadline_ms(self, ttl_s: int) -> int:
-        return self._now_ms() + ttl_s * 1000
+    def _deadline_ms(self, ttl_s: int, lease: int) -> int:
+        """Return what the row says of the key's end. Raises LeaseNotFoundError."""
+        return self._leases.mark(lease) if lease else self._now_ms() + ttl_s * 1000
+
+    def _lessor(self, found: Recovered) -> Lessor:
+        lessor = Lessor(found.granted, self._now_ms())
+        for each in found.leases:
+            if each.deadline_ms & LEASE_MARK:
+                lease_id = each.deadline_ms & LEASE_ID_MAX
+                if lease_id not in lessor:  # used before it was durable: it ends now
+                    lessor.grant(lease_id, 0, self._now_ms())
+                lessor.attach(lease_id, each.key)
+        return lessor
 
     def _arm_expiry(self) -> None:
         """See to it that the reaper runs at the earliest deadline."""

@@ -12,10 +12,13 @@ from storage.errors import StoreError, StoreOpenError
 from storage.etcd3.data_dir import DataDir, sync_directory
 from storage.etcd3.lmdb_file import LmdbFile, MapFullError
 from storage.etcd3.rows import (
+    LEASES_KEY,
     META_KEY,
     PROBE_KEY,
     Meta,
+    decode_leases,
     decode_meta,
+    encode_leases,
     encode_meta,
     encode_rows,
     recover,
@@ -68,7 +71,8 @@ class Etcd3Backend:
                 # not on the disk: what is shown from now on must not be lost with the power.
                 self._file.sync()
             self._meta = decode_meta(self._file.get(META_KEY))
-            return self._file.scan(row_key(0), lambda rows: recover(rows, self._meta))
+            found = self._file.scan(row_key(0), lambda rows: recover(rows, self._meta))
+            return found._replace(granted=decode_leases(self._file.get(LEASES_KEY)))
         except BaseException:
             self.close()
             raise
@@ -118,6 +122,9 @@ class Etcd3Backend:
 
     def promise_compaction(self, revision: int) -> None:
         self._change_meta(self._meta._replace(promised=max(revision, self._meta.promised)), ())
+
+    def keep_leases(self, leases: Sequence[tuple[int, int]]) -> None:
+        self._file.change([(LEASES_KEY, encode_leases(leases))], ())
 
     def drop(self, revisions: Sequence[int], base: int) -> None:
         self._change_meta(self._meta._replace(base=base), map(row_key, revisions))

@@ -21,11 +21,15 @@ META_KEY = b"\0"
 PROBE_KEY = b"\0\0"
 """Holds what a probe writes, and is gone before the probe succeeds; sorts before all revisions."""
 
+LEASES_KEY = b"\0\0\0"
+"""Holds id and TTL of every lease: few, and written only when one is granted or ends."""
+
 _REVISION = struct.Struct(">Q")
 _HEADER = struct.Struct(">QIQI")
 _KEY_LENGTH = struct.Struct(">I")
 _KEY_LENGTH_AT = _HEADER.size - _KEY_LENGTH.size
 _META = struct.Struct(">16sQQ")
+_LEASE = struct.Struct(">QQ")
 _MAGIC = b"kubedyno-etcd3-1"
 
 row_key = _REVISION.pack
@@ -52,6 +56,19 @@ def decode_meta(row: bytes | None) -> Meta:
         raise StoreOpenError("the data file has another format")
     _, promised, base = _META.unpack(row)
     return Meta(promised, base)
+
+
+def encode_leases(leases: Sequence[tuple[int, int]]) -> bytes:
+    """Return the row of the leases."""
+    return b"".join(_LEASE.pack(*lease) for lease in leases)
+
+
+def decode_leases(row: bytes | None) -> tuple[tuple[int, int], ...]:
+    """Return the leases; no row stands for none. Raises StoreOpenError."""
+    try:
+        return tuple((lease_id, ttl_s) for lease_id, ttl_s in _LEASE.iter_unpack(row or b""))
+    except struct.error as error:
+        raise StoreOpenError(f"the data file is damaged: {error}") from error
 
 
 def encode_rows(

@@ -41,6 +41,9 @@ class MemoryBackend:
     def promise_compaction(self, _revision: int) -> None:
         return
 
+    def keep_leases(self, _leases: Sequence[tuple[int, int]]) -> None:
+        return
+
     def drop(self, revisions: Sequence[int], _base: int) -> None:
         for revision in revisions:
             self._values.pop(revision, None)

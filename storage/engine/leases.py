@@ -1,0 +1,175 @@
+"""The face of leases as objects: ``storage.interface.Leases`` over an engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from storage.engine.backend import Backend
+from storage.engine.group_commit import GroupCommit
+from storage.engine.ledger import Ledger
+from storage.engine.lessor import LEASE_ID_MAX, LEASE_MARK, Lessor
+from storage.errors import KeyNotFoundError, LeaseNotFoundError, StoreError
+from storage.records import LeaseStatus
+
+LEASE_PAGE = 100
+"""Leases that end in one turn of the loop."""
+
+PAUSE_MIN_S = 0.05
+PAUSE_MAX_S = 60.0
+"""The wall clock may be set, so leases are looked at again at least this often."""
+
+RETRY_S = 0.5
+
+
+class EngineLeases:
+    """Grants, renews and ends leases; keys are deleted by the store's ordinary deletes."""
+
+    def __init__(
+        self,
+        lessor: Lessor,
+        backend: Backend,
+        commits: GroupCommit,
+        ledger: Ledger,
+        *,
+        delete: Callable[[bytes], asyncio.Future[int]],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._lessor = lessor
+        self._backend = backend
+        self._commits = commits
+        self._ledger = ledger
+        self._delete = delete
+        self._now_ms = now_ms
+        self._loop = asyncio.get_running_loop()
+        self._ending: dict[int, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._arm()
+
+    def __len__(self) -> int:
+        return len(self._lessor)
+
+    async def grant(self, ttl_s: int, *, lease_id: int = 0) -> int:
+        if not (ttl_s > 0 and 0 <= lease_id <= LEASE_ID_MAX):
+            raise ValueError(f"a lease of {ttl_s} s with id {lease_id}")
+        lease_id = self._lessor.free_id(lease_id)
+        self._lessor.grant(lease_id, ttl_s, self._now_ms())
+        try:
+            await self._keep()
+        except StoreError:
+            self._lessor.forget(lease_id)
+            raise
+        self._arm()
+        return lease_id
+
+    async def keep_alive(self, lease_id: int) -> int:
+        self._check(lease_id)
+        ttl_s = self._lessor.renew(lease_id, self._now_ms())
+        self._arm()
+        return ttl_s
+
+    async def revoke(self, lease_id: int) -> int:
+        self._check(lease_id)
+        return await self._end(lease_id)
+
+    async def time_to_live(self, lease_id: int) -> LeaseStatus:
+        self._check(lease_id)
+        return self._lessor.status(lease_id, self._now_ms())
+
+    async def lease_ids(self) -> list[int]:
+        return [lease_id for lease_id, _ in self._lessor.table() if lease_id not in self._ending]
+
+    def mark(self, lease_id: int) -> int:
+        """Return what a row attached to the lease holds. Raises LeaseNotFoundError."""
+        self._check(lease_id)
+        return LEASE_MARK | lease_id
+
+    def noted(self, key: bytes, mark: int) -> None:
+        """A durable write of a key that had, or has, a lease; ``mark`` 0: it has none now."""
+        if mark & LEASE_MARK:
+            self._lessor.attach(mark & LEASE_ID_MAX, key)
+        else:
+            self._lessor.detach(key)
+
+    def close(self) -> None:
+        """End nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self, lease_id: int) -> None:
+        if lease_id not in self._lessor or lease_id in self._ending:
+            raise LeaseNotFoundError(lease_id)
+
+    def _keep(self) -> asyncio.Future[None]:
+        return self._commits.run(partial(self._backend.keep_leases, self._lessor.table()))
+
+    def _end(self, lease_id: int) -> asyncio.Future[int]:
+        """Delete its keys in one group, then forget it; the answer is the last revision."""
+        self._ending[lease_id] = None
+        done: asyncio.Future[int] = self._loop.create_future()
+        gone = asyncio.gather(
+            *[self._delete(key) for key in self._attached(lease_id)], return_exceptions=True
+        )
+        gone.add_done_callback(partial(self._deleted, lease_id, done))
+        return done
+
+    def _attached(self, lease_id: int) -> list[bytes]:
+        """Return its keys as the pending state has them."""
+        keys = dict.fromkeys(self._lessor.keys(lease_id))
+        for key, mark in self._ledger.pending_deadlines():
+            if mark == LEASE_MARK | lease_id:
+                keys[key] = None
+            else:
+                keys.pop(key, None)
+        return sorted(keys)
+
+    def _deleted(
+        self,
+        lease_id: int,
+        done: asyncio.Future[int],
+        gone: asyncio.Future[list[int | BaseException]],
+    ) -> None:
+        del self._ending[lease_id]
+        revision = 0
+        for answer in gone.result():
+            if isinstance(answer, int):
+                revision = max(revision, answer)
+            elif not isinstance(answer, KeyNotFoundError):
+                self._lessor.again(lease_id, self._now_ms() + int(1000 * RETRY_S))
+                self._arm()
+                _settle(done, answer)
+                return
+        self._lessor.forget(lease_id)
+        # A lease whose removal is lost comes back without its keys, and ends again.
+        self._keep().add_done_callback(lambda kept: _settle(done, kept.exception() or revision))
+
+    def _arm(self) -> None:
+        due_ms = self._lessor.next_ms()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_ms is not None:
+            pause_s = max(PAUSE_MIN_S, (due_ms - self._now_ms()) / 1000)
+            self._timer = self._loop.call_later(min(PAUSE_MAX_S, pause_s), self._reap)
+
+    def _reap(self) -> None:
+        self._timer = None
+        if self._commits.alarm:
+            self._timer = self._loop.call_later(RETRY_S, self._reap)
+            return
+        for lease_id in self._lessor.due(self._now_ms(), LEASE_PAGE):
+            if lease_id in self._lessor and lease_id not in self._ending:
+                self._end(lease_id)
+        self._arm()
+
+
+def _settle(done: asyncio.Future[int], outcome: int | BaseException) -> None:
+    if done.done():
+        return
+    if isinstance(outcome, int):
+        done.set_result(outcome)
+    else:
+        done.set_exception(outcome)
+        done.exception()  # nobody waits where a lease ended by itself
