@@ -265,12 +265,15 @@ class FakeApi:
         *,
         resource_version: str = "",
         timeout_s: int = 0,
+        initial_events: bool = False,
     ) -> AsyncGenerator[list[RawEvent], None]:
         self._enter("watch", resource, ObjectKey(selection.namespace, ""))
         watch = FakeWatch(resource, selection, self._clock)
-        if resource_version in ("", "0"):
+        if initial_events or resource_version in ("", "0"):
             for initial in self._selected(resource, selection):
                 watch.tell("ADDED", initial)
+            if initial_events:
+                watch.tell_initial_end(self.revision)
         elif int(resource_version) < self._expired:
             raise failure(410, message=f"too old resource version: {resource_version}")
         else:

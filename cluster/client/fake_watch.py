@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
-from cluster.client.interface import RawEvent, Selection
+from cluster.client.interface import INITIAL_EVENTS_END, RawEvent, Selection
 from serialization.scheme import Resource, metadata_of
 from storage.clock import Clock
 
@@ -89,6 +89,14 @@ class FakeWatch:
         """Put an event in line."""
         self._events.append(RawEvent(event_type, data, self._clock.stamp_ns()))
         self._notify()
+
+    def tell_initial_end(self, revision: int) -> None:
+        """Put the bookmark in line that ends the initial events."""
+        mark = self.resource.message()
+        meta = metadata_of(mark)
+        meta.resourceVersion = str(revision)
+        meta.annotations[INITIAL_EVENTS_END] = "true"
+        self.tell("BOOKMARK", bare(mark))
 
     def end(self, error: Exception | None) -> None:
         """End it, after the events that are in line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
 from enum import StrEnum
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -69,6 +69,10 @@ class Propagation(StrEnum):
     BACKGROUND = "Background"
     FOREGROUND = "Foreground"
     ORPHAN = "Orphan"
+
+
+INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+"""Annotation of the bookmark behind the last of a watch's initial events."""
 
 
 class RawEvent(NamedTuple):
@@ -171,9 +175,13 @@ class ApiClient(Protocol):
         *,
         resource_version: str = "",
         timeout_s: int = 0,
+        initial_events: bool = False,
     ) -> AsyncGenerator[list[RawEvent], None]:
         """WATCH: events in chunks as they arrive. Ends when the server ends it; close it if left.
 
+        With ``initial_events`` the objects that are there, as of ``resource_version`` or later,
+        come first as ADDED, and then a bookmark with the annotation INITIAL_EVENTS_END: a LIST
+        and the watch from there in one. Servers may refuse it.
         Raises ApiError for an ERROR event (410 Expired: list again), TransportError when torn.
         """
         ...

@@ -1,5 +1,9 @@
 """The reflector: keeps a target equal to a list, by one LIST and then a WATCH that is resumed.
 
+With ``ReflectorOptions.initial_events`` there is no LIST: the watch tells first what is there, up
+to a bookmark that says so, as Kubernetes' own controllers have it. A server that refuses that is
+listed from then on.
+
 What it does when something goes wrong, always after a wait that doubles and is jittered:
 
 - the watch is torn, or the server is away: watch again at the last revision;
@@ -24,12 +28,14 @@ from typing import Final, Protocol
 from cluster.client.failures import is_expired, retry_after_s
 from cluster.client.interface import (
     EVERYTHING,
+    INITIAL_EVENTS_END,
     ApiClient,
     ApiError,
     RawEvent,
     Selection,
     TransportError,
 )
+from serialization.api.meta.v1_pb2 import PartialObjectMetadata
 from serialization.errors import DecodeError
 from serialization.scheme import Resource
 
@@ -63,6 +69,8 @@ class ReflectorOptions:
     backoff_max_s: float = 30.0
     watch_timeout_s_min: int = 300
     """Watches ask for a random length from here to twice this, so they do not end together."""
+    initial_events: bool = False
+    """Begin with a watch that tells the state first, where the server can do that."""
 
 
 @dataclass(slots=True)
@@ -70,6 +78,8 @@ class ReflectorCounters:
     """What a reflector has asked and got."""
 
     lists: int = 0
+    streams: int = 0
+    """How often the state came by a watch, without a list."""
     watches: int = 0
     events: int = 0
     bookmarks: int = 0
@@ -107,13 +117,14 @@ class Reflector:
         """Where to watch from; empty: list first."""
         self._list_at = "0"
         """The first list may come from any cache; one after a 410 must be the newest state."""
+        self._streams = self._options.initial_events
         self.counters = ReflectorCounters()
 
     async def run(self) -> None:
         """List and watch until cancelled."""
         while True:
             try:
-                if not self._revision:
+                if not self._revision and not self._streams:
                     await self._list()
                 await self._watch()
             except ApiError as error:
@@ -138,18 +149,28 @@ class Reflector:
         timeout_s = self._chance.randint(shortest_s, 2 * shortest_s)
         loop = asyncio.get_running_loop()
         began, seen = loop.time(), 0
+        state: list[bytes] | None = None if self._revision else []
         events = self._client.watch_raw(
             self._resource,
             self._selection,
-            resource_version=self._revision,
+            resource_version=self._list_at if state is not None else self._revision,
             timeout_s=timeout_s,
+            initial_events=state is not None,
         )
         try:
             async with aclosing(events):
                 async for batch in events:
-                    self._revision = self._target.apply(batch) or self._revision
-                    self._failures = 0
                     seen += len(batch)
+                    news = batch
+                    if state is not None:
+                        news = self._gather(state, batch)
+                        if not news:
+                            continue
+                        await self._target.replace(state)
+                        self.counters.streams += 1
+                        state = None
+                    self._revision = self._target.apply(news) or self._revision
+                    self._failures = 0
                     self.counters.events += len(batch)
         finally:
             if loop.time() - began >= STEADY_WATCH_S:
@@ -157,7 +178,21 @@ class Reflector:
         if not seen and loop.time() - began < SHORT_WATCH_S:
             await self._back_off(TransportError("the watch ended at once and without an event"))
 
+    def _gather(self, state: list[bytes], batch: list[RawEvent]) -> list[RawEvent]:
+        """Add initial events to the state; return the rest, from the bookmark on that ends them."""
+        for number, event in enumerate(batch):
+            if event.type == "ADDED":
+                state.append(event.bare)
+            elif event.type == "BOOKMARK":
+                mark = self._client.decode(PartialObjectMetadata, event.bare)
+                if INITIAL_EVENTS_END in mark.metadata.annotations:
+                    return batch[number:]
+        return []
+
     async def _refused(self, error: ApiError) -> None:
+        if self._streams and not self._revision and error.code in {400, 422}:
+            self._streams = False  # it cannot tell the state so: it is listed, at once
+            return
         if is_expired(error):
             self.counters.expired += 1
             self._forget_revision()

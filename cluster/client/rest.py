@@ -217,8 +217,11 @@ class RestClient:
         *,
         resource_version: str = "",
         timeout_s: int = 0,
+        initial_events: bool = False,
     ) -> AsyncGenerator[list[RawEvent], None]:
         query = {**_query(selection), "watch": "true", "allowWatchBookmarks": "true"}
+        if initial_events:
+            query.update(sendInitialEvents="true", resourceVersionMatch="NotOlderThan")
         if resource_version:
             query["resourceVersion"] = resource_version
         if timeout_s:

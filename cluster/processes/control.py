@@ -14,6 +14,7 @@ from cluster.client.events import EventRecorder, SilentRecorder
 from cluster.client.informer import InformerFactory
 from cluster.client.interface import ObjectKey
 from cluster.client.leader import Candidacy, LeaderElector
+from cluster.client.reflector import ReflectorOptions
 from cluster.client.rest import RestClient
 from cluster.controllers.registry import CONTROLLERS
 from cluster.processes.assembly import (
@@ -63,6 +64,7 @@ class _Term:
     ) -> None:
         self._shell = shell
         self._shared = arguments.shared_informers
+        self._initial_events = arguments.initial_events
         self.client = client
         self.events = events if arguments.events else None
         self._said_ready = False
@@ -77,7 +79,11 @@ class _Term:
         """Work until the shell is stopped, or until cancelled. Caches start empty."""
         shell = self._shell
         async with InformerFactory(
-            self.client, shell.clock, shell.random, shared=self._shared
+            self.client,
+            shell.clock,
+            shell.random,
+            shared=self._shared,
+            options=ReflectorOptions(initial_events=self._initial_events),
         ) as informers:
             links = Links(self.client, self.events, informers, shell.clock, shell.random)
             control = Control(links)
@@ -136,6 +142,13 @@ def parser() -> argparse.ArgumentParser:
     add_shell_arguments(made)
     add_client_arguments(made)
     made.add_argument("--shared-informers", type=on_or_off, default=True, metavar="on|off")
+    made.add_argument(
+        "--initial-events",
+        type=on_or_off,
+        default=False,
+        metavar="on|off",
+        help="begin with watches that tell the state first, not with lists",
+    )
     made.add_argument(
         "--leader-elect",
         type=on_or_off,

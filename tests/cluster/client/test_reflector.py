@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 import pytest
@@ -12,10 +13,21 @@ from google.protobuf.message import Message
 
 from cluster.client.failures import failure
 from cluster.client.fake import FakeApi
-from cluster.client.interface import ObjectKey, RawEvent, Selection, TransportError
-from cluster.client.reflector import Reflector
+from cluster.client.informer import InformerFactory
+from cluster.client.interface import (
+    EVERYTHING,
+    Informer,
+    ObjectKey,
+    RawEvent,
+    Selection,
+    TransportError,
+)
+from cluster.client.reflector import Reflector, ReflectorOptions
+from serialization.api.core.v1_pb2 import Pod
 from serialization.errors import DecodeError
 from serialization.kinds import PODS
+from serialization.scheme import Resource
+from storage.clock import SystemClock
 from storage.virtual_time import VirtualClock, run_virtual
 from tests.cluster.client.following import Recording, informed, pod, until, watching
 
@@ -205,3 +217,106 @@ def test_watch_that_stood_for_a_while_though_nothing_happened_is_torn_from_the_b
 
     least, most = watches
     assert least <= run_virtual(scenario()) <= most
+
+
+STREAMING = ReflectorOptions(backoff_base_s=0.0005, backoff_max_s=0.002, initial_events=True)
+
+
+@asynccontextmanager
+async def streaming(
+    api: FakeApi,
+) -> AsyncIterator[tuple[InformerFactory, Informer[Pod], Recording]]:
+    async with (
+        asyncio.timeout(10),
+        InformerFactory(api, SystemClock(), random.Random(1), options=STREAMING) as factory,
+    ):
+        informer = factory.informer(PODS, Pod)
+        sink = Recording()
+        informer.subscribe(sink)
+        await informer.wait_synced()
+        yield factory, informer, sink
+
+
+def test_state_comes_by_a_watch_and_news_by_the_same() -> None:
+    async def scenario() -> tuple[list[tuple[str, str]], list[str]]:
+        api = FakeApi()
+        for name in "ab":
+            api.add(pod(name))
+        async with streaming(api) as (factory, _, sink):
+            assert sink.told == [("added", "a"), ("added", "b")]
+            assert factory.counters().streams == 1
+            api.put(pod("a", "n"))
+            api.drop_watch()
+            api.add(pod("c"))
+            await sink.until(lambda: len(sink.told) == 4)
+            return sink.told[2:], [action.verb for action in api.actions]
+
+    told, verbs = asyncio.run(scenario())
+
+    assert told == [("updated", "a"), ("added", "c")]
+    assert verbs == ["watch", "watch"]
+
+
+def test_expired_stream_begins_anew_and_tells_the_difference() -> None:
+    async def scenario() -> tuple[list[tuple[str, str]], int, int]:
+        api = FakeApi()
+        for name in "ab":
+            api.add(pod(name))
+        async with streaming(api) as (factory, _, sink):
+            sink.told.clear()
+            api.fail_next("watch", TransportError("away"), times=2)
+            api.drop_watch()
+            api.remove(PODS, ObjectKey("default", "a"))
+            api.put(pod("b", "n"))
+            api.expire()
+            await sink.until(lambda: len(sink.told) == 2)
+            return sorted(sink.told), factory.counters().lists, factory.counters().streams
+
+    assert asyncio.run(scenario()) == ([("deleted", "a"), ("updated", "b")], 0, 2)
+
+
+@pytest.mark.parametrize("code", [400, 422])
+def test_server_that_refuses_initial_events_is_listed_at_once(code: int) -> None:
+    async def scenario() -> tuple[int, int, int]:
+        api = FakeApi()
+        api.add(pod("a"))
+        api.fail_next("watch", failure(code))
+        async with streaming(api) as (factory, _, sink):
+            await watching(api)
+            assert sink.told == [("added", "a")]
+            counters = factory.counters()
+            return counters.lists, counters.streams, counters.failures
+
+    assert asyncio.run(scenario()) == (1, 0, 0)
+
+
+def test_initial_events_that_are_torn_are_not_taken_for_the_state() -> None:
+    class Torn(FakeApi):
+        torn = True
+
+        async def watch_raw(
+            self,
+            resource: Resource,
+            selection: Selection = EVERYTHING,
+            *,
+            resource_version: str = "",
+            timeout_s: int = 0,
+            initial_events: bool = False,
+        ) -> AsyncGenerator[list[RawEvent], None]:
+            watch = super().watch_raw(resource, selection, initial_events=initial_events)
+            async with aclosing(watch) as events:
+                async for batch in events:
+                    if self.torn:
+                        self.torn = False
+                        yield batch[:1]
+                        raise TransportError("torn")
+                    yield batch
+
+    async def scenario() -> list[tuple[str, str]]:
+        api = Torn()
+        for name in "ab":
+            api.add(pod(name))
+        async with streaming(api) as (_, _, sink):
+            return sink.told
+
+    assert asyncio.run(scenario()) == [("added", "a"), ("added", "b")]
