@@ -10,6 +10,7 @@ from cluster.controllers.endpoints import EndpointsController
 from cluster.controllers.garbage.collector import GarbageCollector
 from cluster.controllers.namespace import NamespaceController
 from cluster.controllers.node_lifecycle.controller import NodeLifecycleController
+from cluster.controllers.pod_gc import PodGarbageCollector
 from cluster.controllers.replica_set import ReplicaSetController
 from cluster.controllers.replication import ReplicationController
 from cluster.controllers.runner import Controller, Surroundings
@@ -22,6 +23,7 @@ CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "endpointslice": EndpointSliceController,
     "garbagecollector": GarbageCollector,
     "namespace": NamespaceController,
+    "podgc": PodGarbageCollector,
     "nodelifecycle": NodeLifecycleController,
     "tainteviction": TaintEvictionController,
 }

@@ -123,7 +123,7 @@ class GarbageCollector:
     async def _look_at(self, node: Node, resource: Resource) -> None:
         if node.fate.waiting:
             await self._finish(node, resource)
-        if node.fate.deleting:
+        if node.fate.deleting or self.graph.is_held(node):
             return
         meta = await self.live.read(resource, node.key, node.uid)
         if meta is None or not meta.ownerReferences:

@@ -142,6 +142,19 @@ class Graph:
         self._look_at_all(_dependents(node))
         self._forget_if_free(node)
 
+    def is_held(self, node: Node) -> bool:
+        """Whether every owner has been seen where it should be, and none waits: nothing to do.
+
+        Should that be out of date, the change itself is on its way, and asks for a look again.
+        """
+        return all(
+            (owner := self._nodes.get(reference.uid)) is not None
+            and owner.observed
+            and not owner.fate.waiting
+            and _means(reference, node, owner)
+            for reference in node.owners
+        )
+
     def dependents_of(self, uid: str) -> list[Node]:
         """Return what refers to a uid."""
         node = self._nodes.get(uid)
