@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from posixpath import normpath
 from typing import Final
 
@@ -18,7 +19,9 @@ from cluster.apiserver.resources.storage_rules import (
     STORAGE,
     access_mode_problems,
     class_problems,
+    class_warnings,
     positive_problems,
+    size_warnings,
     volume_mode_problems,
 )
 from cluster.apiserver.resources.value_rules import backstep_errors
@@ -31,6 +34,10 @@ from storage.clock import Clock
 PENDING: Final = "Pending"
 PROTECTION: Final = "kubernetes.io/pv-protection"
 POLICIES: Final = ("Delete", "Recycle", "Retain")
+RECYCLING: Final = (
+    "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
+    "recommended approach is to use dynamic provisioning."
+)
 BEYOND: Final = {"csi": ("driver", "volumeHandle"), "local": ("path",)}
 """What sources of volumes must have where a pod's own volumes need less, or have no such source."""
 
@@ -81,6 +88,12 @@ class PersistentVolumeStrategy(Strategy[PersistentVolume]):
         _judge_source(spec, problems)
         problems += class_problems(spec.storageClassName, "spec.storageClassName")
         return problems + volume_mode_problems(spec.volumeMode, "spec.volumeMode")
+
+    def warnings(self, obj: PersistentVolume) -> Sequence[str]:
+        told = class_warnings(obj.metadata)
+        if obj.spec.persistentVolumeReclaimPolicy == "Recycle":
+            told.append(RECYCLING)
+        return told + size_warnings(obj.spec.capacity, "spec.capacity")
 
     def prepare_update(self, new: PersistentVolume, old: PersistentVolume) -> None:
         new.status.CopyFrom(old.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from cluster.apiserver.errors import FieldProblem, forbidden_field, invalid, required
@@ -11,7 +12,9 @@ from cluster.apiserver.resources.storage_rules import (
     STORAGE,
     access_mode_problems,
     class_problems,
+    class_warnings,
     positive_problems,
+    size_warnings,
     volume_mode_problems,
 )
 from serialization.api.core.v1_pb2 import PersistentVolumeClaim, PersistentVolumeClaimSpec
@@ -70,6 +73,10 @@ class PersistentVolumeClaimStrategy(Strategy[PersistentVolumeClaim]):
         problems += class_problems(spec.storageClassName, "spec.storageClassName")
         problems += volume_mode_problems(spec.volumeMode, "spec.volumeMode")
         return problems + _source_problems(spec)
+
+    def warnings(self, obj: PersistentVolumeClaim) -> Sequence[str]:
+        requests = obj.spec.resources.requests
+        return class_warnings(obj.metadata) + size_warnings(requests, "spec.resources.requests")
 
     def prepare_update(self, new: PersistentVolumeClaim, old: PersistentVolumeClaim) -> None:
         new.status.CopyFrom(old.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from cluster.apiserver.errors import FieldProblem
@@ -18,6 +19,7 @@ from cluster.apiserver.resources.service_validation import (
     service_problems,
     status_problems,
 )
+from cluster.apiserver.resources.service_warnings import service_warnings
 from serialization.api.core.v1_pb2 import Service, ServiceSpec, ServiceStatus
 from serialization.kinds import SERVICES
 
@@ -67,6 +69,9 @@ class ServiceStrategy(Strategy[Service]):
 
     def validate(self, obj: Service) -> list[FieldProblem]:
         return service_problems(obj)
+
+    def warnings(self, obj: Service) -> Sequence[str]:
+        return tuple(service_warnings(obj.spec))
 
     def prepare_update(self, new: Service, old: Service) -> None:
         new.status.CopyFrom(old.status)

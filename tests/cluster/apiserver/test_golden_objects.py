@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,7 @@ import pytest
 from cluster.apiserver.allocation.services import SERVICE_RANGE
 from tests.cluster.apiserver.conftest import golden
 from tests.cluster.apiserver.kinds import recorded_strategies
-from tests.cluster.apiserver.serving import Json, serving
+from tests.cluster.apiserver.serving import Json, Reply, serving
 
 KINDS = {
     "Service",
@@ -33,6 +34,9 @@ KINDS = {
     "ReplicaSet",
     "ReplicationController",
 }
+ENDPOINTS = "v1 Endpoints is deprecated"
+OTHER_WARNINGS = {"Pod-4": "amounts that Kubernetes stores as others than were sent"}
+"""Objects whose creator is warned of other things, and why."""
 OWN = ("uid", "creationTimestamp", "resourceVersion")
 """Fields whose values belong to one run."""
 
@@ -62,6 +66,16 @@ def _records(folder: Path) -> list[dict[str, str]]:
     return [record for record in map(json.loads, lines) if record["kind"] in KINDS]
 
 
+def _warnings(reply: Reply) -> list[str]:
+    return [value.decode() for key, value in reply.headers if key == b"warning"]
+
+
+def _recorded_warnings(record: Mapping[str, object]) -> list[str]:
+    """Return what the creator was warned of; that Endpoints are deprecated came after 1.32."""
+    told = cast("dict[str, str | list[str]]", record["createHeaders"]).get("Warning", [])
+    return [each for each in ([told] if isinstance(told, str) else told) if ENDPOINTS not in each]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("storage_codec", ["protobuf", "json", "orjson"])
 def test_objects_are_stored_as_kubernetes_stores_them(storage_codec: str) -> None:
@@ -74,6 +88,8 @@ def test_objects_are_stored_as_kubernetes_stores_them(storage_codec: str) -> Non
             request = (folder / f"{name}.request.json").read_bytes()
             created = api.call("POST", record["createPath"], request)
             assert created.code == 201, created.body
+            same = _warnings(created) == _recorded_warnings(record)
+            assert same is not (name in OTHER_WARNINGS), name
             meta = cast("dict[str, str]", created.json()["metadata"])
             status = folder / f"{name}.status.request.json"
             if status.exists():

@@ -172,3 +172,63 @@ def test_status_of_a_balancer_is_refused(api: InProcess, ingress: Json, expected
     reply = api.call("PUT", f"{SERVICES}/x/status", made)
 
     assert [field for field, _message in causes(reply)] == [expected]
+
+
+TYPES: Mapping[str, Json] = {
+    "ClusterIP": service_faults.spec(),
+    "headless": service_faults.spec(clusterIP="None", selector={"a": "b"}),
+    "NodePort": service_faults.spec(type="NodePort"),
+    "LoadBalancer": service_faults.spec(type="LoadBalancer", externalTrafficPolicy="Local"),
+    "ExternalName": service_faults.external(),
+}
+ADDRESSED = ("ClusterIP", "NodePort", "LoadBalancer")
+REFUSED = {
+    *((each, "headless") for each in ADDRESSED),
+    ("headless", "NodePort"),
+    ("headless", "LoadBalancer"),
+}
+"""An address, or to have none, is for good; an external name has neither."""
+
+
+@pytest.mark.parametrize("after", TYPES)
+@pytest.mark.parametrize("before", TYPES)
+def test_service_may_become_another_unless_it_would_lose_or_win_its_address(
+    api: InProcess, before: str, after: str
+) -> None:
+    made = api.create(SERVICES, named({"spec": TYPES[before]}))
+
+    reply = api.call("PUT", f"{SERVICES}/x", named({"spec": TYPES[after]}))
+
+    wanted = 422 if (before, after) in REFUSED else 200
+    assert reply.code == wanted, reply.body
+    if wanted == 200 and after in ADDRESSED and before in ADDRESSED:
+        old, new = cast("Json", made["spec"]), cast("Json", reply.json()["spec"])
+        assert new["clusterIP"] == old["clusterIP"]
+
+
+@pytest.mark.parametrize(
+    ("plural", "obj", "warning"),
+    [
+        (
+            "services",
+            {"spec": service_faults.spec(clusterIP="None", sessionAffinity="ClientIP")},
+            "spec.SessionAffinity is ignored for headless services",
+        ),
+        (
+            "services",
+            {"spec": service_faults.spec(clusterIP="None", externalIPs=["10.1.2.3"])},
+            'spec.externalIPs is ignored when spec.clusterIP is \\"None\\"',
+        ),
+        (
+            "persistentvolumeclaims",
+            volume_faults.claim("1500m"),
+            'spec.resources.requests[storage]: fractional byte value \\"1500m\\" is invalid, must '
+            "be an integer",
+        ),
+    ],
+)
+def test_creator_is_warned(api: InProcess, plural: str, obj: Json, warning: str) -> None:
+    reply = api.call("POST", PATHS[plural], named(obj))
+
+    assert reply.code == 201
+    assert reply.header("warning") == f'299 - "{warning}"'
