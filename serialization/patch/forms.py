@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from google.protobuf.message import Message
@@ -11,7 +11,6 @@ from google.protobuf.message import Message
 from serialization.errors import DecodeError
 from serialization.jsonform.decode import ObjectWithDuplicates
 from serialization.jsonform.text import parse_exact
-from serialization.patch.directives import changed_member
 from serialization.patch.errors import PatchFailedError, PatchFormatError
 from serialization.patch.json_patch import Operation, apply_operations, read_operations
 from serialization.patch.merge import merge
@@ -29,8 +28,8 @@ class Patch(Protocol):
         ...
 
     @property
-    def names(self) -> Iterable[str]:
-        """The members that it may change; ``$`` where it may change others."""
+    def members(self) -> Mapping[str, Any]:
+        """What it merges into an object; nothing where it is no merge."""
         ...
 
     @property
@@ -53,8 +52,8 @@ class JsonPatch(NamedTuple):
         return None
 
     @property
-    def names(self) -> Iterable[str]:
-        return ("$",)
+    def members(self) -> Mapping[str, Any]:
+        return {}
 
     @property
     def version(self) -> str:
@@ -76,10 +75,6 @@ class MergePatch(NamedTuple):
         return {name: MergePatch(value) for name, value in self.members.items()}
 
     @property
-    def names(self) -> Iterable[str]:
-        return self.members
-
-    @property
     def version(self) -> str:
         return _version(self.members)
 
@@ -97,10 +92,6 @@ class StrategicPatch(NamedTuple):
         if not _holds_objects(self.members):  # the values of directives are none
             return None
         return {name: StrategicPatch(value) for name, value in self.members.items()}
-
-    @property
-    def names(self) -> Iterable[str]:
-        return [changed_member(name) for name in self.members]
 
     @property
     def version(self) -> str:

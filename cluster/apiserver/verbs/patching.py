@@ -27,7 +27,8 @@ from cluster.apiserver.errors import (
 from serialization.api.meta.v1_pb2 import StatusDetails
 from serialization.codecs.interface import TypeMeta, UnknownFields
 from serialization.errors import DecodeError
-from serialization.jsonform.plan import plan_of
+from serialization.jsonform.plan import Container, JsonField, Shape, plan_of
+from serialization.patch.directives import changed_member
 from serialization.patch.errors import (
     NestedListsError,
     PatchError,
@@ -99,7 +100,11 @@ def _patch_within(message: Message, patch: Patch) -> bool:
     """Patch a message in place by way of the fields that the patch names; False: it cannot be."""
     by_name = plan_of(type(message)).by_name
     touched: dict[str, str] = {}
-    for name in patch.names:
+    members = patch.members
+    if all(_holds(message, by_name.get(name), value) for name, value in members.items()):
+        return True
+    for directive in members:
+        name = changed_member(directive)
         field = by_name.get(name)
         if field is None or len(field.path) != 1:
             return False
@@ -120,6 +125,19 @@ def _patch_within(message: Message, patch: Patch) -> bool:
         message.ClearField(name)
     message.MergeFrom(few)
     return True
+
+
+def _holds(message: Message, field: JsonField | None, value: object) -> bool:
+    """Tell a text that the message has already: the uid that kubelets send with each status."""
+    return (
+        isinstance(value, str)
+        and value != ""
+        and field is not None
+        and field.shape is Shape.SCALAR
+        and field.container is Container.ONE
+        and len(field.path) == 1
+        and getattr(message, field.path[0]) == value
+    )
 
 
 def read_patching(call: Call, body: bytes) -> Patching:
