@@ -95,23 +95,27 @@ def _is_going(pod: core.Pod) -> bool:
     return pod.metadata.HasField("deletionTimestamp")
 
 
-def run(scenario: Callable[[World], Awaitable[None]]) -> None:
+QUICK = Latency(1000, 2000)
+SLOW = Latency(600_000, 600_000)
+
+
+def run(scenario: Callable[[World], Awaitable[None]], terminate: Latency = QUICK) -> None:
     async def main() -> None:
-        async with world() as made:
+        async with world(terminate) as made:
             await scenario(made)
 
     run_virtual(main())
 
 
 @asynccontextmanager
-async def world() -> AsyncIterator[World]:
+async def world(terminate: Latency) -> AsyncIterator[World]:
     clock = VirtualClock()
     store = STORES["memory"].make(StoreOptions(clock=clock, inline_commits=True))
     config = ClusterConfig(
         FleetOptions(
             nodes=3,
             heartbeat_s=10,
-            latencies=Latencies(start=Latency(200, 3000), terminate=Latency(1000, 2000)),
+            latencies=Latencies(start=Latency(200, 3000), terminate=terminate),
         )
     )
     async with (
@@ -212,6 +216,45 @@ def test_node_that_comes_back_in_time_keeps_its_pods() -> None:
             assert tainted.spec.taints
             assert not (await at.node(node)).spec.taints
             assert {pod.metadata.uid for pod in await at.pods()} == before
+
+    run(scenario)
+
+
+@pytest.mark.slow
+def test_kubelet_hurries_when_a_second_delete_shortens_the_grace() -> None:
+    async def scenario(at: World) -> None:
+        spec = core.PodSpec(containers=[core.Container(name="c", image="i:1")])
+        spec.terminationGracePeriodSeconds = 300
+        pod = core.Pod(metadata=ObjectMeta(name="slow", namespace="default"), spec=spec)
+        await at.client.create(PODS, "default", pod)
+        await asyncio.sleep(10)
+        key = ObjectKey("default", "slow")
+
+        await at.client.delete(PODS, key)
+        await asyncio.sleep(60)
+        still = len(await at.pods())
+        await at.client.delete(PODS, key, grace_period_s=5)
+        await asyncio.sleep(3)
+        soon = len(await at.pods())
+        await asyncio.sleep(5)
+
+        assert (still, soon) == (1, 1)
+        assert await at.pods() == []
+
+    run(scenario, terminate=SLOW)
+
+
+@pytest.mark.slow
+def test_pods_of_a_removed_node_are_removed() -> None:
+    async def scenario(at: World) -> None:
+        async with at.mortal_node() as node:
+            await at.run_controller(20)
+        await at.client.delete(NODES, ObjectKey("", node))
+        await asyncio.sleep(120)
+
+        pods = await at.pods()
+        assert len(pods) == 20
+        assert all(_is_ready(pod) and pod.spec.nodeName != node for pod in pods)
 
     run(scenario)
 
