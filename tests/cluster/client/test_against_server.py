@@ -14,7 +14,7 @@ from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.client.informer import InformerFactory
 from cluster.client.inprocess import InProcessExchange
-from cluster.client.interface import ApiError, ObjectKey, Selection, TransportError
+from cluster.client.interface import ApiError, ObjectKey, PatchType, Selection, TransportError
 from cluster.client.rest import ClientOptions, RestClient
 from serialization.api.core.v1_pb2 import Binding, Container, ObjectReference, Pod, PodSpec
 from serialization.api.meta.v1_pb2 import ObjectMeta
@@ -112,6 +112,36 @@ def test_client_does_a_pods_life_on_the_real_server(
 
     assert told[:3] == ["added", "updated", "updated"]
     assert told[-1] == "deleted"
+
+
+def test_client_patches_on_the_real_server(codec: str) -> None:
+    async def scenario() -> None:
+        key = ObjectKey("default", "a")
+        async with asyncio.timeout(20), in_process(codec) as client:
+            made = await client.create(PODS, "default", pod("a"))
+            ready = b'{"status":{"conditions":[{"type":"%b","status":"True"}]}}'
+            for condition in (b"Ready", b"Odd"):
+                await client.patch(
+                    PODS,
+                    Pod,
+                    key,
+                    ready % condition,
+                    kind=PatchType.STRATEGIC,
+                    subresource="status",
+                )
+            operation = b'[{"op":"replace","path":"/metadata/labels/app","value":"y"}]'
+            await client.patch(PODS, Pod, key, operation, kind=PatchType.JSON)
+            left = await client.patch(PODS, Pod, key, b'{"metadata":{"labels":{"b":"1"}}}')
+            stale = (
+                b'{"metadata":{"resourceVersion":"%b"}}' % made.metadata.resourceVersion.encode()
+            )
+            with pytest.raises(ApiError, match="Conflict"):
+                await client.patch(PODS, Pod, key, stale)
+
+        assert {each.type for each in left.status.conditions} == {"Ready", "Odd"}
+        assert dict(left.metadata.labels) == {"app": "y", "b": "1"}
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.slow
