@@ -146,10 +146,11 @@ def _retain(target: Tree, patch: Tree) -> None:
     retained = patch[RETAIN]
     if not isinstance(retained, list):
         raise PatchFormatError("invalid patch format of retainKeys")
+    names = {name for name in retained if isinstance(name, str)}
     for name, value in patch.items():
-        if value is not None and not name.startswith("$") and name not in retained:
+        if value is not None and not name.startswith("$") and name not in names:
             raise PatchFormatError("invalid patch format of retainKeys")
-    for name in [name for name in target if name not in retained]:
+    for name in [name for name in target if name not in names]:
         del target[name]
 
 
@@ -166,7 +167,8 @@ def _delete_from(target: Tree, name: str, values: Any) -> None:
     if not isinstance(values, list) or any(isinstance(each, dict | list) for each in values):
         raise PatchFormatError("invalid patch format of primitive list")
     if isinstance(old, list):
-        target[name] = [each for each in old if each not in values]
+        gone = set(values)
+        target[name] = [each for each in old if isinstance(each, dict | list) or each not in gone]
 
 
 def _merge_list(old: list[Any], new: list[Any], rules: _Rules) -> list[Any]:
@@ -215,6 +217,7 @@ def _key_of(rules: _Rules) -> str:
 def _by_directives(old: list[Tree], new: list[Tree], key: str) -> tuple[list[Tree], list[Tree]]:
     """Carry out what the elements of a patch direct; return what is kept and what is to merge."""
     given: list[Tree] = []
+    gone: set[str] = set()
     replace = False
     for element in new:
         directive = directive_of(element) if DIRECTIVE in element else "merge"
@@ -223,9 +226,10 @@ def _by_directives(old: list[Tree], new: list[Tree], key: str) -> tuple[list[Tre
         elif directive == "replace":
             replace = True
         else:
-            gone = _value(element, key)
-            old = [each for each in old if mark(each.get(key)) != gone]
-    return ([], given) if replace else (old, given)
+            gone.add(_value(element, key))
+    if replace:
+        return [], given
+    return [each for each in old if mark(each.get(key)) not in gone] if gone else old, given
 
 
 def _value(element: Tree, key: str) -> str:
