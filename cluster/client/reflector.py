@@ -171,7 +171,7 @@ class Reflector:
                         state = None
                     self._revision = self._target.apply(news) or self._revision
                     self._failures = 0
-                    self.counters.events += len(batch)
+                    self.counters.events += len(news)
         finally:
             if loop.time() - began >= STEADY_WATCH_S:
                 self._failures = 0

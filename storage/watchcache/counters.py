@@ -16,6 +16,8 @@ class CacheCounters:
     """Events handed to subscriptions."""
     filter_calls: int = 0
     """How often an event was put to a subscription: all of them, without the index."""
+    recalled: int = 0
+    """Events of the store's history that were read at the start."""
     init_events: int = 0
     """Objects sent to new watches before their first change."""
     too_old: int = 0
@@ -37,6 +39,7 @@ class CacheCounters:
             "watchcache_events_received": self.events_received,
             "watchcache_events_dispatched": self.events_dispatched,
             "watchcache_filter_calls": self.filter_calls,
+            "watchcache_recalled": self.recalled,
             "watchcache_init_events": self.init_events,
             "watchcache_too_old": self.too_old,
             "watchcache_resyncs": self.resyncs,

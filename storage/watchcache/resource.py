@@ -221,6 +221,7 @@ class ResourceCache:
         # Who subscribed meanwhile was told nothing of what the list now tells at once.
         self._dispatcher.end_all(None)
         self._contents = opening.contents
+        self._counters.recalled += len(opening.contents.ring)
         self._progressed(self.revision)
 
     async def _open(self, reach: int) -> Opening:
