@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cluster.client.fake import FakeApi
 from cluster.client.informer import InformerFactory
-from cluster.client.interface import ObjectKey, Propagation
+from cluster.client.interface import ApiError, ObjectKey, Propagation
 from cluster.client.workqueue import RateLimitedQueue
 from cluster.controllers.garbage.collector import GarbageCollector
 from cluster.controllers.runner import Runner, Surroundings
@@ -66,7 +66,13 @@ class Rig:
         return self.api.add(made)
 
     async def delete(self, name: str, propagation: Propagation) -> None:
-        await self.api.delete(CONFIG_MAPS, ObjectKey(NAMESPACE, name), propagation=propagation)
+        key = ObjectKey(NAMESPACE, name)
+        while True:
+            try:
+                return await self.api.delete(CONFIG_MAPS, key, propagation=propagation)
+            except ApiError as error:
+                if error.code != 503:  # a fault that was meant for the collector
+                    raise
 
     async def release(self, name: str) -> None:
         """Take all finalizers off one that is being deleted."""

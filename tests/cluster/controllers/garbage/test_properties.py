@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from enum import StrEnum
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster.client.failures import failure
 from cluster.client.interface import Propagation
 from serialization.api.meta.v1_pb2 import OwnerReference
 from storage.virtual_time import run_virtual
@@ -24,11 +27,21 @@ class Link(NamedTuple):
     blocks: bool
 
 
+class Fault(StrEnum):
+    """What goes wrong while a deletion is followed up."""
+
+    GET = "get"
+    DELETE = "delete"
+    PATCH = "patch"
+    TORN = "every watch is torn"
+    EXPIRED = "every watch is torn, and the history is gone"
+
+
 class Story(NamedTuple):
     """Objects with their owners, circles among them, and deletions, one after the other."""
 
     owners: dict[str, list[Link]]
-    deletions: list[tuple[str, Propagation]]
+    deletions: list[tuple[str, Propagation, list[Fault]]]
 
 
 LINKS = st.builds(Link, st.sampled_from([*NAMES, "ghost"]), st.booleans())
@@ -37,7 +50,14 @@ STORIES = st.builds(
     st.dictionaries(
         st.sampled_from(NAMES), st.lists(LINKS, max_size=3, unique_by=lambda link: link.owner)
     ),
-    st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(POLICIES)), max_size=4),
+    st.lists(
+        st.tuples(
+            st.sampled_from(NAMES),
+            st.sampled_from(POLICIES),
+            st.lists(st.sampled_from(Fault), max_size=3),
+        ),
+        max_size=4,
+    ),
 )
 
 
@@ -85,17 +105,28 @@ async def _make(at: Rig, owners: dict[str, list[Link]]) -> None:
         at.api.put(made[name])
 
 
+def _disturb(at: Rig, faults: list[Fault]) -> None:
+    for fault in faults:
+        if fault is Fault.TORN:
+            at.api.drop_watch()
+        elif fault is Fault.EXPIRED:
+            at.api.expire()
+        else:
+            at.api.fail_next(fault.value, failure(503), times=2)
+
+
 async def _live(story: Story) -> None:
     async with rig() as at:
         await _make(at, story.owners)
         model = Model(story.owners)
         await at.settle()
         assert at.owners() == model.owners
-        for name, policy in story.deletions:
+        for name, policy, faults in story.deletions:
             if name in model.owners:
                 await at.delete(name, policy)
                 model.delete(name, policy)
-            await at.settle()
+            _disturb(at, faults)
+            await asyncio.sleep(120)
             assert at.owners() == model.owners
         assert len(at.collector.graph) == len(model.owners)
 
