@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,25 +65,6 @@ def test_map_at_its_limit_raises_the_alarm_and_keeps_the_rest_readable(tmp_path:
     run_virtual(scenario())
 
 
-class LyingFile(LmdbFile):
-    """Reports the next ``faults`` writes as failed, though they have reached the disk."""
-
-    faults = 0
-
-    def append(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        super().append(rows)
-        self._fault()
-
-    def change(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes]) -> None:
-        super().change(puts, deletes)
-        self._fault()
-
-    def _fault(self) -> None:
-        if self.faults:
-            self.faults -= 1
-            raise StoreError("input/output error")
-
-
 def test_map_that_cannot_grow_raises_the_alarm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,65 +78,6 @@ def test_map_that_cannot_grow_raises_the_alarm(
             with pytest.raises(ReadOnlyError, match="is full"):
                 async with asyncio.timeout(1):
                     await store.create(b"/b", b"v" * 200_000)
-
-    run_virtual(scenario())
-
-
-def test_commit_that_landed_though_it_failed_is_removed_by_the_probe(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        backend = Etcd3Backend(tmp_path, sync=False)
-        backend._file = lying = LyingFile(tmp_path / FILE_NAME, map_bytes=1 << 20, sync=False)
-        async with store_over(backend) as store:
-            await store.create(b"/a", b"one")
-            lying.faults = 2
-            with pytest.raises(ReadOnlyError, match="input/output error"):
-                await store.create(b"/lost", b"lost")
-            await asyncio.sleep(1)
-
-            assert (await store.status()).alarm == ""
-            assert await store.create(b"/b", b"two") == 3
-
-    run_virtual(scenario())
-    keys = [item.key for item in asyncio.run(reopened(tmp_path))]
-    assert keys == [b"/a", b"/b"]
-
-
-class PanickingFile(LmdbFile):
-    """After a fault refuses every write until it is opened again, as LMDB does."""
-
-    panicking = False
-
-    def open(self, *, readonly: bool = False) -> None:
-        super().open(readonly=readonly)
-        self.panicking = False
-
-    def append(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        self._check()
-        super().append(rows)
-
-    def change(self, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes]) -> None:
-        self._check()
-        super().change(puts, deletes)
-
-    def _check(self) -> None:
-        if self.panicking:
-            raise StoreError("the environment had a fatal error and must be restarted")
-
-
-def test_file_that_panics_is_opened_again(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        backend = Etcd3Backend(tmp_path, sync=False)
-        backend._file = file = PanickingFile(tmp_path / FILE_NAME, map_bytes=1 << 20, sync=False)
-        async with store_over(backend) as store:
-            await store.create(b"/a", b"one")
-            file.panicking = True
-            with pytest.raises(ReadOnlyError, match="fatal error"):
-                await store.create(b"/b", b"two")
-            assert await store.get(b"/a") is not None
-
-            await asyncio.sleep(1)
-
-            assert await store.create(b"/b", b"two") == 3
 
     run_virtual(scenario())
 
