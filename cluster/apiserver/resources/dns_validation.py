@@ -12,8 +12,8 @@ from cluster.apiserver.errors import (
     required,
     unsupported,
 )
+from cluster.apiserver.resources.addresses import address_errors
 from cluster.apiserver.resources.metadata import label_name_errors
-from cluster.apiserver.resources.value_rules import address_errors
 from serialization.api.core.v1_pb2 import PodDNSConfig, PodSpec
 from serialization.labels import subdomain_errors
 

@@ -1,11 +1,10 @@
-"""What single values of a pod's spec may be: paths, names of variables, addresses, numbers.
+"""What single values of a pod's spec may be: paths, names of variables, numbers.
 
 Each function returns what is wrong, in Kubernetes' words; nothing for a good value.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
@@ -31,7 +30,6 @@ _KEY_RULE: Final = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
     "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
-_ADDRESS_RULE: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
 def variable_name_errors(name: str) -> list[str]:
@@ -75,15 +73,6 @@ def file_path_errors(path: str) -> list[str]:
 def backstep_errors(path: str) -> list[str]:
     """Judge that a path never steps back."""
     return ["must not contain '..'"] if ".." in path.split("/") else []
-
-
-def address_errors(address: str) -> list[str]:
-    """Judge an IP address, of version 4 or 6."""
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return [_ADDRESS_RULE]
-    return []
 
 
 def id_errors(number: int) -> list[str]:
