@@ -15,6 +15,8 @@ COUNTED: Final = (
     ("GET", "nodes"),
     ("GET", "pods"),
     ("DELETE", "pods"),
+    ("PATCH", "nodes"),
+    ("PATCH", "pods"),
     ("POST", "events"),
     ("POST", "nodes"),
     ("POST", "pods"),

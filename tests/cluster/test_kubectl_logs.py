@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.test_kubectl import WAIT, Kubectl, program, with_kubectl
+from cluster.apiserver.assembly import ServerConfig
+from cluster.apiserver.kubelets import dial_http
+from cluster.apiserver.listener import bind, listen, url_of
+from cluster.client.exchange import Exchange
+from cluster.kubelet.fleet import FleetOptions
+from cluster.kubelet.node_object import Endpoint
+from cluster.kubelet.server import KubeletServer
+from cluster.processes.in_process import Cluster, ClusterConfig
+from serialization.codecs.registry import CODECS
+from storage.clock import Clock
+from storage.registry import STORES, StoreOptions
+from tests.cluster.test_kubectl import CLOCK, WAIT, Kubectl, program, with_kubectl
 
 __all__ = ["program"]
 
@@ -98,3 +113,67 @@ def test_containers_that_are_not_clear_are_refused(program: str, tmp_path: Path)
         assert "a container name must be specified for pod two, choose one of: [a b]" in raw.err
 
     with_kubectl(program, tmp_path, scenario)
+
+
+@asynccontextmanager
+async def over_sockets(program: str, home: Path) -> AsyncIterator[Kubectl]:
+    """A cluster whose API server dials the kubelets at the address that their nodes tell."""
+    server_sock, kubelet_sock = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
+    endpoint = Endpoint("127.0.0.1", kubelet_sock.getsockname()[1])
+
+    def dial(base_url: str, clock: Clock) -> Exchange:
+        dialled.append(base_url)
+        return dial_http(base_url, clock)
+
+    dialled: list[str] = []
+    config = ClusterConfig(
+        FleetOptions(nodes=1, endpoint=endpoint),
+        server=ServerConfig(CODECS["protobuf"], dial=dial),
+    )
+    async with (
+        STORES["memory"].make(StoreOptions(clock=CLOCK)) as store,
+        Cluster(config, store, CLOCK, random.Random(1)) as cluster,
+        listen(cluster.server.app, server_sock, end_watches=cluster.server.fanout.shut_down),
+    ):
+        logs = cluster.nodes.fleet.logs
+        async with listen(KubeletServer(logs), kubelet_sock, end_watches=logs.shut_down):
+            yield Kubectl(program, url_of(server_sock), home)
+        assert f"http://127.0.0.1:{endpoint.port}" in dialled
+
+
+def test_logs_come_over_sockets_and_fail_as_kubernetes_does(program: str, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with asyncio.timeout(60), over_sockets(program, tmp_path) as kubectl:
+            await kubectl("create", "-f", "-", stdin=pod("job", policy="Never", run_for="3s"))
+            await kubectl("wait", "--for=condition=Ready", "pod/job", WAIT)
+            followed = (await kubectl("logs", "-f", "job")).out.splitlines()
+            assert followed[-1] == "main completed with exit code 0"
+            assert (await kubectl("logs", "job", "--tail=1")).lines == [followed[-1]]
+
+            await kubectl("create", "-f", "-", stdin=AWAY)
+            away = await kubectl.try_("logs", "away")
+            assert away.code == 1
+            path = "http://127.0.0.1:9/containerLogs/default/away/main"
+            assert away.err == (
+                f'Error from server: Get "{path}": dial tcp 127.0.0.1:9: connect: connection '
+                "refused\n"
+            )
+
+    asyncio.run(play())
+
+
+AWAY = """\
+apiVersion: v1
+kind: Node
+metadata: {name: away}
+status:
+  addresses: [{type: InternalIP, address: 127.0.0.1}]
+  daemonEndpoints: {kubeletEndpoint: {Port: 9}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: away}
+spec:
+  nodeName: away
+  containers: [{name: main, image: "example/main:1"}]
+"""

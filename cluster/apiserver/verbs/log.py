@@ -60,7 +60,7 @@ async def read_log(api: Api, call: Call) -> Answer | None:
     try:
         if stream.response.code != 200:
             raise _refused(name, stream.response.code, stream.response.body)
-        await _pass_on(api, call, stream)
+        await _pass_on(call, stream)
     finally:
         stream.close()
         exchange.close()
@@ -140,7 +140,7 @@ def _refused(name: str, code: int, body: bytes) -> StatusError:
     return unreasoned(f"the server responded with the status code {code}: {text}")
 
 
-async def _pass_on(api: Api, call: Call, stream: BodyStream) -> None:
+async def _pass_on(call: Call, stream: BodyStream) -> None:
     """Send what comes until it ends or the client leaves."""
     call.media = b"text/plain"
     headers = [(b"content-type", call.media), NO_STORE]
