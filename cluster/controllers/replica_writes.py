@@ -88,8 +88,8 @@ class Replicas:
             await self._client.delete(PODS, pod.key, uid=pod.uid)
         except (ApiError, TransportError) as error:
             self._expectations.deletion_observed(key, pod.uid)
-            if isinstance(error, ApiError) and error.code in {404, 409}:
-                return None  # gone already, or another pod by that name: the cache will tell
+            if isinstance(error, ApiError) and error.code == 404:
+                return None  # gone already: the cache will tell
             self._recorder.record(
                 owner.about, "FailedDelete", f"Error deleting: {error}", warning=True
             )
