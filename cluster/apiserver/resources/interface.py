@@ -36,7 +36,7 @@ class Strategy(Generic[M]):
     """A PUT to a name that does not exist creates it (leases, events)."""
 
     answers_deleted_object: ClassVar[bool] = False
-    """DELETE answers the object, not a Status (pods)."""
+    """DELETE answers the object as it was, not a Status (pods, services, volumes, quotas)."""
 
     graceful: ClassVar[bool] = False
     """DELETE gives time first, by ``grace_s``; even one without grace is told before it goes."""

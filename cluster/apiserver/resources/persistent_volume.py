@@ -50,6 +50,7 @@ class PersistentVolumeStrategy(Strategy[PersistentVolume]):
     """
 
     resource = PERSISTENT_VOLUMES
+    answers_deleted_object = True
 
     def __init__(self, clock: Clock, *, protect: bool = False) -> None:
         self._clock = clock

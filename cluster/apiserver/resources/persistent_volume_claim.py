@@ -41,6 +41,7 @@ class PersistentVolumeClaimStrategy(Strategy[PersistentVolumeClaim]):
     """
 
     resource = PERSISTENT_VOLUME_CLAIMS
+    answers_deleted_object = True
 
     def __init__(self, *, protect: bool = False) -> None:
         self._protect = protect

@@ -40,6 +40,7 @@ class ResourceQuotaStrategy(Strategy[ResourceQuota]):
     """What a namespace may use; nothing enforces it yet."""
 
     resource = RESOURCE_QUOTAS
+    answers_deleted_object = True
 
     def default(self, obj: ResourceQuota) -> None:
         obj.spec.SetInParent()

@@ -35,6 +35,7 @@ class ServiceStrategy(Strategy[Service]):
     """
 
     resource = SERVICES
+    answers_deleted_object = True
 
     def name_errors(self, name: str) -> list[str]:
         return label_name_errors(name)

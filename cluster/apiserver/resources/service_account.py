@@ -11,6 +11,7 @@ class ServiceAccountStrategy(Strategy[ServiceAccount]):
     """Of its secrets only the names are kept."""
 
     resource = SERVICE_ACCOUNTS
+    answers_deleted_object = True
 
     def prepare_create(self, obj: ServiceAccount) -> None:
         _keep_names(obj)

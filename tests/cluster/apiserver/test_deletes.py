@@ -280,3 +280,28 @@ def test_pod_of_grace_zero_is_held_by_its_finalizer_alone(api: InProcess) -> Non
     meta(stored)["finalizers"] = []
     assert api.call("PUT", f"{PODS_PATH}/a", stored).code == 200
     assert api.call("GET", f"{PODS_PATH}/a").code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "spec"),
+    [
+        ("namespaces/default/services", "Service", {"ports": [{"port": 80}]}),
+        ("namespaces/default/serviceaccounts", "ServiceAccount", None),
+        ("namespaces/default/resourcequotas", "ResourceQuota", {}),
+        ("namespaces/default/configmaps", "Status", None),
+        ("namespaces/default/secrets", "Status", None),
+    ],
+)
+def test_kinds_that_answer_what_was_deleted(
+    api: InProcess, path: str, kind: str, spec: Json | None
+) -> None:
+    obj: Json = {"metadata": {"name": "x"}}
+    if spec is not None:
+        obj["spec"] = spec
+    api.create(f"/api/v1/{path}", obj)
+
+    reply = api.call("DELETE", f"/api/v1/{path}/x")
+
+    assert (reply.code, reply.json()["kind"]) == (200, kind)
+    assert "deletionTimestamp" not in meta(reply.json())
+    assert api.call("GET", f"/api/v1/{path}/x").code == 404
