@@ -183,7 +183,10 @@ def keep_system_fields(new: ObjectMeta, old: ObjectMeta) -> None:
     """Carry over what no client may change in an update, whatever the request says."""
     new.uid = old.uid
     new.name = old.name
-    new.namespace = old.namespace
+    if old.namespace:
+        new.namespace = old.namespace
+    else:  # an empty one is another text in protobuf, so writing nothing would be a write
+        new.ClearField("namespace")
     new.creationTimestamp.CopyFrom(old.creationTimestamp)
     if old.HasField("generation"):
         new.generation = old.generation

@@ -11,7 +11,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import conflict, invalid, invalid_object
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.verbs.patching import read_patching
+from cluster.apiserver.verbs.patching import read_patching, says_the_same
 from cluster.apiserver.verbs.rewriting import newest_known, rewrite, wanted_revision
 from cluster.apiserver.verbs.status import status_replaced
 from cluster.apiserver.verbs.update import check_identity, replaced
@@ -42,9 +42,11 @@ async def _patch(api: Api, call: Call, judge: Judge) -> Answer:
 
     def change(stored: Stored) -> Message:
         call.warnings.clear()  # of the try before
-        new = patching.apply(stored.message, kind, call.warnings)
+        new, rebuilt = patching.apply(stored.message, kind, call.warnings)
         check_patched(call, new, stored)
-        return judge(call, new, stored)
+        new = judge(call, new, stored)
+        # Where nothing has changed, the very bytes that are stored are written: that is no write.
+        return stored.message if rebuilt and says_the_same(new, stored.message) else new
 
     return await rewrite(api, call, current, change)
 

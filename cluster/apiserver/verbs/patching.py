@@ -38,9 +38,19 @@ from serialization.patch.errors import (
 )
 from serialization.patch.forms import PATCHES, Patch, read_patch
 from serialization.plain import from_plain, plain
+from serialization.scheme import metadata_of
 
 MANAGER_MAX: Final = 128
 PARTS: Final = frozenset(("metadata", "status"))
+
+
+class Patched(NamedTuple):
+    """What a patch made of a message."""
+
+    message: Message
+    rebuilt: bool
+    """The plain way: fields that it did not touch may be absent now that were zero, or zero now
+    that were absent. The two mean the same, but their bytes differ."""
 
 
 class Patching(NamedTuple):
@@ -51,12 +61,14 @@ class Patching(NamedTuple):
     twice: list[str]
     """What the patch's text is to be warned of: keys that stand in it twice."""
 
-    def apply(self, old: Message, kind: TypeMeta, warnings: list[str]) -> Message:
+    def apply(self, old: Message, kind: TypeMeta, warnings: list[str]) -> Patched:
         """Return the patched copy of a message; adds to ``warnings``. Raises StatusError."""
         warnings += self.twice
         try:
             short = by_parts(self.patch, old)
-            return self._plainly(old, kind, warnings) if short is None else short
+            if short is not None:
+                return Patched(short, rebuilt=False)
+            return Patched(self._plainly(old, kind, warnings), rebuilt=True)
         except PatchError as error:
             raise refusal(error) from error
 
@@ -70,6 +82,12 @@ class Patching(NamedTuple):
             if tree.get(name, wanted) not in (wanted, None):
                 raise bad_request(f"a patch cannot change the {name} of an object to {tree[name]}")
         return new
+
+
+def says_the_same(new: Message, old: Message) -> bool:
+    """Tell whether two states of an object differ in nothing that JSON shows."""
+    metadata_of(new).resourceVersion = metadata_of(old).resourceVersion
+    return plain(new) == plain(old)
 
 
 def plainly(patch: Patch, old: Message, kind: TypeMeta) -> Any:

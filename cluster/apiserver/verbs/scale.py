@@ -97,7 +97,7 @@ async def patch_scale(api: Api, call: Call) -> Answer:
     def change(stored: Stored) -> Message:
         call.warnings.clear()  # of the try before
         old = scale_of(stored.message, stored.revision)
-        new = patching.apply(old, SCALE_TYPE, call.warnings)
+        new = patching.apply(old, SCALE_TYPE, call.warnings).message
         if not isinstance(new, Scale):
             raise TypeError(type(new))
         check_patched(call, new, stored)
