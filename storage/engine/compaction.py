@@ -34,7 +34,7 @@ class Compactor:
         self._pins = pins
         self._working = False
         self._stopped = False
-        pins.released = self.go_on
+        pins.released = self._unpinned
 
     async def compact(self, revision: int) -> None:
         """Promise it, durably, and begin. Raises CompactedError, FutureRevisionError."""
@@ -68,6 +68,10 @@ class Compactor:
         gone = self._index.superseded(upto)
         job = self._commits.run(partial(self._backend.drop, gone, upto))
         job.add_done_callback(partial(self._dropped, upto))
+
+    def _unpinned(self) -> None:
+        if not self._commits.alarm:  # not with every list that ends on a disk that fails
+            self.go_on()
 
     def _dropped(self, upto: int, job: asyncio.Future[None]) -> None:
         self._working = False

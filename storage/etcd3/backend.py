@@ -9,7 +9,7 @@ from pathlib import Path
 from storage.engine.backend import Recovered
 from storage.engine.key_index import FIRST_REVISION
 from storage.errors import StoreError, StoreOpenError
-from storage.etcd3.data_dir import DataDir, sync_directory
+from storage.etcd3.data_dir import DataDir
 from storage.etcd3.lmdb_file import LmdbFile, MapFullError
 from storage.etcd3.rows import (
     LEASES_KEY,
@@ -67,9 +67,10 @@ class Etcd3Backend:
                 self._make()
             self._file.open()
             if self._sync:
-                # A process that was killed within a commit leaves pages that can be read and are
-                # not on the disk: what is shown from now on must not be lost with the power.
+                # A process that was killed within a commit, or while it made the file, leaves what
+                # can be read and is not on the disk: what is shown from now on must not be lost.
                 self._file.sync()
+                self._dir.sync()
             self._meta = decode_meta(self._file.get(META_KEY))
             found = self._file.scan(row_key(0), lambda rows: recover(rows, self._meta))
             return found._replace(granted=decode_leases(self._file.get(LEASES_KEY)))
@@ -88,10 +89,8 @@ class Etcd3Backend:
             file.close()
             new.replace(self._path)
             new.with_name(new.name + "-lock").unlink(missing_ok=True)
-            if self._sync:
-                sync_directory(self._dir.path)
         except OSError as error:
-            raise StoreOpenError(f"{self._dir.path}: {error}") from error
+            raise StoreOpenError(f"{self._dir.path}: {error.strerror}") from error
         except StoreOpenError:
             raise
         except StoreError as error:

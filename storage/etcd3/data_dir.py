@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from storage.errors import StoreOpenError
@@ -24,7 +25,7 @@ class DataDir:
             make_durably(self.path)
             fd = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreOpenError(f"{self.path}: {error}") from error
+            raise StoreOpenError(f"{self.path}: {error.strerror}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -37,7 +38,16 @@ class DataDir:
             os.write(fd, f"{os.getpid()}\n".encode())
         except OSError as error:  # a full disk
             self.release()
-            raise StoreOpenError(f"{self.path}: {error}") from error
+            raise StoreOpenError(f"{self.path}: {error.strerror}") from error
+
+    def sync(self) -> None:
+        """Make its entries durable, and its own entry. Raises StoreOpenError."""
+        try:
+            sync_directory(self.path)
+            with suppress(PermissionError):  # the directory above may be another's
+                sync_directory(self.path.parent)
+        except OSError as error:
+            raise StoreOpenError(f"{self.path}: {error.strerror}") from error
 
     def release(self) -> None:
         """Let go of the lock. Idempotent."""

@@ -87,11 +87,14 @@ class PowerLoss:
         finds nothing. Raises ImpossibleError.
         """
         ours = [op for op in self._recording.ops if op.file == self._file]
+        entries = [op for op in self._recording.ops if op.kind == "syncdir"]
         opened = [at for at, line in self._recording.lines if line[:1] == b"o"]
         for place in opened[1:]:
             found = max(op.leave for op in ours if op.kind == "write" and op.leave < place)
             if not any(op.kind == "sync" and found < op.enter < op.leave < place for op in ours):
                 raise ImpossibleError("an opening showed what it had not synced")
+            if not any(found < op.enter < op.leave < place for op in entries):
+                raise ImpossibleError("an opening had not synced its directory's entries")
         return len(opened) - 1
 
     def _commits(self) -> list[Commit]:
