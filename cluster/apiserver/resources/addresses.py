@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 _RULE: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _BLOCK_RULE: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+# Of the networks whose first octet these are, parts are not to be reached; the rest is ordinary.
+# An address costs 0.4 us so, and 6 us to parse and to judge: endpoints may have a thousand.
+_is_ordinary: Final = re.compile(rf"(?!0\.|127\.|169\.|224\.){_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
 
 def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
@@ -29,12 +35,14 @@ def address_errors(text: str, version: int = 0) -> list[str]:
     return []
 
 
-def endpoint_address_errors(text: str) -> list[str]:
-    """Return why nothing outside its own node can be reached by an address that is sound."""
+def reachable_address_errors(text: str, version: int = 0) -> list[str]:
+    """Return what is wrong with an address that others are to reach; ``version`` 0: any."""
+    if version != 6 and _is_ordinary(text):
+        return []
+    errors = address_errors(text, version)
     address = parsed_address(text)
-    if address is None:
-        return [_RULE]
-    errors = []
+    if errors or address is None:
+        return errors
     if address.is_unspecified:
         errors.append(f"may not be unspecified ({text})")
     if address.is_loopback:

@@ -12,7 +12,7 @@ from cluster.apiserver.errors import (
     too_many,
     unsupported,
 )
-from cluster.apiserver.resources.addresses import address_errors, endpoint_address_errors
+from cluster.apiserver.resources.addresses import reachable_address_errors
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.metadata import label_name_errors
 from cluster.apiserver.resources.ports import PROTOCOLS
@@ -110,7 +110,7 @@ def _judge_endpoint(
 def _errors(text: str, kind: str) -> list[str]:
     version = _VERSIONS.get(kind)
     if version is not None:
-        return address_errors(text, version) or endpoint_address_errors(text)
+        return reachable_address_errors(text, version)
     if kind != "FQDN":
         return []
     name = text.removesuffix(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.apiserver.errors import FieldProblem, invalid, required, unsupported
-from cluster.apiserver.resources.addresses import address_errors, endpoint_address_errors
+from cluster.apiserver.resources.addresses import reachable_address_errors
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.metadata import label_name_errors
 from cluster.apiserver.resources.ports import PROTOCOLS, port_number_errors
@@ -25,6 +25,7 @@ class EndpointsStrategy(Strategy[Endpoints]):
 
     def validate(self, obj: Endpoints) -> list[FieldProblem]:
         problems: list[FieldProblem] = []
+        nodes: set[str] = set()
         for index, subset in enumerate(obj.subsets):
             field = f"subsets[{index}]"
             if not subset.addresses and not subset.notReadyAddresses:
@@ -34,22 +35,28 @@ class EndpointsStrategy(Strategy[Endpoints]):
                 ("notReadyAddresses", subset.notReadyAddresses),
             ):
                 for place, address in enumerate(addresses):
-                    _judge_address(address, f"{field}.{name}[{place}]", problems)
+                    _judge_address(address, f"{field}.{name}[{place}]", nodes, problems)
             named = len(subset.ports) > 1
             for place, port in enumerate(subset.ports):
                 _judge_port(port, f"{field}.ports[{place}]", problems, named=named)
         return problems
 
 
-def _judge_address(address: EndpointAddress, field: str, problems: list[FieldProblem]) -> None:
+def _judge_address(
+    address: EndpointAddress, field: str, nodes: set[str], problems: list[FieldProblem]
+) -> None:
+    """Judge an address; ``nodes`` are names that have been judged and found good."""
     ip = address.ip
-    errors = address_errors(ip) or endpoint_address_errors(ip)
+    errors = reachable_address_errors(ip)
     problems += [invalid(f"{field}.ip", ip, why) for why in errors]
     name, node = address.hostname, address.nodeName
     if name:
         problems += [invalid(f"{field}.hostname", name, why) for why in label_name_errors(name)]
-    if address.HasField("nodeName"):
-        problems += [invalid(f"{field}.nodeName", node, why) for why in subdomain_errors(node)]
+    if address.HasField("nodeName") and node not in nodes:
+        errors = subdomain_errors(node)
+        problems += [invalid(f"{field}.nodeName", node, why) for why in errors]
+        if not errors:
+            nodes.add(node)
 
 
 def _judge_port(

@@ -17,8 +17,8 @@ from cluster.apiserver.errors import (
 from cluster.apiserver.resources.addresses import (
     address_errors,
     block_errors,
-    endpoint_address_errors,
     parsed_address,
+    reachable_address_errors,
 )
 from cluster.apiserver.resources.metadata import label_problems
 from cluster.apiserver.resources.service_ports import port_problems
@@ -64,7 +64,7 @@ def service_problems(service: Service) -> list[FieldProblem]:
         _judge_addresses(spec, problems)
         _judge_families(spec, problems)
     for index, text in enumerate(spec.externalIPs):
-        errors = address_errors(text) or endpoint_address_errors(text)
+        errors = reachable_address_errors(text)
         problems += [invalid(f"spec.externalIPs[{index}]", text, why) for why in errors]
     _judge_balancer(spec, problems)
     _judge_traffic(spec, problems)
