@@ -15,8 +15,11 @@ from storage.etcd3.rows import encode_rows
 from storage.records import Change
 from tests.storage.durability.disk import LOOSE, Disk, Image
 from tests.storage.durability.journal import ImpossibleError, Journal
-from tests.storage.durability.oracle import Oracle, Promise
+from tests.storage.durability.oracle import Oracle, Promise, goes_on
 from tests.storage.durability.recording import Recording, record
+
+WRITE_ON_EACH = 10
+"""Every so many images are written to, and opened again."""
 
 NEVER = 1 << 62
 """A place after every call."""
@@ -140,6 +143,8 @@ class PowerLoss:
             promise = Promise(said.acknowledged, said.compacted, said.compacting)
             try:
                 done.checked += asyncio.run(oracle.check(folder, promise, []))
+                if done.cuts % WRITE_ON_EACH == 0:
+                    asyncio.run(goes_on(folder))
             except Exception as error:
                 raise ImpossibleError(
                     f"cut at {place}, unsynced writes {loose}: {error}"
