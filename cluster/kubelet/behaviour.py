@@ -197,7 +197,7 @@ def is_lively(pod: Pod) -> bool:
     for have a ``PodLife``.
     """
     spec = pod.spec
-    if spec.initContainers or spec.readinessGates or spec.HasField("activeDeadlineSeconds"):
+    if spec.initContainers or spec.readinessGates:
         return True
     for container in spec.containers:
         if container.HasField("readinessProbe") or container.HasField("startupProbe"):
@@ -206,7 +206,12 @@ def is_lively(pod: Pod) -> bool:
 
 
 def says_something(pod: Pod) -> bool:
-    """Whether a pod's annotations are about its behaviour (hot: at each event of every pod)."""
+    """Whether a pod has a word about its behaviour that can be given while it runs.
+
+    Hot: it is looked for at each event of every pod.
+    """
+    if pod.spec.HasField("activeDeadlineSeconds"):
+        return True
     return any(key.startswith(PREFIX) for key in pod.metadata.annotations)
 
 

@@ -182,7 +182,7 @@ class HollowNode:
         lively = not self._quiet or pod.key in self.lives
         if phase != "Running":
             return PodState(phase, deleting=False, lively=lively or is_lively(message))
-        # What runs and has no life is plain by its spec; its annotations can still change.
+        # What runs and has no life is plain by its spec, of which little can still change.
         lively = lively or (is_lively if fresh else says_something)(message)
         unready = not lively and ready_condition(message) != "True"
         return PodState(phase, deleting=False, lively=lively, unready=unready)
@@ -199,15 +199,16 @@ class HollowNode:
                 due_ns = min(before.due_ns, latest_ns)
                 self.go_on(pod.key, before, due_ns)
         elif before.effect is Effect.ADVANCE:
-            life = self.lives[pod.key]
-            script = life.script
-            if annotated(message) != script.said:
-                life.learn(self._script(message), self._habits.now())
+            life, now = self.lives[pod.key], self._habits.now()
+            if annotated(message) != life.script.said:
+                life.learn(self._script(message), now)
+            elif life.learn_deadline(message, now):
+                pass
             elif life.written != life.version or life.agrees(message):
                 return
             else:
                 life.version += 1  # another one wrote into the status: it is told again
-            self.go_on(pod.key, before, self._habits.clock.stamp_ns())
+            self.go_on(pod.key, before, now.ns)
 
     def _stop(self, message: Pod, due: Due, now: Moment, *, fresh: bool) -> tuple[Due, int]:
         """Begin to stop a pod: its containers are told, and have their grace."""

@@ -144,9 +144,7 @@ def take_over(pod: Pod, life: PodLife, now: Moment) -> None:
     status = pod.status
     if status.HasField("startTime"):
         life.seen_s = status.startTime.seconds
-    if pod.spec.HasField("activeDeadlineSeconds"):
-        deadline_s = life.seen_s + pod.spec.activeDeadlineSeconds
-        life.deadline_ns = now.from_seconds(deadline_s)
+    life.learn_deadline(pod, now)
     if status.phase:
         life.phase = status.phase
     life.finished = life.phase in {"Succeeded", "Failed"}

@@ -38,6 +38,7 @@ class PodLife:
         self.seen_s = seen.s
         self.starts_ns = starts_ns
         self.deadline_ns = NEVER
+        self._deadline_s: int | None = None
         self.init = [
             ContainerLife(
                 c.name, c.image, Role.SIDECAR if c.restartPolicy == "Always" else Role.INIT
@@ -76,6 +77,17 @@ class PodLife:
         for container in (*self.init, *self.main):
             if container.phase is Phase.RUNNING:
                 container.replan(now.ns, now, script)
+
+    def learn_deadline(self, pod: Pod, now: Moment) -> bool:
+        """Take note of a pod's deadline; return whether it is a new one."""
+        deadline_s = None
+        if pod.spec.HasField("activeDeadlineSeconds"):
+            deadline_s = self.seen_s + pod.spec.activeDeadlineSeconds
+        if deadline_s == self._deadline_s:
+            return False
+        self._deadline_s = deadline_s
+        self.deadline_ns = NEVER if deadline_s is None else now.from_seconds(deadline_s)
+        return True
 
     def agrees(self, pod: Pod) -> bool:
         """Whether a pod's status says of this life what matters most."""

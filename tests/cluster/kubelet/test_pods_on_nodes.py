@@ -161,6 +161,27 @@ def test_annotation_makes_a_running_pod_crash() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("said", [{}, {"run_for": "1h"}])
+def test_deadline_that_is_set_or_moved_while_a_pod_runs_holds(said: dict[str, str]) -> None:
+    async def scenario(api: FakeApi, fleet: Fleet) -> None:
+        await bound(api, pod_named(**said))
+        await asyncio.sleep(10)
+        for deadline_s in (100, 30):
+            pod = the_pod(api)
+            pod.spec.activeDeadlineSeconds = deadline_s
+            api.put(pod)
+            await asyncio.sleep(5)
+        assert the_pod(api).status.phase == "Running"
+        await asyncio.sleep(11)
+
+        status = the_pod(api).status
+        assert (status.phase, status.reason) == ("Failed", "DeadlineExceeded")
+        assert status.containerStatuses[0].state.terminated.exitCode == 137
+        assert reasons(api)[-2:] == ["DeadlineExceeded", "Killing"]
+
+    play(scenario)
+
+
 def test_annotation_that_cannot_be_read_is_reported() -> None:
     async def scenario(api: FakeApi, fleet: Fleet) -> None:
         await bound(api, pod_named(crash_after="soon"))
