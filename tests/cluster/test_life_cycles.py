@@ -19,8 +19,16 @@ from cluster.kubelet.stages import Latencies
 from cluster.processes.assembly import Links, Nodes
 from cluster.processes.in_process import Cluster, ClusterConfig
 from serialization.api.core import v1_pb2 as core
-from serialization.api.meta.v1_pb2 import ObjectMeta
-from serialization.kinds import EVENTS, NAMESPACES, NODES, PODS, REPLICATION_CONTROLLERS
+from serialization.api.meta.v1_pb2 import ObjectMeta, OwnerReference
+from serialization.kinds import (
+    CONFIG_MAPS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICATION_CONTROLLERS,
+    SECRETS,
+)
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
@@ -277,5 +285,42 @@ def test_namespace_goes_with_all_that_is_in_it() -> None:
         assert "short-lived" not in found
         left = await at.client.list_raw(EVENTS, Selection("short-lived"))
         assert left.items == []
+
+    run(scenario)
+
+
+@pytest.mark.slow
+def test_dependent_of_several_owners_goes_with_the_last() -> None:
+    async def scenario(at: World) -> None:
+        owners = []
+        for name in ("one", "two"):
+            meta = ObjectMeta(namespace="default", name=name)
+            owners.append(
+                await at.client.create(CONFIG_MAPS, "default", core.ConfigMap(metadata=meta))
+            )
+        references = [
+            OwnerReference(
+                apiVersion="v1",
+                kind="ConfigMap",
+                name=owner.metadata.name,
+                uid=owner.metadata.uid,
+                blockOwnerDeletion=True,
+            )
+            for owner in owners
+        ]
+        meta = ObjectMeta(namespace="default", name="both", ownerReferences=references)
+        await at.client.create(SECRETS, "default", core.Secret(metadata=meta))
+
+        left = []
+        for name in ("one", "two"):
+            key = ObjectKey("default", name)
+            await at.client.delete(CONFIG_MAPS, key, propagation=Propagation.FOREGROUND)
+            await asyncio.sleep(5)
+            found = (await at.client.list_raw(SECRETS)).items
+            secrets = [at.client.decode(core.Secret, bare) for bare in found]
+            left.append([[o.name for o in each.metadata.ownerReferences] for each in secrets])
+
+        assert left == [[["two"]], []]
+        assert (await at.client.list_raw(CONFIG_MAPS)).items == []
 
     run(scenario)
