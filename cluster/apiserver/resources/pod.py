@@ -13,6 +13,7 @@ from cluster.apiserver.resources.pod_verdicts import PodVerdicts
 from cluster.apiserver.resources.qos import qos_class
 from serialization.api.core.v1_pb2 import Pod, PodSpec, Toleration
 from serialization.kinds import PODS
+from serialization.normal import equal
 
 TOLERATION_S: Final = 300
 """How long a pod stays on a node that is not ready or not reachable, unless it says so itself."""
@@ -97,7 +98,7 @@ class PodStrategy(Strategy[Pod]):
 
     def prepare_update(self, new: Pod, old: Pod) -> None:
         new.status.CopyFrom(old.status)
-        if new.spec != old.spec:
+        if not equal(new.spec, old.spec):
             new.metadata.generation = old.metadata.generation + 1
 
     def validate_update(self, new: Pod, old: Pod) -> list[FieldProblem]:

@@ -16,6 +16,7 @@ from cluster.apiserver.errors import (
 from cluster.apiserver.resources.spread_validation import toleration_problems
 from cluster.apiserver.resources.value_rules import ID_MAX
 from serialization.api.core.v1_pb2 import Container, Pod, PodSpec, Toleration
+from serialization.normal import equal
 
 _UNTOUCHABLE: Final = (
     "pod updates may not change fields other than `spec.containers[*].image`,"
@@ -30,7 +31,7 @@ def pod_update_problems(new: Pod, old: Pod) -> list[FieldProblem]:
 
     Kubernetes' message ends with a difference of its internal structures; ours does not.
     """
-    if new.spec == old.spec:
+    if equal(new.spec, old.spec):
         return []
     problems: list[FieldProblem] = []
     for kind, containers, before in (
@@ -46,7 +47,7 @@ def pod_update_problems(new: Pod, old: Pod) -> list[FieldProblem]:
         return [*problems, deadline]
     problems += _toleration_problems(new.spec.tolerations, old.spec.tolerations)
     problems += _gate_problems(new.spec, old.spec)
-    if _with_allowed_changes(old.spec, new.spec) != new.spec:
+    if not equal(_with_allowed_changes(old.spec, new.spec), new.spec):
         problems.append(forbidden_field("spec", _UNTOUCHABLE))
     return problems
 

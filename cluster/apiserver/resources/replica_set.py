@@ -16,6 +16,7 @@ from cluster.apiserver.resources.replica_status import replica_status_problems
 from serialization.api.apps.v1_pb2 import ReplicaSet, ReplicaSetSpec
 from serialization.api.meta.v1_pb2 import LabelSelector
 from serialization.kinds import REPLICA_SETS
+from serialization.normal import equal
 from serialization.plain import plain
 from serialization.selectors import SelectorError, of_message
 
@@ -44,7 +45,7 @@ class ReplicaSetStrategy(Strategy[ReplicaSet]):
 
     def prepare_update(self, new: ReplicaSet, old: ReplicaSet) -> None:
         new.status.CopyFrom(old.status)
-        if new.spec != old.spec:
+        if not equal(new.spec, old.spec):
             new.metadata.generation = old.metadata.generation + 1
 
     def validate_update(self, new: ReplicaSet, old: ReplicaSet) -> list[FieldProblem]:

@@ -12,6 +12,7 @@ from cluster.apiserver.resources.pod_template import (
 from cluster.apiserver.resources.replica_status import replica_status_problems
 from serialization.api.core.v1_pb2 import ReplicationController, ReplicationControllerSpec
 from serialization.kinds import REPLICATION_CONTROLLERS
+from serialization.normal import equal
 from serialization.selectors import of_map
 
 
@@ -44,7 +45,7 @@ class ReplicationControllerStrategy(Strategy[ReplicationController]):
 
     def prepare_update(self, new: ReplicationController, old: ReplicationController) -> None:
         new.status.CopyFrom(old.status)
-        if new.spec != old.spec:
+        if not equal(new.spec, old.spec):
             new.metadata.generation = old.metadata.generation + 1
 
     def prepare_status(self, new: ReplicationController, old: ReplicationController) -> None:

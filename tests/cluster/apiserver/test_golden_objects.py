@@ -103,3 +103,20 @@ def test_objects_are_stored_as_kubernetes_stores_them(storage_codec: str) -> Non
             compared += 1
 
     assert compared == 43
+
+
+@pytest.mark.slow
+def test_objects_that_are_sent_back_as_they_were_read_stay_as_they_are() -> None:
+    folder = golden("objects")
+
+    with serving(recorded_strategies()) as api:
+        for record in _records(folder):
+            request = (folder / f"{record['id']}.request.json").read_bytes()
+            made = api.call("POST", record["createPath"], request)
+            name = str(cast("Json", made.json()["metadata"])["name"])
+            path = f"{record['createPath'].partition('?')[0]}/{name}"
+
+            again = api.call("PUT", path, made.body)
+
+            assert again.code == 200, again.body
+            assert _comparable(again.body, b"clusterIP") == _comparable(made.body, b"clusterIP")
