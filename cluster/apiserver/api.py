@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from cluster.apiserver.allocation.interface import NOTHING_HELD, Allocator, Hold
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
-from cluster.apiserver.errors import StatusError, bad_request
+from cluster.apiserver.errors import StatusError, bad_request, unrecognized
 from cluster.apiserver.kubelets import Dial, dial_http
 from cluster.apiserver.metrics import RequestMetrics
 from cluster.apiserver.negotiation import Negotiator
@@ -93,10 +93,7 @@ class Api:
         try:
             kind, bare = codec.unwrap(body)
         except DecodeError as error:
-            raise bad_request(
-                f"the object provided is unrecognized (must be of type {resource.kind}): "
-                f"{error} ({_excerpt(body)})"
-            ) from error
+            raise unrecognized(resource, str(error), body) from error
         if kind.kind and kind != strategy.type_meta:
             raise _wrong_kind(kind, resource)
         try:
@@ -149,16 +146,6 @@ _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 Verb = Callable[[Api, Call], Awaitable[Answer | None]]
 """Serves a call. None says that the verb has answered by itself (a watch)."""
-
-
-def _excerpt(body: bytes) -> str:
-    """Return the beginning of a body that nobody could read, as Kubernetes quotes it."""
-    if not body:
-        return "<empty>"
-    if body[:1] in {b"{", b"["} and body.isascii():
-        text = body.decode()
-        return text if len(text) <= 30 else f"{text[:30]} ..."
-    return body[:30].hex() + (" ..." if len(body) > 30 else "")
 
 
 def _wrong_kind(kind: TypeMeta, resource: Resource) -> StatusError:

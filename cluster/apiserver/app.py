@@ -7,6 +7,7 @@ import logging
 from typing import Final
 from urllib.parse import parse_qsl
 
+from cluster.apiserver import negotiation
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
 from cluster.apiserver.authentication import Authenticator
@@ -19,6 +20,8 @@ from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
 from cluster.apiserver.verbs.success import STATUS_KIND
 from cluster.apiserver.verbs.table import SUBRESOURCES, find_verb
+from cluster.apiserver.yaml_form import MEDIA as YAML
+from cluster.apiserver.yaml_form import in_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +59,21 @@ class ApiServer:
             else:
                 await send_answer(send, self._failure(scope, unknown_resource()))
             return
-        await self._serve_resource(Call(route, strategy, scope, receive, send))
+        call = Call(route, strategy, scope, receive, send)
+        if b"yaml" in call.accept:
+            self._answer_in_yaml(call)
+        await self._serve_resource(call)
+
+    def _answer_in_yaml(self, call: Call) -> None:
+        """See to it that a call that prefers YAML gets it: it is served as JSON, and rewritten."""
+        negotiator = self._api.negotiator
+        if not negotiator.prefers_yaml(call.accept):
+            return
+        if not call.flag("watch"):
+            call.accept = call.accept.replace(YAML, negotiation.JSON.encode())
+        elif negotiator.streams(call.accept):
+            return  # there are no streams of YAML; only that it is refused is told in it
+        call.send = in_yaml(call.send)
 
     async def _serve_resource(self, call: Call) -> None:
         api, metrics = self._api, self._api.metrics

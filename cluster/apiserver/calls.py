@@ -14,11 +14,15 @@ from cluster.apiserver.errors import (
     bad_request,
     invalid_object,
     too_large,
+    unrecognized,
     unsupported,
 )
 from cluster.apiserver.paths import Route
 from cluster.apiserver.resources.interface import Strategy
+from cluster.apiserver.yaml_form import MEDIA as YAML
+from cluster.apiserver.yaml_form import from_yaml
 from serialization.codecs.interface import UnknownFields
+from serialization.errors import DecodeError
 
 BODY_MAX_BYTES: Final = 3 * 1024 * 1024
 """As etcd's limit on requests, with room: Kubernetes refuses bigger bodies with 413."""
@@ -166,7 +170,23 @@ class Call:
         elif len(body) > BODY_MAX_BYTES:
             raise too_large(BODY_MAX_BYTES)
         self.received = True
+        if self.content_type.partition(b";")[0].strip() == YAML:
+            return self._from_yaml(body)
         return body
+
+    def _from_yaml(self, body: bytes) -> bytes:
+        """Return a YAML body as JSON. Raises StatusError for one that is none."""
+        repeated: list[str] = []
+        try:
+            document = from_yaml(body, repeated)
+        except DecodeError as error:
+            raise unrecognized(self.strategy.resource, str(error), body) from error
+        how = self.unknown_fields
+        if repeated and how is UnknownFields.STRICT:
+            raise bad_request(f"strict decoding error: {', '.join(repeated)}")
+        if how is UnknownFields.WARN:
+            self.warnings += repeated
+        return document
 
     async def _rest(self, first: bytes) -> bytes:
         """Read what follows the first piece; no more of it is kept than may be."""

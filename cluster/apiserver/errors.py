@@ -131,6 +131,24 @@ def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
 
 
+def unrecognized(resource: Resource, why: str, body: bytes) -> StatusError:
+    """400 for a body that is no document at all."""
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {resource.kind}): {why} "
+        f"({_excerpt(body)})"
+    )
+
+
+def _excerpt(body: bytes) -> str:
+    """Return the beginning of a body that nobody could read, as Kubernetes quotes it."""
+    if not body:
+        return "<empty>"
+    if body[:1] in {b"{", b"["} and body.isascii():
+        text = body.decode()
+        return text if len(text) <= 30 else f"{text[:30]} ..."
+    return body[:30].hex() + (" ..." if len(body) > 30 else "")
+
+
 def unauthorized() -> StatusError:
     """401."""
     return StatusError(401, "Unauthorized", "Unauthorized")

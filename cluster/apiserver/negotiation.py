@@ -12,7 +12,11 @@ from serialization.api.meta.v1_pb2 import StatusDetails
 from serialization.codecs.interface import Codec
 
 JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+"""Served at the edge (``yaml_form``): behind it, it is JSON."""
 PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+OFFERED: Final = f"{JSON}, {YAML}, {PROTOBUF}"
+STREAMED: Final = f"{JSON};stream=watch, {PROTOBUF};stream=watch"
 FORMS: Final = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 FORM_VERSIONS: Final = ("v1", "v1beta1")
 MEMO_LIMIT: Final = 512
@@ -64,18 +68,46 @@ class Negotiator:
                 self._accepted[key] = found
         return found
 
+    def prefers_yaml(self, header: bytes) -> bool:
+        """Tell whether YAML is what fits best of an Accept header that names it."""
+        for clause in sorted(_clauses(header), key=lambda each: -each.quality):
+            if clause.media == YAML:
+                return clause.quality > 0
+            if clause.media in self._by_media and clause.quality > 0:
+                return False
+        return False
+
+    def accept_stream(self, header: bytes) -> Accepted:
+        """Return how to answer a watch; 406 when nothing fits."""
+        try:
+            return self.accept(header, forms=True, streams=True)
+        except StatusError:
+            raise StatusError(
+                406,
+                "NotAcceptable",
+                f"only the following media types are accepted: {STREAMED}",
+            ) from None
+
+    def streams(self, header: bytes) -> bool:
+        """Tell whether a watch can be answered to an Accept header."""
+        try:
+            self.accept_stream(header)
+        except StatusError:
+            return False
+        return True
+
     def content(self, header: bytes) -> Codec:
         """Return the codec of a Content-Type (empty: JSON); 415 for one that is not known."""
         codec = self._contents.get(header)
         if codec is None:
             media = header.decode("latin-1").partition(";")[0].strip().lower() or JSON
-            codec = self._by_media.get(media)
+            codec = self.json if media == YAML else self._by_media.get(media)
             if codec is None or media.endswith("*"):
                 raise StatusError(
                     415,
                     "UnsupportedMediaType",
                     "the body of the request was in an unknown format - accepted media types "
-                    f"include: {JSON}, {PROTOBUF}",
+                    f"include: {OFFERED}",
                 )
             if len(self._contents) < MEMO_LIMIT:
                 self._contents[header] = codec
@@ -99,11 +131,11 @@ class Negotiator:
             raise StatusError(
                 406,
                 "NotAcceptable",
-                f"only the following media types are accepted: {JSON}, {PROTOBUF}",
+                f"only the following media types are accepted: {OFFERED}",
             )
-        offered = [JSON, PROTOBUF]
+        offered = [OFFERED]
         if streams:
-            offered += [f"{JSON};stream=watch", f"{PROTOBUF};stream=watch"]
+            offered.append(STREAMED)
         raise StatusError(
             406,
             "NotAcceptable",

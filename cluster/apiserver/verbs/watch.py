@@ -13,7 +13,7 @@ from cluster.apiserver.views.choice import choose_view
 async def watch_objects(api: Api, call: Call) -> Answer | None:
     """Answer the changes of a collection, until one side ends it."""
     resource, route = call.strategy.resource, call.route
-    accepted = api.negotiator.accept(call.accept, forms=True, streams=True)
+    accepted = api.negotiator.accept_stream(call.accept)
     selection = selection_of(call)
     cache = api.cache.of(resource)
     include = call.query.get("includeObject", "")

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
+import yaml
+
 from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
 from serialization.kinds import SCHEME
@@ -89,8 +91,12 @@ def tree_of(body: bytes | JsonValue) -> JsonValue:
     """Return a body as a tree: JSON text, or a protobuf document (recorded as {hex})."""
     if isinstance(body, dict) and set(body) == {"hex"}:
         body = bytes.fromhex(cast("str", body["hex"]))
+    if isinstance(body, str) and body.startswith("apiVersion: "):
+        body = body.encode()
     if not isinstance(body, bytes):
         return body
+    if body.startswith(b"apiVersion: "):
+        return cast("JsonValue", yaml.load(body, Loader=yaml.BaseLoader))
     if not body.startswith(b"k8s\0"):
         return cast("JsonValue", json.loads(body))
     codec, text = CODECS["protobuf"], CODECS["json"]

@@ -29,9 +29,7 @@ logger = logging.getLogger(__name__)
 END_MARK: Final = "k8s.io/initial-events-end"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
-ON_PURPOSE: Final = {
-    "accept-yaml": "YAML is not served, not even for an error",
-}
+ON_PURPOSE: Final[dict[str, str]] = {}
 """Records that differ, and why."""
 
 
@@ -183,7 +181,8 @@ class Stage:
         if (reply.code, reply.media_type) != (scene["status"], wanted):
             return [f"{reply.code} {reply.media_type}"]
         body = recorded_body(scene)
-        if body[:2] == b'{"' and not body.startswith(b'{"type"'):  # no stream, but one object
+        # No stream, but one object:
+        if "yaml" in wanted or (body[:2] == b'{"' and not body.startswith(b'{"type"')):
             whole, ours_whole = recorded.tree_of(body), recorded.tree_of(reply.body)
             return list(
                 recorded.differences(recorded.comparable(whole), recorded.comparable(ours_whole))

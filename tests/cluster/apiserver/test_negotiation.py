@@ -73,7 +73,7 @@ def test_content_type_picks_the_codec(negotiator: Negotiator, content: str, code
     assert negotiator.content(content.encode()).name == codec
 
 
-@pytest.mark.parametrize("content", ["text/xml", "application/yaml", "*/*", "application/cbor"])
+@pytest.mark.parametrize("content", ["text/xml", "*/*", "application/cbor"])
 def test_content_type_that_is_not_known_is_refused(negotiator: Negotiator, content: str) -> None:
     with pytest.raises(StatusError) as raised:
         negotiator.content(content.encode())
