@@ -26,7 +26,7 @@ from cluster.apiserver.errors import (
 )
 from cluster.apiserver.namespaces import LASTING
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.verbs.rewriting import TRIES, wanted_revision
+from cluster.apiserver.verbs.rewriting import TRIES, newest_known, wanted_revision
 from cluster.apiserver.verbs.success import success_answer
 from serialization.api.meta.v1_pb2 import DeleteOptions, StatusDetails
 from serialization.errors import DecodeError
@@ -43,7 +43,9 @@ async def delete(api: Api, call: Call) -> Answer:
     if resource is NAMESPACES and call.route.name in LASTING:
         raise forbidden(resource, call.route.name, "this namespace may not be deleted")
     wish = await read_wish(api, call)
-    current = api.cached(call) or await api.newest(call)
+    current = await newest_known(api, call, wish.revision)
+    if current is not None and wish.uid not in {"", metadata_of(current.message).uid}:
+        current = await api.newest(call)  # the cache may not have it yet
     return await delete_stored(api, call, wish, current)
 
 
