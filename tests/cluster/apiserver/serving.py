@@ -19,6 +19,7 @@ from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.registry import CODECS
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
+from storage.virtual_time import VirtualTimeLoop
 
 Json = dict[str, "JsonValue"]
 JsonValue = None | bool | int | float | str | list["JsonValue"] | Json
@@ -66,6 +67,8 @@ class InProcess:
         self._runner = runner
         self.server = server
         self.clock = clock
+        self.token = ""
+        """Shown with calls that show none themselves."""
 
     def call(
         self,
@@ -77,6 +80,8 @@ class InProcess:
         """Send a request; a body that is no bytes goes as JSON."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"content-type": "application/json"} if raw else {}
+        if self.token and headers is None:
+            fields["authorization"] = f"Bearer {self.token}"
         fields.update({name.lower(): value for name, value in (headers or {}).items()})
         return self._runner.run(self.request(method, path, raw, fields))
 
@@ -148,12 +153,13 @@ def serving(
     storage_codec: str = "protobuf",
     store: Store | None = None,
     authenticator: Authenticator | None = None,
+    virtual: bool = False,
 ) -> Iterator[InProcess]:
-    """Run a server on the memory store (or another) while entered."""
+    """Run a server on the memory store (or another) while entered; ``virtual``: waits are free."""
     clock = StandingClock()
     config = ServerConfig(CODECS[storage_codec], authenticator=authenticator or Everybody())
     chosen = store or STORES["memory"].make(StoreOptions(clock=clock, inline_commits=True))
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop if virtual else None) as runner:
         up: asyncio.Future[Assembly] = runner.get_loop().create_future()
         down = asyncio.Event()
 
