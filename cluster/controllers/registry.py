@@ -27,3 +27,11 @@ CONTROLLERS: Final[dict[str, Callable[[Surroundings], Controller]]] = {
     "nodelifecycle": NodeLifecycleController,
     "tainteviction": TaintEvictionController,
 }
+
+EVENT_SOURCES: Final = {
+    "replicationcontroller": "replication-controller",
+    "endpointslice": "endpoint-slice-controller",
+    "nodelifecycle": "node-controller",
+    "tainteviction": "taint-eviction-controller",
+}
+"""As who those report whose name in Kubernetes' events is not their own and ``-controller``."""

@@ -16,7 +16,7 @@ from cluster.client.informer import InformerFactory
 from cluster.client.interface import ObjectKey
 from cluster.client.rest import RestClient
 from cluster.client.workqueue import RateLimitedQueue
-from cluster.controllers.registry import CONTROLLERS
+from cluster.controllers.registry import CONTROLLERS, EVENT_SOURCES
 from cluster.controllers.runner import Runner, Surroundings
 from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.scheduler.scheduler import Scheduler
@@ -90,7 +90,7 @@ class Control:
         self.runners: dict[str, Runner] = {}
         for name, make in CONTROLLERS.items():
             queue = self.queues[name] = RateLimitedQueue[ObjectKey]()
-            recorder = self._recorder(f"{name}-controller")
+            recorder = self._recorder(EVENT_SOURCES.get(name, f"{name}-controller"))
             around = Surroundings(links.client, links.informers, queue, recorder, links.clock)
             self.runners[name] = Runner(make(around), queue)
 

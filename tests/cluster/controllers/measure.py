@@ -24,7 +24,7 @@ from cluster.controllers.runner import Surroundings
 from serialization.api.core import v1_pb2 as core
 from serialization.kinds import PODS
 from storage.clock import SystemClock
-from tests.cluster.controllers.test_replica_control import KEY, Said, make_ready, rc_of
+from tests.cluster.controllers.replica_bench import KEY, Said, make_ready, rc_of
 from tests.cluster.settling import rest
 
 CLOCK = SystemClock()

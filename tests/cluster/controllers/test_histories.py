@@ -24,8 +24,8 @@ from serialization.api.core import v1_pb2 as core
 from serialization.api.discovery import v1_pb2 as discovery
 from serialization.kinds import PODS, SERVICES
 from storage.virtual_time import VirtualClock, run_virtual
+from tests.cluster.controllers.replica_bench import rc_of, rs_of
 from tests.cluster.controllers.service_bench import NODE, Said, pod, port, service
-from tests.cluster.controllers.test_replica_control import rc_of, rs_of
 
 APPS: Final = ("web", "db", "mail")
 STEPS: Final = 150

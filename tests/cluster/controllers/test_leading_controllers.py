@@ -17,7 +17,7 @@ from cluster.controllers.runner import Runner, Surroundings
 from serialization.api.core import v1_pb2 as core
 from storage.virtual_time import VirtualClock, run_virtual
 from tests.cluster.client.test_leader import Wire
-from tests.cluster.controllers.test_replica_control import rc_of
+from tests.cluster.controllers.replica_bench import rc_of
 
 LOCK = ObjectKey("kube-system", "control")
 
