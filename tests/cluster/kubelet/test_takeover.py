@@ -166,3 +166,27 @@ def test_node_tells_its_new_port() -> None:
                 assert node.status.addresses[0].address == "127.0.0.1"
 
     run_virtual(main())
+
+
+@pytest.mark.slow
+def test_same_seed_is_the_same_history() -> None:
+    lively = Behaviour(
+        crash_probability=0.3,
+        crash_after=Latency(1000, 60_000),
+        ready_after=Latency(0, 9000),
+        unready_every=Latency(20_000, 90_000),
+    )
+    options = replace(QUIET, behaviour=lively, heartbeat_s=10, latencies=Latencies(Latency(0, 900)))
+
+    async def history() -> tuple[list[object], list[Pod]]:
+        api = FakeApi(VirtualClock())
+        async with fleet_on(api, options):
+            for number in range(20):
+                await bound(api, pod_named(f"p{number}"))
+            await asyncio.sleep(600)
+        return [*api.actions], api.objects(Pod)
+
+    first, second = run_virtual(history()), run_virtual(history())
+
+    assert first == second
+    assert len({pod.status.containerStatuses[0].restartCount for pod in first[1]}) > 2
