@@ -64,6 +64,7 @@ def test_address_is_of_the_version_asked_for(text: str, version: int, errors: li
     assert reachable_address_errors(text, version) == errors
 
 
+@pytest.mark.slow
 @given(st.ip_addresses(v=4).map(str) | st.from_regex(r"[0-9.]{7,15}", fullmatch=True))
 def test_ordinary_addresses_are_known_without_parsing_them(text: str) -> None:
     told = reachable_address_errors(text)

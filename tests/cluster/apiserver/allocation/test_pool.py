@@ -88,6 +88,7 @@ def test_number_that_another_has_by_now_is_not_taken_from_it() -> None:
     assert numbers.claim(12, "b")
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(("draw", "store", "release")))))
 def test_number_never_has_two_owners(steps: list[tuple[str, str]]) -> None:
     numbers = pool()

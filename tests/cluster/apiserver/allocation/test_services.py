@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, ip_address
+from pathlib import Path
 from random import Random
 from typing import cast
 
@@ -12,6 +13,8 @@ from cluster.apiserver.allocation.services import NODE_PORTS, SERVICE_RANGE, Ser
 from cluster.apiserver.errors import StatusError
 from serialization.api.core.v1_pb2 import Service
 from serialization.kinds import SERVICES
+from storage.interface import Store
+from storage.registry import STORES, StoreOptions
 from tests.cluster.apiserver.serving import InProcess, Json, serving
 
 PATH = "/api/v1/namespaces/default/services"
@@ -228,6 +231,29 @@ def test_status_write_leaves_addresses_as_they_are(api: InProcess) -> None:
 
     assert written.code == 200
     assert spec_of(written.json()) == spec_of(made)
+
+
+def test_patch_that_asks_for_node_ports_gets_them(api: InProcess) -> None:
+    api.create(PATH, service())
+    headers = {"content-type": "application/strategic-merge-patch+json"}
+
+    patched = api.call("PATCH", f"{PATH}/s", {"spec": {"type": "NodePort"}}, headers)
+
+    assert patched.code == 200
+    assert all(port in NODE_PORTS for port in cast("list[int]", node_ports(patched.json())))
+
+
+def test_server_that_starts_again_on_a_store_knows_what_is_taken(tmp_path: Path) -> None:
+    def store() -> Store:
+        return STORES["etcd3"].make(StoreOptions(data_dir=tmp_path))
+
+    with serving(store=store()) as api:
+        api.create(PATH, service("first", clusterIP="10.96.0.7"))
+
+    with serving(store=store()) as api:
+        reply = api.call("POST", PATH, service("second", clusterIP="10.96.0.7"))
+
+    assert reply.code == 422
 
 
 def small(api: InProcess) -> ServiceAllocator:
