@@ -24,7 +24,7 @@ from cluster.kubelet.heartbeat import Heartbeats, NodeReport, Rhythm
 from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
 from cluster.kubelet.log_stream import Logs
 from cluster.kubelet.node_events import tell_started
-from cluster.kubelet.node_object import NOWHERE, Capacity, Endpoint, hollow_node, is_ready, refresh
+from cluster.kubelet.node_object import NOWHERE, Capacity, Endpoint, hollow_node, refresh
 from cluster.kubelet.pod_sync import PodSync
 from cluster.kubelet.report_stamps import ReportStamps
 from cluster.kubelet.stages import Latencies
@@ -185,21 +185,20 @@ class Fleet:
         now_s = int(self._clock.now().timestamp())
         capacity, endpoint = self._options.capacity, self._options.endpoint
         new = hollow_node(node.name, node.number, capacity, now_s, endpoint)
-        was_ready = False
         try:
             stored = await self._client.create(NODES, "", new)
         except ApiError as error:
             if error.code != 409:
                 raise
             stored = await self._client.get(NODES, Node, ObjectKey("", node.name))
-            reported, was_ready = False, is_ready(stored)
+            reported = turned = False
         else:
-            reported = bool(stored.status.conditions)
+            reported = turned = bool(stored.status.conditions)
         node.uid = stored.metadata.uid
         if not reported:
-            refresh(stored, node.number, capacity, now_s, endpoint)
+            turned = refresh(stored, node.number, capacity, now_s, endpoint)
             await self._client.update_status(NODES, stored)
-        tell_started(node.recorder, node.name, was_ready=was_ready)
+        tell_started(node.recorder, node.name, turned=turned)
 
 
 def _recorder_of(recorder: EventRecorder | None, host: str) -> Recorder:

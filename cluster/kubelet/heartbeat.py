@@ -17,7 +17,7 @@ from cluster.client.interface import ApiClient, ApiError, ObjectKey, PatchType, 
 from cluster.kubelet.hollow_node import HollowNode
 from cluster.kubelet.node_events import tell_ready
 from cluster.kubelet.node_lease import NodeLeases
-from cluster.kubelet.node_object import NOWHERE, Capacity, Endpoint, is_ready, refresh
+from cluster.kubelet.node_object import NOWHERE, Capacity, Endpoint, refresh
 from cluster.kubelet.status_patch import status_patch
 from cluster.kubelet.status_writer import Writes
 from serialization.api.core.v1_pb2 import Node
@@ -167,8 +167,7 @@ class Heartbeats:
                 return
             now_s = int(self._clock.now().timestamp())
             before = plain(node.status) if report.writes is Writes.PATCH else {}
-            was_ready = is_ready(node)
-            refresh(node, hollow.number, report.capacity, now_s, report.endpoint)
+            turned = refresh(node, hollow.number, report.capacity, now_s, report.endpoint)
             try:
                 await self._send(node, before)
             except ApiError as error:
@@ -176,7 +175,7 @@ class Heartbeats:
                     raise
                 self.counts.conflicts += 1
             else:
-                if not was_ready:
+                if turned:
                     tell_ready(hollow.recorder, hollow.name)
                 return
 

@@ -18,11 +18,11 @@ AT_START: Final = (
 """Reason and message, in a kubelet's order."""
 
 
-def tell_started(recorder: Recorder, name: str, *, was_ready: bool) -> None:
-    """Report that a kubelet has started; that its node is ready, unless it was so before."""
+def tell_started(recorder: Recorder, name: str, *, turned: bool) -> None:
+    """Report that a kubelet has started; that its node is ready, where it turned so by that."""
     for reason, message in AT_START:
         recorder.record(_about(name), reason, message.format(name=name))
-    if not was_ready:
+    if turned:
         tell_ready(recorder, name)
 
 

@@ -123,30 +123,28 @@ def node_status(
 
 def refresh(
     node: Node, index: int, capacity: Capacity, now_s: int, endpoint: Endpoint = NOWHERE
-) -> None:
+) -> bool:
     """Make a node's status say that its kubelet is alive, and where it listens.
 
     Conditions keep their transition times unless they turned. A node that reports nothing yet (it
-    was registered without a status) gets the whole of it.
+    was registered without a status) gets the whole of it. Returns whether it became ready by this.
     """
     status = node.status
     if not status.conditions or not status.allocatable:
         status.MergeFrom(node_status(node.metadata.name, index, capacity, now_s, endpoint))
-        return
+        return True
     if endpoint.host:
         _move(status, endpoint)
+    turned = False
     present = {condition.type: condition for condition in status.conditions}
     for kind, value, reason, message in CONDITIONS:
         condition = present.get(kind) or status.conditions.add(type=kind)
         if condition.status != value:
             condition.lastTransitionTime.seconds = now_s
+            turned = turned or kind == "Ready"
         condition.status, condition.reason, condition.message = value, reason, message
         condition.lastHeartbeatTime.seconds = now_s
-
-
-def is_ready(node: Node) -> bool:
-    """Whether a node's Ready condition is True."""
-    return any(each.type == "Ready" and each.status == "True" for each in node.status.conditions)
+    return turned
 
 
 def _move(status: NodeStatus, endpoint: Endpoint) -> None:

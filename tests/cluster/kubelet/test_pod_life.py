@@ -359,6 +359,7 @@ def test_life_that_is_taken_up_from_its_status_writes_the_same(
     assert theatre.pod == before
 
 
+@pytest.mark.slow
 @given(said=SCRIPTS, policy=st.sampled_from(["Always", "OnFailure", "Never"]))
 def test_life_that_is_taken_up_goes_on_and_comes_to_rest(said: dict[str, str], policy: str) -> None:
     theatre = Theatre(pod_of("a", "b", policy=policy, said=said))
