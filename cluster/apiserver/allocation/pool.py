@@ -42,6 +42,10 @@ class Pool:
             if self._stored.get(number) == owner:
                 del self._stored[number]
 
+    def has_stored(self, number: int, owner: str) -> bool:
+        """Tell whether the stored object of this uid has a number, in the range or not."""
+        return self._stored.get(number) == owner
+
     def forget(self) -> None:
         """Forget what stored objects have; what is on its way stays."""
         self._stored.clear()

@@ -1,4 +1,7 @@
-"""What one write of a service claims: its addresses, its node ports, its port for health checks."""
+"""What one write of a service claims: its addresses, its node ports, its port for health checks.
+
+What the service has already is not judged again: it may come from another range than is served now.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,8 @@ class ServiceClaims:
             return
         for text in spec.clusterIPs:
             number = address_number(text)
+            if self._addresses.has_stored(number, self._uid):
+                continue
             if number not in self._addresses:
                 raise _address_refused(
                     text, "the provided network does not match the current range"
@@ -100,6 +105,8 @@ class ServiceClaims:
         return number
 
     def _claim_port(self, number: int, field: str) -> None:
+        if self._ports.has_stored(number, self._uid):
+            return
         if number not in self._ports:
             numbers = self._ports.numbers
             raise _RefusedError(

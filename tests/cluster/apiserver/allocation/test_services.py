@@ -286,6 +286,20 @@ def test_range_that_is_full_is_the_server_s_fault(api: InProcess) -> None:
         assert again.spec.clusterIP.startswith("10.0.0.")
 
 
+def test_service_keeps_an_address_of_another_range(api: InProcess) -> None:
+    made = api.create(PATH, service(clusterIP="10.96.0.7", type="NodePort"))
+    meta, spec = cast("dict[str, str]", made["metadata"]), spec_of(made)
+    (node_port,) = cast("list[int]", node_ports(made))
+    stored = fresh(meta["uid"])
+    stored.spec.type = "NodePort"
+    stored.spec.clusterIP = str(spec["clusterIP"])
+    stored.spec.clusterIPs.append(str(spec["clusterIP"]))
+    stored.spec.ports.add(port=80, nodePort=node_port)
+
+    with small(api).hold(stored):
+        assert list(stored.spec.clusterIPs) == ["10.96.0.7"]
+
+
 def test_allocator_reads_everything_again_when_the_cache_has_listed_again(api: InProcess) -> None:
     api.create(PATH, service("there", clusterIP="10.96.0.7"))
     allocator = ServiceAllocator(api.server.api.cache.of(SERVICES), Random(1))
