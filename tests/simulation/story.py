@@ -13,13 +13,16 @@ from tests.simulation.plane import Plane, Watched, Written, plane
 END_S: Final = 720
 STORED: Final = {
     ("minions", "ADDED"): 10,
-    ("minions", "MODIFIED"): 10 * END_S // 10,
     ("controllers", "ADDED"): 3,
     ("controllers", "DELETED"): 1,
     ("pods", "ADDED"): 7 + 20 + 15 + 23 + 3 + 12,
     ("pods", "DELETED"): 23 + 3 + 4 + 30,
 }
 """Changes that every telling brings about, whatever the seed."""
+
+HEARTBEATS: Final = 10 * END_S // 10
+"""How often nodes say that they are alive; within the second of its creation a node says nothing
+new, which writes nothing."""
 
 
 REFUSAL: Final = "0/10 nodes are available: 10 Insufficient cpu."

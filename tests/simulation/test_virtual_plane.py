@@ -30,7 +30,7 @@ from storage.clock import SystemClock
 from storage.registry import STORES
 from storage.virtual_time import EPOCH, run_virtual
 from tests.simulation.plane import HEARTBEAT_S, NODE_COUNT, Plane, Written, plane
-from tests.simulation.story import STORED, Told, tell_alone, told_by
+from tests.simulation.story import HEARTBEATS, STORED, Told, tell_alone, told_by
 from tests.source_tree import ROOT
 
 pytestmark = pytest.mark.slow
@@ -65,6 +65,7 @@ def in_normal_form(told: Told) -> list[Written]:
 
 def test_story_brings_about_what_it_must(told: Told) -> None:
     assert {change: told.counts[change] for change in STORED} == STORED
+    assert HEARTBEATS - NODE_COUNT <= told.counts["minions", "MODIFIED"] <= HEARTBEATS
     assert len(set(names(told))) == STORED["pods", "ADDED"]
 
 
@@ -181,7 +182,8 @@ def test_hours_of_heartbeats_come_when_they_are_due_and_events_end_after_theirs(
         beats = made.cluster.nodes.fleet.heartbeats.counts
         expected = NODE_COUNT * minutes * 60 // HEARTBEAT_S
         assert (beats.beats, beats.missed, beats.conflicts) == (expected, 0, 0)
-        assert made.history.counts()["minions", "MODIFIED"] == expected
+        written = made.history.counts()["minions", "MODIFIED"]
+        assert expected - NODE_COUNT <= written <= expected  # the first may say nothing new
         assert beats.late_ns_max == 0
         assert made.cluster.nodes.fleet.pods.counts.late_ns_max == 0
 
