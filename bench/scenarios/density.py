@@ -14,7 +14,7 @@ from typing import Final
 from bench.requests import Call
 from bench.scenarios.stage import AuditLabel, Stage
 from bench.workload import mix, pod_template
-from cluster.client.interface import ApiError, ObjectKey, TransportError
+from cluster.client.interface import ApiError, ObjectKey, Propagation, TransportError
 from serialization.api.core.v1_pb2 import ReplicationController
 from serialization.kinds import NAMESPACES, PODS, REPLICATION_CONTROLLERS
 
@@ -118,7 +118,12 @@ async def _delete(stage: Stage) -> bool:
     async def remove(named: tuple[str, str], due_ns: int) -> None:
         await stage.requests.time(
             DELETE_CONTROLLER,
-            stage.client.delete(REPLICATION_CONTROLLERS, ObjectKey(*named)),
+            stage.client.delete(
+                REPLICATION_CONTROLLERS,
+                ObjectKey(*named),
+                # As kubectl asks; v1's default would leave an orphaning to be waited for.
+                propagation=Propagation.BACKGROUND,
+            ),
             due_ns,
         )
 
