@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from cluster.apiserver.views.frames import bookmark_frame, error_frame, stream_type
 from cluster.apiserver.views.interface import ENCODE_SLICE
-from cluster.apiserver.views.pieces import gathered, made
+from cluster.apiserver.views.pieces import gathered
 from serialization.api.meta.v1_pb2 import Status
 from serialization.codecs.interface import Codec, ListHead, TypeMeta
 from storage.watchcache.events import WatchEvent
@@ -47,7 +48,11 @@ class PlainView:
         codec, bare = self._codec, self._cache.bare
         quick = codec.name == self._cache.storage_codec.name
         step = 8 * ENCODE_SLICE if quick else ENCODE_SLICE
-        items = await made(objects, lambda obj: bare(obj, codec), step)
+        items: list[bytes] = []
+        for start in range(0, len(objects), step):  # a call less an object than by ``made``
+            items += [bare(obj, codec) for obj in objects[start : start + step]]
+            if start:
+                await asyncio.sleep(0)
         kind = TypeMeta(self._kind.api_version, self._cache.resource.list_kind)
         async for piece in gathered(codec.join_list(kind, head, items)):
             yield piece
