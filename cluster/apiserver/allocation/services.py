@@ -10,6 +10,7 @@ other's writes in flight; Kubernetes has objects for that.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Network
@@ -72,8 +73,12 @@ class ServiceAllocator:
         try:
             claims.make()
             yield
-        finally:
+        except asyncio.CancelledError:
+            raise  # it was late: the write may yet go through, so what it was given stays held
+        except BaseException:
             claims.release()
+            raise
+        claims.release()
 
     def notify(self, event: WatchEvent) -> None:
         """Take a change of a service (the cache's EventSink)."""

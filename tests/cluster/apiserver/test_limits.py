@@ -215,6 +215,25 @@ def test_late_write_says_that_its_result_is_unknown() -> None:
     serve(test, Limits())
 
 
+def test_late_service_keeps_its_address_from_others() -> None:
+    path = "/api/v1/namespaces/default/services"
+
+    def service(name: str) -> list[bytes]:
+        spec = {"clusterIP": "10.96.5.5", "ports": [{"port": 80}]}
+        return [json.dumps({"metadata": {"name": name}, "spec": spec}).encode()]
+
+    async def test(server: Server) -> None:
+        server.disk.delay_s = SLOW_S
+        late = await server.ask("POST", path, service("a"))
+        other = await server.ask("POST", path, service("b"))
+        await asyncio.sleep(SLOW_S)
+
+        assert (late.code, other.code) == (504, 422)
+        assert (await server.ask("GET", f"{path}/a")).code == 200
+
+    serve(test, Limits())
+
+
 def test_client_may_ask_for_less_time() -> None:
     async def test(server: Server) -> None:
         server.disk.delay_s = SLOW_S
