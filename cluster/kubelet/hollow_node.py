@@ -220,7 +220,11 @@ class HollowNode:
         report(
             self.recorder,
             message,
-            [stopping(c.name, f"spec.containers{{{c.name}}}") for c in message.spec.containers],
+            [
+                stopping(container.name, f"spec.containers{{{container.name}}}")
+                for container in message.status.containerStatuses
+                if container.state.HasField("running")
+            ],
         )
         return due._replace(due_ns=now.ns + delay_ns, grace_s=grace_s), delay_ns
 

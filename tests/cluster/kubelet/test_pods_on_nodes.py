@@ -251,6 +251,19 @@ def test_pod_that_lingers_after_its_removal_is_not_removed_again() -> None:
     play(scenario)
 
 
+def test_pod_that_is_deleted_before_it_runs_has_nothing_to_stop() -> None:
+    async def scenario(api: FakeApi, fleet: Fleet) -> None:
+        await bound(api, pod_named())
+        await asyncio.sleep(1)
+        await api.delete(PODS, KEY)
+        await asyncio.sleep(60)
+
+        assert api.objects(Pod) == []
+        assert reasons(api) == []
+
+    play(scenario, replace(QUIET, latencies=Latencies(start=Latency(9000, 9000))))
+
+
 def test_second_deletion_with_a_shorter_grace_shortens_it() -> None:
     async def scenario(api: FakeApi, fleet: Fleet) -> None:
         await bound(api, pod_named())
