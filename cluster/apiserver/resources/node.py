@@ -142,10 +142,12 @@ def _range_problems(obj: Node) -> list[FieldProblem]:
 
 
 def _amount_problems(amounts: Mapping[str, Quantity], field: str) -> list[FieldProblem]:
+    if not any(amount.string[:1] == "-" for amount in amounts.values()):  # every heartbeat
+        return []
     return [
         invalid(f"{field}[{name}]", amounts[name].string, NOT_NEGATIVE)
         for name in sorted(amounts)
-        if amounts[name].string[:1] == "-" and nano_value(amounts[name].string) < 0
+        if nano_value(amounts[name].string) < 0
     ]
 
 

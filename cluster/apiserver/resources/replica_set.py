@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from cluster.apiserver.errors import FieldProblem, invalid_shown, required
 from cluster.apiserver.resources.interface import Strategy
@@ -12,6 +13,7 @@ from cluster.apiserver.resources.pod_template import (
     negative_problems,
     template_problems,
 )
+from cluster.apiserver.resources.pod_warnings import pod_warnings
 from cluster.apiserver.resources.replica_status import replica_status_problems
 from serialization.api.apps.v1_pb2 import ReplicaSet, ReplicaSetSpec
 from serialization.api.meta.v1_pb2 import LabelSelector
@@ -42,6 +44,9 @@ class ReplicaSetStrategy(Strategy[ReplicaSet]):
             ("spec.replicas", spec.replicas), ("spec.minReadySeconds", spec.minReadySeconds)
         )
         return problems + _selection_problems(spec)
+
+    def warnings(self, obj: ReplicaSet) -> Sequence[str]:
+        return pod_warnings(obj.spec.template.spec, "spec.template.spec")
 
     def prepare_update(self, new: ReplicaSet, old: ReplicaSet) -> None:
         new.status.CopyFrom(old.status)

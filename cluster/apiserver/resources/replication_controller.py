@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cluster.apiserver.errors import FieldProblem, required
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.pod_template import (
@@ -9,6 +11,7 @@ from cluster.apiserver.resources.pod_template import (
     negative_problems,
     template_problems,
 )
+from cluster.apiserver.resources.pod_warnings import pod_warnings
 from cluster.apiserver.resources.replica_status import replica_status_problems
 from serialization.api.core.v1_pb2 import ReplicationController, ReplicationControllerSpec
 from serialization.kinds import REPLICATION_CONTROLLERS
@@ -42,6 +45,9 @@ class ReplicationControllerStrategy(Strategy[ReplicationController]):
 
     def validate(self, obj: ReplicationController) -> list[FieldProblem]:
         return _spec_problems(obj.spec)
+
+    def warnings(self, obj: ReplicationController) -> Sequence[str]:
+        return pod_warnings(obj.spec.template.spec, "spec.template.spec")
 
     def prepare_update(self, new: ReplicationController, old: ReplicationController) -> None:
         new.status.CopyFrom(old.status)

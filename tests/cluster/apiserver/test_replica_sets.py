@@ -42,6 +42,16 @@ def test_replica_set_has_one_replica_and_a_defaulted_template(api: InProcess) ->
     assert created["status"] == {"replicas": 0}
 
 
+def test_replica_set_s_template_is_warned_of(api: InProcess) -> None:
+    obj = replica_set()
+    template = cast("Json", cast("Json", cast("Json", obj["spec"])["template"])["spec"])
+    template["nodeSelector"] = {"beta.kubernetes.io/os": "linux"}
+
+    warning = api.call("POST", PATH, obj).header("warning")
+
+    assert warning.startswith('299 - "spec.template.spec.nodeSelector[beta.kubernetes.io/os]: ')
+
+
 def test_replica_set_s_generation_counts_changes_of_its_spec(api: InProcess) -> None:
     created = api.create(PATH, replica_set())
     cast("Json", created["spec"])["replicas"] = 5
