@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from cluster.apiserver.asgi import NO_STORE, Receive, Scope, Send
 from cluster.apiserver.errors import expired
@@ -19,6 +20,10 @@ from storage.watchcache.cache import WatchCache
 from storage.watchcache.events import EventType, WatchEvent
 from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
+
+SLICE_EVENTS: Final = 64
+SLICE_BYTES: Final = 256 * 1024
+"""What is told at once of what there is already: as much as keeps the loop for under 1 ms."""
 
 
 class Wire(NamedTuple):
@@ -43,6 +48,8 @@ class WatchServer:
     def __init__(self, cache: WatchCache, fanout: Fanout) -> None:
         self._cache = cache
         self._fanout = fanout
+        # A slice must fit into what may wait for a client, or it could never catch up.
+        self._slice_bytes = min(SLICE_BYTES, fanout.config.buffer_max_bytes // 4)
 
     async def serve(self, wire: Wire, target: Target, options: WatchOptions) -> None:
         """Answer a watch, from head to end; returns when it is over.
@@ -103,8 +110,8 @@ class WatchServer:
                 return revision
             if run:
                 self._cache.counters.init_events += len(run)
-                events = [WatchEvent(EventType.ADDED, obj) for obj in run]
-                await self._tell(stream, writer, target, events)
+                frames = (view.frame(WatchEvent(EventType.ADDED, obj)) for obj in run)
+                await self._tell(stream, writer, frames)
         if options.ends_state and not stream.ended.done():
             stream.write(Chunk(view.bookmark(revision, initial_end=True)))
         return revision
@@ -125,26 +132,31 @@ class WatchServer:
         cache, selection, view = target
         while not stream.ended.done():
             replay = cache.replay(selection, position)
-            if replay.complete:
-                if replay.events:
-                    stream.write(_chunk(view, replay.events))
+            frames = [view.frame(event) for event in replay.events]
+            if replay.complete and sum(map(len, frames)) <= self._slice_bytes:
+                if frames:
+                    stream.write(Chunk(b"".join(frames)))
                 return self._fanout.join(stream, cache, selection, view)
             position = replay.revision
-            if replay.events:
-                await self._tell(stream, writer, target, replay.events)
+            await self._tell(stream, writer, frames)
         return None
 
-    async def _tell(
-        self, stream: Stream, writer: StreamWriter, target: Target, events: list[WatchEvent]
-    ) -> None:
-        """Write some events, in slices, and let others in after each; stop where it has ended."""
-        for start in range(0, len(events), 64):
-            if stream.ended.done():  # the client may have gone while others were let in
-                return
-            stream.write(_chunk(target.view, events[start : start + 64]))
-            await writer.drain()
-            await asyncio.sleep(0)
+    async def _tell(self, stream: Stream, writer: StreamWriter, frames: Iterable[bytes]) -> None:
+        """Write frames in slices, at the client's pace, and let others in after each."""
+        gathered: list[bytes] = []
+        size = 0
+        for frame in frames:
+            gathered.append(frame)
+            size += len(frame)
+            if len(gathered) == SLICE_EVENTS or size >= self._slice_bytes:
+                await self._write(stream, writer, gathered)
+                gathered, size = [], 0
+        if gathered:
+            await self._write(stream, writer, gathered)
 
-
-def _chunk(view: View, events: list[WatchEvent]) -> Chunk:
-    return Chunk(b"".join([view.frame(event) for event in events]))
+    async def _write(self, stream: Stream, writer: StreamWriter, frames: list[bytes]) -> None:
+        if stream.ended.done():  # the client may have gone while others were let in
+            return
+        stream.write(Chunk(b"".join(frames)))
+        await writer.drain()
+        await asyncio.sleep(0)
