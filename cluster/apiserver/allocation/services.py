@@ -4,8 +4,9 @@ How it works. The allocator follows the cache of services: a table of who has wh
 up to date in the step in which the cache takes a change, and made anew when the cache had to list
 again. What a write in flight is to have stands beside it, as pending, until the store has answered;
 then it is either in the cache or free again. So nothing is stored of its own, nothing leaks, and
-two writes of one turn never get the same number. Several API servers on one store do not see each
-other's writes in flight; Kubernetes has objects for that.
+two writes of one turn never get the same number. A write whose caller left may yet be stored: what
+it was given is free again only later. Several API servers on one store do not see each other's
+writes in flight; Kubernetes has objects for that.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _PORTS_LOW_MAX: Final = 128
 _LOW_SHARE: Final = 16
 """The part of an address range that is drawn from last: a sixteenth, 16 to 256 addresses."""
 _PORTS_SHARE: Final = 32
+
+LATE_HOLD_S: Final = 60.0
+"""How long what a write was given stays held after nobody waits for the write any more."""
 
 _EVERYTHING: Final = Selection()
 
@@ -74,7 +78,9 @@ class ServiceAllocator:
             claims.make()
             yield
         except asyncio.CancelledError:
-            raise  # it was late: the write may yet go through, so what it was given stays held
+            # It was late: the write may yet go through, so what it was given stays held for now.
+            asyncio.get_running_loop().call_later(LATE_HOLD_S, claims.release)
+            raise
         except BaseException:
             claims.release()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from random import Random
@@ -9,12 +10,18 @@ from typing import cast
 
 import pytest
 
-from cluster.apiserver.allocation.services import NODE_PORTS, SERVICE_RANGE, ServiceAllocator
+from cluster.apiserver.allocation.services import (
+    LATE_HOLD_S,
+    NODE_PORTS,
+    SERVICE_RANGE,
+    ServiceAllocator,
+)
 from cluster.apiserver.errors import StatusError
 from serialization.api.core.v1_pb2 import Service
 from serialization.kinds import SERVICES
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
+from storage.virtual_time import run_virtual
 from tests.cluster.apiserver.serving import InProcess, Json, serving
 
 PATH = "/api/v1/namespaces/default/services"
@@ -284,6 +291,34 @@ def test_range_that_is_full_is_the_server_s_fault(api: InProcess) -> None:
         hold.__exit__(None, None, None)
     with allocator.hold(again := fresh("y")):
         assert again.spec.clusterIP.startswith("10.0.0.")
+
+
+def test_address_of_a_write_that_was_given_up_is_free_again_later(api: InProcess) -> None:
+    allocator = small(api)
+
+    async def give_up() -> str:
+        late = fresh("late")
+        with pytest.raises(asyncio.CancelledError), allocator.hold(late):
+            raise asyncio.CancelledError
+        return late.spec.clusterIP
+
+    async def ask(address: str) -> bool:
+        other = fresh("other")
+        other.spec.clusterIP = address
+        other.spec.clusterIPs.append(address)
+        try:
+            with allocator.hold(other):
+                return True
+        except StatusError:
+            return False
+
+    async def scenario() -> tuple[bool, bool]:
+        address = await give_up()
+        at_once = await ask(address)
+        await asyncio.sleep(LATE_HOLD_S)
+        return at_once, await ask(address)
+
+    assert run_virtual(scenario()) == (False, True)
 
 
 def test_service_keeps_an_address_of_another_range(api: InProcess) -> None:
