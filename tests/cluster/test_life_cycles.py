@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from cluster.client.exchange import Exchange
 from cluster.client.informer import InformerFactory
 from cluster.client.interface import ObjectKey, Propagation, Selection
 from cluster.client.rest import RestClient
@@ -32,6 +33,7 @@ from serialization.kinds import (
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
+from tests.simulation.faults import FaultyExchange
 
 LABELS = {"app": "web"}
 WEB = ObjectKey("default", "web")
@@ -47,6 +49,11 @@ class World:
 
     async def run_controller(self, replicas: int, namespace: str = "default") -> None:
         """Create a controller, and wait until its pods run."""
+        await self.create_controller(replicas, namespace)
+        await asyncio.sleep(10)
+        assert {pod.status.phase for pod in await self.pods()} == {"Running"}
+
+    async def create_controller(self, replicas: int, namespace: str) -> None:
         template = core.PodTemplateSpec(
             metadata=ObjectMeta(labels=LABELS),
             spec=core.PodSpec(
@@ -61,8 +68,6 @@ class World:
             ),
         )
         await self.client.create(REPLICATION_CONTROLLERS, namespace, made)
-        await asyncio.sleep(10)
-        assert {pod.status.phase for pod in await self.pods()} == {"Running"}
 
     @asynccontextmanager
     async def mortal_node(self) -> AsyncIterator[str]:
@@ -107,16 +112,22 @@ QUICK = Latency(1000, 2000)
 SLOW = Latency(600_000, 600_000)
 
 
-def run(scenario: Callable[[World], Awaitable[None]], terminate: Latency = QUICK) -> None:
+def run(
+    scenario: Callable[[World], Awaitable[None]],
+    terminate: Latency = QUICK,
+    between: Callable[[Exchange], Exchange] | None = None,
+) -> None:
     async def main() -> None:
-        async with world(terminate) as made:
+        async with world(terminate, between) as made:
             await scenario(made)
 
     run_virtual(main())
 
 
 @asynccontextmanager
-async def world(terminate: Latency) -> AsyncIterator[World]:
+async def world(
+    terminate: Latency, between: Callable[[Exchange], Exchange] | None
+) -> AsyncIterator[World]:
     clock = VirtualClock()
     store = STORES["memory"].make(StoreOptions(clock=clock, inline_commits=True))
     config = ClusterConfig(
@@ -124,7 +135,8 @@ async def world(terminate: Latency) -> AsyncIterator[World]:
             nodes=3,
             heartbeat_s=10,
             latencies=Latencies(start=Latency(200, 3000), terminate=terminate),
-        )
+        ),
+        between=between,
     )
     async with (
         store as opened,
@@ -324,3 +336,28 @@ def test_dependent_of_several_owners_goes_with_the_last() -> None:
         assert (await at.client.list_raw(CONFIG_MAPS)).items == []
 
     run(scenario)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_all_ends_are_reached_over_a_bad_network(seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def scenario(at: World) -> None:
+        await at.client.create(
+            NAMESPACES, "", core.Namespace(metadata=ObjectMeta(name="short-lived"))
+        )
+        for namespace in ("default", "short-lived"):
+            await at.create_controller(10, namespace)
+        await asyncio.sleep(60)
+
+        await at.client.delete(REPLICATION_CONTROLLERS, WEB, propagation=Propagation.FOREGROUND)
+        await at.client.delete(NAMESPACES, ObjectKey("", "short-lived"))
+        await asyncio.sleep(600)
+
+        assert await at.pods() == []
+        assert await at.controllers() == 0
+        for node in (await at.client.list_raw(NODES)).items:
+            assert not at.client.decode(core.Node, node).spec.taints
+
+    run(scenario, between=lambda inner: FaultyExchange(inner, chance))
