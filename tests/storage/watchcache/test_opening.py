@@ -182,3 +182,40 @@ async def test_change_whose_state_before_is_unknown_begins_the_history() -> None
 
         assert (ring.floor, [event.revision for event in ring.since(7, 9)]) == (7, [8])
         await opening.present()
+
+
+class Muted:
+    """A store whose watches tell nothing, once it is muted."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.muted = False
+        self.watches = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def watch(self, prefix: bytes, watcher: Watcher, *, after: int) -> object:
+        if not self.muted:
+            return self._store.watch(prefix, watcher, after=after)
+        self.watches += 1
+        return self
+
+    def cancel(self) -> None:
+        """End a watch that tells nothing."""
+
+
+async def test_cache_that_stops_while_it_opens_again_is_not_held_up() -> None:
+    async with world() as place, asyncio.timeout(5):
+        await eventful(place)
+        store = Muted(place.store)
+        cache = WatchCache(store, place.codec, (PODS,))  # type: ignore[arg-type]  # by __getattr__
+
+        async with cache:
+            store.muted = True
+            cache.of(PODS).closed(CompactedError(1, 2))
+            while not store.watches:  # noqa: ASYNC110  nothing tells of it
+                await asyncio.sleep(0)
+            assert cache.of(PODS).get("default", "c699") is not None  # what was there is served
+
+        assert cache.counters.resyncs == 1
