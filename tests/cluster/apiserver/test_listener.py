@@ -12,6 +12,7 @@ import pytest
 import uvloop
 
 from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.calls import BODY_MAX_BYTES
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.listener import bind, listen, url_of
 from serialization.codecs.registry import CODECS
@@ -63,6 +64,21 @@ def test_connection_serves_one_request_after_another() -> None:
 
             assert (created, found) == (201, 200)
             assert stored == got
+
+    run(main)
+
+
+def test_body_that_is_too_large_is_refused_and_the_connection_goes_on() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            body = {"metadata": {"name": "x" * BODY_MAX_BYTES}}
+            refused, told = await request(reader, writer, "POST", PODS_PATH, body)
+            found, _got = await request(reader, writer, "GET", f"{PODS_PATH}/a", None)
+            writer.close()
+
+            assert (refused, found) == (413, 404)
+            assert b"limit is 3145728" in told
 
     run(main)
 
