@@ -9,6 +9,8 @@ from reports.codecs_page import codecs_page
 from reports.comparing import CODECS_FILE, MATRIX_FILE, Matrix, read_codecs
 from reports.errors import ReportError
 from reports.files import write_whole
+from reports.locust_model import LOCUST_FILE, LocustRun
+from reports.locust_page import locust_page
 from reports.matrix_page import matrix_page
 from reports.model import RESULTS_FILE, Run
 from reports.run_page import run_page
@@ -40,6 +42,11 @@ def render_codecs(directory: Path) -> Path:
     return _write(directory, codecs_page(directory, results))
 
 
+def render_locust(directory: Path) -> Path:
+    """Draw the report of a locust run; return its path. Raises ReportError."""
+    return _write(directory, locust_page(LocustRun.read(directory)))
+
+
 def render(directory: Path) -> Path:
     """Draw the report of whatever a directory holds; return its path. Raises ReportError."""
     if (directory / MATRIX_FILE).is_file():
@@ -48,7 +55,9 @@ def render(directory: Path) -> Path:
         return render_run(directory)
     if (directory / CODECS_FILE).is_file():
         return render_codecs(directory)
-    names = f"{MATRIX_FILE}, {RESULTS_FILE} nor {CODECS_FILE}"
+    if (directory / LOCUST_FILE).is_file():
+        return render_locust(directory)
+    names = f"{MATRIX_FILE}, {RESULTS_FILE}, {CODECS_FILE} nor {LOCUST_FILE}"
     raise ReportError(f"{directory}: holds no results: neither {names}")
 
 

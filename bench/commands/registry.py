@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.commands import matrix, micro, report, run, up
+from bench.commands import locust, matrix, micro, report, run, up
 from bench.commands.interface import Command
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -12,5 +12,6 @@ COMMANDS: Final[dict[str, Command]] = {
     "run": run,
     "matrix": matrix,
     "micro": micro,
+    "locust": locust,
     "report": report,
 }

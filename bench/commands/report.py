@@ -10,16 +10,19 @@ from rich.console import Console
 
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, UsageError
+from bench.load.settings import LOCUST_FILE
 from bench.matrix_results import CODECS_FILE, MATRIX_FILE
 from bench.results import RESULTS_FILE
 
 HELP: Final = "draw the report of a results directory again"
-FILES: Final = (MATRIX_FILE, RESULTS_FILE, CODECS_FILE)
+FILES: Final = (MATRIX_FILE, RESULTS_FILE, CODECS_FILE, LOCUST_FILE)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("directory", type=Path, help="of a run, a matrix or a codec table")
+    parser.add_argument(
+        "directory", type=Path, help="of a run, a matrix, a codec table or a locust run"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:

@@ -44,6 +44,13 @@ MISUSES = [
     ["matrix", "--rounds", "0"],
     ["micro", "--suite", "none"],
     ["report", "no-such-directory"],
+    ["locust", "--server", "nonsense"],
+    ["locust", "--kinds", "robot=1"],
+    ["locust", "--kinds", "kubelet=0"],
+    ["locust", "--users", "0"],
+    ["locust", "--server", "http://x", "--kubeconfig", "y"],
+    ["locust", "--kubeconfig", "no-such-file"],
+    ["locust", "--web", "nowhere"],
 ]
 
 
