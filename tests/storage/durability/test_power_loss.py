@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.durability import strace
 from tests.storage.durability.journal import ImpossibleError
 from tests.storage.durability.power_loss import PowerLoss
 from tests.storage.durability.recording import SESSIONS, Recording, record
+from tests.storage.tracing import need_strace
 
 CUTS = 150
 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    reason = strace.missing()
-    if reason:
-        pytest.skip(reason)
+    need_strace()
     return record(tmp_path_factory.mktemp("recorded"), writes=900, seed=7, sync=True)
 
 
@@ -61,9 +59,7 @@ def test_recording_without_its_syncs_is_found_out(
 
 @pytest.mark.slow
 def test_writer_that_does_not_sync_is_found_out(tmp_path: Path) -> None:
-    reason = strace.missing()
-    if reason:
-        pytest.skip(reason)
+    need_strace()
     proof = PowerLoss.record(tmp_path, writes=300, seed=7, sync=False)
 
     with pytest.raises(ImpossibleError):

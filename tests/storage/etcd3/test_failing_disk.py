@@ -12,8 +12,8 @@ import pytest
 
 from storage.errors import StoreOpenError
 from storage.etcd3.backend import Etcd3Backend
-from tests.storage.durability import strace
 from tests.storage.durability.recording import REPOSITORY
+from tests.storage.tracing import need_strace
 
 STORY = [sys.executable, "-m", "tests.storage.etcd3.failing_disk"]
 MOUNT = "mount -t tmpfs -o size=2m none"
@@ -70,8 +70,7 @@ def test_full_disk_raises_the_alarm_and_recovers(tmp_path: Path) -> None:
 def test_failing_call_raises_the_alarm_and_the_store_recovers(
     tmp_path: Path, calls: str, error: str, words: str
 ) -> None:
-    if reason := strace.missing():
-        pytest.skip(reason)
+    need_strace()
     options = ["-P", str(tmp_path / "data" / "db.lmdb"), "-e", f"trace={calls}"]
     fault = ["-e", f"inject={calls}:error={error}:when=9..11"]
 
