@@ -128,3 +128,10 @@ def test_a_protobuf_cell_leaves_the_json_library_of_the_api_server_alone(tmp_pat
     assert "--json-codec" not in arguments
     assert arguments[arguments.index("--storage-codec") + 1] == "orjson"
     assert arguments[arguments.index("--data-dir") + 1] == "/d"
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_only_a_plane_that_is_measured_refuses_nothing(tmp_path: Path, *, measured: bool) -> None:
+    arguments = apiserver_arguments(PlaneOptions(Config(), tmp_path, stamped=measured))
+
+    assert ("--max-mutating-requests-inflight" in arguments) is measured
