@@ -99,7 +99,7 @@ def _operations(strategy: Strategy[Message], methods: dict[str, str]) -> dict[st
     return {
         method: _operation(strategy, verb)
         for verb, method in methods.items()
-        if verb in strategy.verbs or verb == "patch"  # kubectl looks there for fieldValidation
+        if verb in strategy.verbs
     }
 
 
