@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import random
-import shutil
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from cluster.apiserver.listener import bind, listen, url_of
-from cluster.kubelet.fleet import FleetOptions
-from cluster.processes.in_process import Cluster, ClusterConfig
-from storage.clock import SystemClock
-from storage.registry import STORES, StoreOptions
+from tests.cluster.kubectl import NODES, WAIT, Kubectl, with_kubectl
 
 pytestmark = pytest.mark.slow
-
-CLOCK = SystemClock()
-NODES = 3
-WAIT = "--timeout=10s"
 
 POD = """\
 apiVersion: v1
@@ -57,88 +41,6 @@ apiVersion: v1
 kind: Node
 metadata: {name: by-hand}
 """
-
-
-class Said(NamedTuple):
-    """What kubectl said, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """The lines below the heading, in words."""
-        return [line.split() for line in self.out.splitlines()[1:]]
-
-    @property
-    def lines(self) -> list[str]:
-        """All lines, sorted."""
-        return sorted(self.out.splitlines())
-
-
-class Kubectl:
-    """Runs kubectl against one server, with a home directory of its own."""
-
-    def __init__(self, program: str, url: str, home: Path) -> None:
-        self._program = program
-        self._url = url
-        # No kubeconfig: an address is all that it needs.
-        self._environment = {"HOME": str(home), "KUBECONFIG": str(home / "none"), "PATH": ""}
-
-    async def try_(self, *arguments: str, stdin: str = "") -> Said:
-        """Run it; return what it said."""
-        process = await asyncio.create_subprocess_exec(
-            self._program,
-            *("--server", self._url, *arguments),
-            env=self._environment,
-            stdin=PIPE if stdin else DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-        )
-        out, err = await process.communicate(stdin.encode() or None)
-        assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
-
-    async def __call__(self, *arguments: str, stdin: str = "") -> Said:
-        """Run it; it must succeed and complain of nothing."""
-        said = await self.try_(*arguments, stdin=stdin)
-        assert (said.code, said.err) == (0, ""), said
-        return said
-
-
-@pytest.fixture
-def program() -> str:
-    """kubectl's path; skips where there is none, fails in CI."""
-    found = shutil.which("kubectl")
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no kubectl")
-        pytest.skip("there is no kubectl on this machine")
-    return found
-
-
-@asynccontextmanager
-async def serving(program: str, home: Path) -> AsyncIterator[Kubectl]:
-    store = STORES["memory"].make(StoreOptions(clock=CLOCK))
-    config = ClusterConfig(FleetOptions(nodes=NODES))
-    sock = bind("127.0.0.1", 0)
-    async with (
-        store,
-        Cluster(config, store, CLOCK, random.Random(1)) as cluster,
-        listen(cluster.server.app, sock, end_watches=cluster.server.fanout.shut_down),
-    ):
-        yield Kubectl(program, url_of(sock), home)
-
-
-def with_kubectl(program: str, home: Path, scenario: Callable[[Kubectl], Awaitable[None]]) -> None:
-    """Play a scenario on a fresh cluster."""
-
-    async def play() -> None:
-        async with asyncio.timeout(60), serving(program, home) as kubectl:
-            await scenario(kubectl)
-
-    asyncio.run(play())
 
 
 def test_a_pod_is_created_runs_and_is_deleted(program: str, tmp_path: Path) -> None:

@@ -21,9 +21,7 @@ from cluster.processes.in_process import Cluster, ClusterConfig
 from serialization.codecs.registry import CODECS
 from storage.clock import Clock
 from storage.registry import STORES, StoreOptions
-from tests.cluster.test_kubectl import CLOCK, WAIT, Kubectl, program, with_kubectl
-
-__all__ = ["program"]
+from tests.cluster.kubectl import CLOCK, WAIT, Kubectl, with_kubectl
 
 pytestmark = pytest.mark.slow
 

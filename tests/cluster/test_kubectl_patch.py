@@ -9,19 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.test_kubectl import (
-    NODE,
-    POD,
-    REPLICATION_CONTROLLER,
-    WAIT,
-    Kubectl,
-    with_kubectl,
-)
-from tests.cluster.test_kubectl import program as kubectl_program
+from tests.cluster.kubectl import WAIT, Kubectl, with_kubectl
+from tests.cluster.test_kubectl import NODE, POD, REPLICATION_CONTROLLER
 
 pytestmark = pytest.mark.slow
-
-program = kubectl_program
 
 CONFIG_MAP = """\
 apiVersion: v1
