@@ -1,7 +1,7 @@
 """OpenAPI v3 schemas of the messages, out of the same descriptors and rules as their JSON.
 
-Shapes, names and extensions are those of Kubernetes' own documents; descriptions are not there,
-since Kubernetes' texts are not ours.
+Shapes, names and extensions are those of Kubernetes' own documents; descriptions are our own, and
+only the commonest fields have one (``descriptions``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from serialization.api import rules_pb2
+from serialization.descriptions import DESCRIPTIONS
 from serialization.jsonform.plan import Container, JsonField, Plan, Shape, plan_of, rules_of
 from serialization.scheme import Resource
 
@@ -103,17 +104,23 @@ def _leaf_name(field: JsonField) -> str:
 
 
 def _schema(plan: Plan, *, typed: bool) -> Schema:
+    told = cast("Descriptor", plan.message.DESCRIPTOR).full_name.removeprefix("kubedyno.")
     properties: dict[str, Schema] = {}
     if typed:
         properties = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
-    properties |= {field.name: _property(field) for field in plan.fields}
-    schema: Schema = {"type": "object"}
+    for field in plan.fields:
+        properties[field.name] = _described(f"{told}.{field.name}") | _property(field)
+    schema: Schema = {**_described(told), "type": "object"}
     required = [field.name for field in plan.fields if _is_required(field)]
     if required:
         schema["required"] = required
     if properties:
         schema["properties"] = dict(sorted(properties.items()))
     return schema
+
+
+def _described(name: str) -> Schema:
+    return {"description": DESCRIPTIONS[name]} if name in DESCRIPTIONS else {}
 
 
 def _is_required(field: JsonField) -> bool:

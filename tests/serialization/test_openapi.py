@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from serialization.descriptions import DESCRIPTIONS
 from serialization.kinds import PODS, SCHEME
 from serialization.openapi import Schema, schema_name, schemas_of
 from tests.cluster.apiserver.conftest import golden
@@ -93,6 +94,19 @@ def test_names_are_sorted_and_no_field_is_lost() -> None:
     pod = schemas_of([PODS])["io.k8s.api.core.v1.Pod"]
     assert list(pod["properties"]) == ["apiVersion", "kind", "metadata", "spec", "status"]
     assert pod["properties"]["spec"] == {
+        "description": "What is to run, and where it may.",
         "default": {},
         "allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.PodSpec"}],
     }
+
+
+def test_every_description_is_of_something() -> None:
+    described = [schema for schema in OURS.values() if "description" in schema]
+    fields = [
+        field
+        for schema in OURS.values()
+        for field in schema.get("properties", {}).values()
+        if "description" in field
+    ]
+
+    assert len(described) + len(fields) == len(DESCRIPTIONS)
