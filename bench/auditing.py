@@ -19,6 +19,10 @@ from serialization.api.core.v1_pb2 import Node
 from serialization.kinds import NODES
 
 AUDIT_S_MAX: Final = 600.0
+FORGET_POD: Final = "forget-pod"
+FORGE_REVISION: Final = "forge-revision"
+FAULTS: Final = (FORGET_POD, FORGE_REVISION)
+"""What ``falsify`` knows to do."""
 
 
 class AuditNotMadeError(Exception):
@@ -62,9 +66,9 @@ def falsify(recording: Recording, fault: str) -> Recording:
         return recording
     pods = dict(recording.pods)
     uid = next(iter(pods))
-    if fault == "forget-pod":
+    if fault == FORGET_POD:
         del pods[uid]
-    elif fault == "forge-revision":
+    elif fault == FORGE_REVISION:
         pods[uid] = replace(pods[uid], resource_version="1")
     else:
         raise ValueError(f"no such fault: {fault!r}")

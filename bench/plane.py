@@ -16,16 +16,15 @@ from typing import Final, Self
 from bench.child import Child, ChildError
 from bench.results import Config
 from bench.statistics_files import ProcessStatistics, await_statistics, forget_statistics
-
-APISERVER: Final = "apiserver"
-CONTROL: Final = "control"
-NODES: Final = "nodes"
+from bench.switches import APISERVER, CONTROL, NODES, process_arguments
 
 READY_S_MAX: Final = 60.0
 READY_S_A_NODE: Final = 0.1
 """Registering a node takes a few requests; 2000 of them on a busy machine take minutes."""
 
 STATISTICS_S_MAX: Final = 5.0
+
+ANY_PORT: Final = "127.0.0.1:0"
 
 JSON_CODECS: Final = ("json", "orjson")
 
@@ -37,7 +36,6 @@ class PlaneOptions:
     config: Config
     directory: Path
     """Logs go to ``logs/`` below, statistics to ``stats/``, the store to ``data/``."""
-    listen: str = "127.0.0.1:0"
     python: tuple[str, ...] = (sys.executable, "-m")
     """How a module is run; tests put small fake processes here."""
     stamped: bool = True
@@ -148,6 +146,7 @@ class Plane:
             *options.python,
             f"cluster.processes.{name}",
             *arguments,
+            *process_arguments(name, options.config.switches, options.config.behaviour),
             *("--seed", str(options.config.seed)),
             *("--stats", str(options.statistics_dir / f"{name}.json")),
             *("--parent", str(os.getpid())),
@@ -162,7 +161,7 @@ def apiserver_arguments(options: PlaneOptions) -> list[str]:
     """Return the API server's part of the command line for a cell."""
     config = options.config
     arguments = [
-        *("--listen", options.listen),
+        *("--listen", config.listen or ANY_PORT),
         *("--store", config.store),
         *("--data-dir", str(options.data_dir)),
         *("--storage-codec", config.storage_codec or config.codec),

@@ -25,6 +25,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures
+
 SCHEMA_VERSION: Final = 1
 """1: the first. Raise it when a key changes its meaning or goes; not when one is added."""
 
@@ -105,6 +107,8 @@ class Config:
     data_dir: str = ""
     """Empty: a fresh directory below the results, removed after the run."""
     watch_write: str = "transport"
+    switches: Switches = USUAL
+    behaviour: PodBehaviour = RUNNING
     rate: float = 0.0
     """Replication controllers a second, open loop; 0: all at once."""
     probes: int = 25
@@ -113,6 +117,10 @@ class Config:
     heartbeat_s: float = 10.0
     seed: int = 0
     profile: bool = False
+    listen: str = ""
+    """Where the API server serves; empty: at any free port of 127.0.0.1."""
+    kubeconfig: str = ""
+    """Where to write a kubeconfig for looking on; empty: nowhere."""
     fault: str = ""
     """For tests of the auditor: ``forget-pod``, ``forge-revision`` falsify the recording."""
 
@@ -126,6 +134,7 @@ class Config:
             parts.append(f"watch-{self.watch_write}")
         if self.heartbeat_s != 10.0:
             parts.append(f"heartbeat-{self.heartbeat_s:g}s")
+        parts += departures(self.switches, self.behaviour)
         return "-".join(parts).replace("/", "_").replace(",", "+")
 
 

@@ -6,11 +6,13 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from bench.api_client import Connection, connect
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
+from bench.kubeconfig import write_kubeconfig
 from bench.observed import Observed
 from bench.pacing import Pacer
 from bench.plane import Plane, PlaneOptions
@@ -85,6 +87,8 @@ class Run:
         self._tell("start", 0, 1)
         with CollectorPauses(self._clock) as pauses, LoopLag(self._clock) as lag:
             async with Plane(self._options) as plane:
+                if self._config.kubeconfig:
+                    write_kubeconfig(Path(self._config.kubeconfig), plane.url)
                 async with connect(plane.url, self._config.codec, self._clock) as api:
                     sampler = Sampler({**plane.pids, MEASURING: os.getpid()}, self._clock)
                     stage = self._stage(plane, api, sampler)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from bench.commands.options import (
     address,
     check_names,
     claim_directory,
+    plane_config,
     positive,
     rate,
     seconds,
@@ -50,7 +51,7 @@ from bench.load.summing_up import (
 from bench.load.users.registry import USERS
 from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
-from bench.results import Config, Status, UnreadableResultsError, read_json, write_json
+from bench.results import Status, UnreadableResultsError, read_json, write_json
 from storage.clock import SystemClock
 
 HELP: Final = "a locust load run against an API server, headless or with locust's web page"
@@ -161,15 +162,9 @@ async def _target(
         token = arguments.token_file.read_text().strip() if arguments.token_file else ""
         yield Server(arguments.server.rstrip("/"), token), arguments.server
     else:
-        config = Config(
-            nodes=arguments.nodes,
-            codec=arguments.codec,
-            storage_codec=arguments.storage_codec or arguments.codec,
-            store=arguments.store,
+        config = replace(
+            plane_config(arguments, arguments.codec, arguments.store),
             data_dir=str(scratch / "data"),
-            watch_write=arguments.watch_write,
-            heartbeat_s=arguments.heartbeat,
-            seed=arguments.seed,
         )
         async with Plane(PlaneOptions(config, directory, stamped=False)) as plane:
             await wait_ready(plane.url, SystemClock())

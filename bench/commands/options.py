@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from bench.auditing import FAULTS
 from bench.commands.interface import UsageError
+from bench.commands.switch_options import (
+    add_switch_arguments,
+    chosen_behaviour,
+    chosen_switches,
+)
 from bench.results import Config
 from serialization.codecs.registry import CODECS
 from storage.registry import STORES
@@ -83,6 +90,7 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
         "--heartbeat", type=seconds, default=10.0, metavar="S", help="node status interval"
     )
     parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
+    add_switch_arguments(parser)
 
 
 def add_load_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,28 +109,33 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
         "--probe-interval", type=seconds, default=Config().probe_interval_ms, metavar="MS"
     )
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
-    parser.add_argument("--fault", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--fault", default="", choices=("", *FAULTS), help=argparse.SUPPRESS)
 
 
-def load_config(
-    arguments: argparse.Namespace, codec: str, store: str, *, data_dir: str = ""
-) -> Config:
-    """Return the config of one cell. Raises UsageError."""
+def plane_config(arguments: argparse.Namespace, codec: str, store: str) -> Config:
+    """Return the config of a plane without a load. Raises UsageError."""
     check_names([codec], [store], arguments.storage_codec)
     return Config(
         nodes=arguments.nodes,
-        pods=arguments.pods,
         codec=codec,
         storage_codec=arguments.storage_codec or codec,
         store=store,
-        data_dir=data_dir,
         watch_write=arguments.watch_write,
+        switches=chosen_switches(arguments),
+        behaviour=chosen_behaviour(arguments),
+        heartbeat_s=arguments.heartbeat,
+        seed=arguments.seed,
+    )
+
+
+def load_config(arguments: argparse.Namespace, codec: str, store: str) -> Config:
+    """Return the config of one cell. Raises UsageError."""
+    return replace(
+        plane_config(arguments, codec, store),
+        pods=arguments.pods,
         rate=arguments.rate,
         probes=arguments.probes,
         probe_interval_ms=arguments.probe_interval,
-        heartbeat_s=arguments.heartbeat,
-        seed=arguments.seed,
-        profile=getattr(arguments, "profile", False),
         fault=arguments.fault,
     )
 
@@ -143,6 +156,19 @@ def names(text: str) -> list[str]:
     if not found:
         raise argparse.ArgumentTypeError("no names")
     return found
+
+
+def fresh_data_dir(text: str) -> str:
+    """Return a run's data directory, which must be new or empty. Raises UsageError.
+
+    A store that already holds pods and nodes would be audited as if this run had made them.
+    """
+    path = Path(text)
+    if text and path.exists() and not path.is_dir():
+        raise UsageError(f"--data-dir {text} is no directory")
+    if text and path.exists() and any(path.iterdir()):
+        raise UsageError(f"--data-dir {text} is not empty: a run needs a store of its own")
+    return text
 
 
 def claim_directory(path: Path, markers: Sequence[str]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,9 @@ from bench.commands.interface import MISSED, OK, VOID, CommandError
 from bench.commands.options import (
     add_load_arguments,
     add_plane_arguments,
+    address,
     claim_directory,
+    fresh_data_dir,
     load_config,
 )
 from bench.commands.progress import Narrator
@@ -33,13 +36,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", default="protobuf", help="of every process")
     parser.add_argument("--store", default="etcd3")
     parser.add_argument("--data-dir", default="", help="the store's; default: fresh, removed")
+    parser.add_argument("--listen", type=address, metavar="HOST:PORT")
+    parser.add_argument(
+        "--kubeconfig", default="", metavar="FILE", help="write one, to look on while it runs"
+    )
     parser.add_argument("--out", type=Path, help="default: out/run-<time>")
     parser.add_argument("--profile", action="store_true", help="py-spy on every process")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run, print the summary, draw the report."""
-    config = load_config(arguments, arguments.codec, arguments.store, data_dir=arguments.data_dir)
+    config = replace(
+        load_config(arguments, arguments.codec, arguments.store),
+        data_dir=fresh_data_dir(arguments.data_dir),
+        listen=arguments.listen or "",
+        kubeconfig=arguments.kubeconfig,
+        profile=arguments.profile,
+    )
     out = arguments.out or Path("out") / f"run-{SystemClock().now():%Y%m%d-%H%M%S}"
     directory = claim_directory(out, (RESULTS_FILE, CONFIG_FILE))
     (directory / MATRIX_FILE).unlink(missing_ok=True)

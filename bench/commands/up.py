@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from bench.child import Child, ChildError
 from bench.commands.interface import ERROR, OK, CommandError
-from bench.commands.options import add_plane_arguments, address, check_names
+from bench.commands.options import add_plane_arguments, address, plane_config
 from bench.kubeconfig import write_kubeconfig
 from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", default="protobuf", help="of every process")
     parser.add_argument("--store", default="etcd3")
     parser.add_argument("--data-dir", default="", help="the store's; default: removed at the end")
-    parser.add_argument("--listen", type=address, default="127.0.0.1:0", metavar="HOST:PORT")
+    parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument("--kubeconfig", type=Path, default=Path("kubedyno.kubeconfig"))
     parser.add_argument("--out", type=Path, help="logs and statistics; default: removed at the end")
     parser.add_argument("--json", action="store_true", help="say it as one JSON object")
@@ -43,19 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Keep a cluster up until Ctrl-C or SIGTERM, or until a process of it dies."""
-    check_names([arguments.codec], [arguments.store], arguments.storage_codec)
-    config = Config(
-        nodes=arguments.nodes,
-        codec=arguments.codec,
-        storage_codec=arguments.storage_codec or arguments.codec,
-        store=arguments.store,
+    config = replace(
+        plane_config(arguments, arguments.codec, arguments.store),
         data_dir=arguments.data_dir,
-        watch_write=arguments.watch_write,
-        heartbeat_s=arguments.heartbeat,
-        seed=arguments.seed,
+        listen=arguments.listen or "",
     )
     with _directory(arguments.out) as directory:
-        options = PlaneOptions(config, directory, listen=arguments.listen, stamped=False)
+        options = PlaneOptions(config, directory, stamped=False)
         try:
             return asyncio.run(_keep_up(options, arguments.kubeconfig, as_json=arguments.json))
         except (ChildError, NotReadyError) as error:

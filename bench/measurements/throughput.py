@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from bench.observed import Observed
-from bench.plane import APISERVER
 from bench.results import Throughput
 from bench.scenarios.stage import Mark
+from bench.switches import APISERVER
 
 WATCH_EVENTS: Final = "watch_events_sent"
 """The API server's counter of events written to watchers."""

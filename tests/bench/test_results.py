@@ -15,6 +15,7 @@ from bench.results import (
     write_json,
 )
 from bench.samples import write_samples
+from bench.switches import PodBehaviour, Switches
 from tests.bench.run_results import observed, results
 
 
@@ -67,6 +68,18 @@ def test_a_config_may_name_only_what_differs(tmp_path: Path) -> None:
         (Config(storage_codec="json"), "protobuf-etcd3-stored-json"),
         (Config(watch_write="asgi", heartbeat_s=1.5), "protobuf-etcd3-watch-asgi-heartbeat-1.5s"),
         (Config(store="etcd3://a:1,b:2"), "protobuf-etcd3-a-1+b-2"),
+        (
+            Config(switches=Switches(kubelet_writes="patch", heartbeat_kind="lease")),
+            "protobuf-etcd3-kubelet-writes-patch-heartbeat-lease",
+        ),
+        (
+            Config(switches=Switches(events="off", watch_index="off", leader_elect="on")),
+            "protobuf-etcd3-watch-index-off-leader-elect-on-events-off",
+        ),
+        (
+            Config(behaviour=PodBehaviour(crash_probability="0.1", crash_after="1s:5s")),
+            "protobuf-etcd3-crash-probability-0.1-crash-after-1s-5s",
+        ),
     ],
 )
 def test_a_cell_is_named_by_every_departure(config: Config, name: str) -> None:
