@@ -215,6 +215,11 @@ class InformerFactory:
             total.add(informer.counters)
         return total
 
+    @property
+    def queries(self) -> int:
+        """How many different things are asked for: as many informers as there are when shared."""
+        return len(self._by_query)
+
     def __len__(self) -> int:
         """Return how many informers there are."""
         return len(self._informers)

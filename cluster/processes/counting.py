@@ -47,6 +47,7 @@ def count_clients(shell: Shell, *clients: RestClient) -> None:
 def count_informers(shell: Shell, informers: InformerFactory) -> None:
     """Have what the informers asked and got in the statistics."""
     shell.counter("informers", lambda: len(informers))
+    shell.counter("informer_queries", lambda: informers.queries)
     for field in ("lists", "watches", "events", "bookmarks", "expired", "failures"):
         shell.counter(f"informer_{field}", partial(_informers, informers, field))
 

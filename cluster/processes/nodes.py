@@ -80,6 +80,7 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
         if nodes.recorder is not None:
             count_events(shell, nodes.recorder)
         _count_fleet(shell, fleet)
+        shell.counter("kubelet_ports", lambda: 0 if sock is None else 1)
         async with asyncio.TaskGroup() as group:
             working = group.create_task(nodes.run(lambda: shell.ready(nodes=fleet.registered)))
             await shell.stopped()
