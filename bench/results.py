@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures
+from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 
 SCHEMA_VERSION: Final = 1
 """1: the first. Raise it when a key changes its meaning or goes; not when one is added."""
@@ -123,6 +123,12 @@ class Config:
     """Where to write a kubeconfig for looking on; empty: nowhere."""
     fault: str = ""
     """For tests of the auditor: ``forget-pod``, ``forge-revision`` falsify the recording."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return every setting whose effect the processes count, by name."""
+        named = {"codec": self.codec, "watch_write": self.watch_write}
+        return named | settings(self.switches) | settings(self.behaviour)
 
     @property
     def cell(self) -> str:

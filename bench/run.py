@@ -209,6 +209,8 @@ class Run:
             watch_resumed=stage.pods.resumed,
             watch_relisted=stage.pods.relisted,
             heartbeat_s=self._config.heartbeat_s,
+            nodes=self._config.nodes,
+            settings=self._config.settings,
             counters={name: found.counters for name, found in statistics.items()},
             profiled=self._config.profile,
         )

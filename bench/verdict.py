@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from bench.results import Status, Verdict
+from bench.switch_proofs import Scale, unproven
 
 LATE_P99_MS_MAX: Final = 50.0
 """A generator that is later than this does not send the load that it claims."""
@@ -50,6 +51,9 @@ class Observations:
     counters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By process: the counters of its ``--stats`` at the end; a rule passes over what lacks."""
     profiled: bool = False
+    nodes: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the cell, by name; each is to be borne out by the counters."""
 
 
 class Finding(NamedTuple):
@@ -157,6 +161,15 @@ def _profiled(seen: Observations) -> Iterator[Finding]:
         yield Finding(Status.DEGRADED, "profiled: the profilers took CPU from what they looked at")
 
 
+def _settings_unproven(seen: Observations) -> Iterator[Finding]:
+    """A cell that was not what its name says; not asked of a run that came to nothing anyway."""
+    if not seen.completed or seen.failure or not seen.pods_running:
+        return
+    scale = Scale(seen.nodes, seen.pods_running)
+    for sentence in unproven(seen.settings, seen.counters, scale):
+        yield Finding(Status.VOID, sentence)
+
+
 Rule = Callable[[Observations], Iterator[Finding]]
 
 RULES: Final[dict[str, Rule]] = {
@@ -171,6 +184,7 @@ RULES: Final[dict[str, Rule]] = {
     "heartbeats-late": _heartbeats_late,
     "events-unsent": _events_unsent,
     "profiled": _profiled,
+    "settings-unproven": _settings_unproven,
 }
 
 

@@ -139,7 +139,7 @@ async def _run(arguments: argparse.Namespace, directory: Path) -> LocustResults:
         pods_run=raw.pods_run,
         generator_cpu_s=raw.cpu_s,
         generator_cores=generator_cores(raw),
-        generator_anon_max_mib=raw.anon_max_mib,
+        generator_rss_max_mib=raw.rss_max_mib,
         settings={name: value for name, value in asdict(settings).items() if name != "server"},
     )
     samples = directory / "samples"

@@ -112,7 +112,7 @@ def _raw(
         watches_torn=counts.watches_torn,
         pods_run=counts.pods_run,
         cpu_s=used.ru_utime + used.ru_stime,
-        anon_max_mib=used.ru_maxrss / 1024,
+        rss_max_mib=used.ru_maxrss / 1024,
     )
 
 

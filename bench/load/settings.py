@@ -83,7 +83,7 @@ class RawLoad:
     pods_run: int
     """Pods that kubelet users reported running."""
     cpu_s: float
-    anon_max_mib: float
+    rss_max_mib: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +128,5 @@ class LocustResults:
     generator_cpu_s: float
     generator_cores: float
     """Of one core: near 1, the generator was the limit."""
-    generator_anon_max_mib: float
+    generator_rss_max_mib: float
     settings: dict[str, object] = field(default_factory=dict)

@@ -14,6 +14,7 @@ import pytest
 from bench.cli import main
 from bench.commands.interface import OK, VOID
 from bench.results import Results, Status
+from bench.switches import SWITCHES, flag, settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -47,6 +48,36 @@ def test_run_is_valid_and_writes_a_whole_results_directory(tmp_path: Path) -> No
     assert [audit["counts"]["pods"] for audit in audits] == [33, 0]
     assert (out / "report.html").exists()
     assert not (out / "data").exists()
+
+
+def test_run_with_every_switch_flipped_is_valid_and_named_so(tmp_path: Path) -> None:
+    out, looking_on = tmp_path / "run", tmp_path / "kubeconfig"
+    flipped = {name: switch.values[-1] for name, switch in SWITCHES.items()}
+    given = [part for name, value in flipped.items() for part in (flag(name), value)]
+    crashing = ["--crash-probability", "0.5", "--crash-after", "1ms:20ms"]
+
+    code = run(
+        out,
+        *("--codec", "orjson", "--watch-write", "asgi", "--heartbeat", "0.2"),
+        *(*given, *crashing, "--kubeconfig", str(looking_on)),
+    )
+
+    results = Results.read(out)
+    assert (code, results.verdict.reasons, results.verdict.status) == (OK, [], Status.VALID)
+    assert settings(results.config.switches) == flipped
+    assert "-kubelet-writes-patch-heartbeat-lease-" in results.config.cell
+    assert results.measurements.counters["nodes"]["pod_restarts"] > 0
+    assert "http://127.0.0.1:" in looking_on.read_text(encoding="utf-8")
+
+
+def test_run_whose_switch_did_nothing_is_void(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+
+    code = run(out, "--codec", "json", "--heartbeat-kind", "lease", "--heartbeat", "3600")
+
+    verdict = Results.read(out).verdict
+    assert (code, verdict.status) == (VOID, Status.VOID)
+    assert any("nothing proves heartbeat-kind lease" in reason for reason in verdict.reasons)
 
 
 @pytest.mark.parametrize(

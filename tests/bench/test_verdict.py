@@ -18,6 +18,8 @@ def events(posted: int, dropped: int, waiting: int) -> dict[str, float]:
     return {"events_posted": posted, "events_dropped": dropped, "events_waiting": waiting}
 
 
+W = {"requests_PATCH_pods/status": 9.0}
+
 FIRING = [
     ("broken-off", replace(GOOD, completed=False), Status.VOID, "interrupted"),
     ("broken-off", replace(GOOD, failure="ApiError: 500"), Status.VOID, "ApiError: 500"),
@@ -58,6 +60,16 @@ FIRING = [
         "nodes dropped 0 of 1 events and left 1 in line: 100.0%",
     ),
     ("profiled", replace(GOOD, profiled=True), Status.DEGRADED, "profiled"),
+    (
+        "settings-unproven",
+        replace(
+            GOOD,
+            settings={"kubelet_writes": "patch"},
+            counters={"nodes": {"pod_status_puts": 9.0, "pod_status_patches": 9.0}, "apiserver": W},
+        ),
+        Status.VOID,
+        "pod_status_puts + heartbeat_status_puts of nodes is 9, not 0 or less",
+    ),
 ]
 
 

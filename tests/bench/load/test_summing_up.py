@@ -31,7 +31,7 @@ def raw(good: int = 100, bad: int = 0, cpu_s: float = 1.0) -> RawLoad:
         watches_torn=0,
         pods_run=0,
         cpu_s=cpu_s,
-        anon_max_mib=1.0,
+        rss_max_mib=1.0,
     )
 
 
