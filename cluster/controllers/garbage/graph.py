@@ -176,8 +176,9 @@ class Graph:
         found = self._nodes.get(owner.uid)
         if found is None:
             found = self._nodes[owner.uid] = Node(owner.uid, _identity_of(owner, node))
+        if not found.observed:  # one that was asked for before may be known to be gone
             self._work.look_at(owner.uid)
-        elif found.observed and not _means(owner, node, found):
+        elif not _means(owner, node, found):
             self._work.look_at(node.uid)
         if found.dependents is None:
             found.dependents = {}

@@ -45,6 +45,24 @@ def test_dependents_of_all_depths_go_with_their_owner(policy: Propagation) -> No
     run(scenario)
 
 
+def test_dependent_that_comes_when_its_owner_is_known_to_be_gone_goes_too() -> None:
+    """As long as another dependent stands, the graph keeps the place of the owner that is gone."""
+
+    async def scenario(at: Rig) -> None:
+        top = at.make("top")
+        at.make("stands", [owned_by(top)], finalizers=["example.com/f"])
+        await at.settle()
+        await at.delete("top", Propagation.BACKGROUND)
+        await at.settle()
+
+        at.make("late", [owned_by(top)])
+        await at.settle()
+
+        assert at.owners() == {"stands": ["top"]}
+
+    run(scenario)
+
+
 def test_foreground_owner_goes_after_its_blocking_dependents() -> None:
     async def scenario(at: Rig) -> None:
         top = at.make("top")
