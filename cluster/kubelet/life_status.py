@@ -150,7 +150,7 @@ def take_over(pod: Pod, life: PodLife, now: Moment) -> None:
     life.finished = life.phase in {"Succeeded", "Failed"}
     _take_over_all(life, life.init, status.initContainerStatuses, now)
     _take_over_all(life, life.main, status.containerStatuses, now)
-    if status.containerStatuses:
+    if status.containerStatuses and life.agrees(pod):  # else another has written into it meanwhile
         life.written = life.version
 
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from cluster.client.fake import FakeApi
+from cluster.controllers.node_lifecycle.writing import make_not_ready
 from cluster.kubelet.behaviour import Behaviour
 from cluster.kubelet.latency import Latency
 from cluster.kubelet.node_object import Endpoint
+from cluster.kubelet.pod_conditions import ready_condition
 from cluster.kubelet.stages import Latencies
 from serialization.api.core.v1_pb2 import Node, Pod
 from serialization.kinds import PODS
@@ -67,6 +69,28 @@ def test_what_happened_meanwhile_is_made_up_for() -> None:
         assert {pod.status.phase for pod in api.objects(Pod)} == {"Running"}
         addresses = [pod.status.podIP for pod in api.objects(Pod)]
         assert len(set(addresses)) == 2
+
+    run_virtual(main())
+
+
+def test_pod_that_was_told_not_ready_meanwhile_is_ready_again() -> None:
+    """The node lifecycle does that to the pods of a node that is not heard of."""
+
+    async def main() -> None:
+        api = FakeApi(VirtualClock())
+        async with fleet_on(api):
+            for name, said in (("plain", {}), ("lively", {"run_for": "1h"})):
+                await bound(api, pod_named(name, **said))
+            await asyncio.sleep(10)
+        before = {pod.metadata.name: ready_condition(pod) for pod in api.objects(Pod)}
+        for pod in api.objects(Pod):
+            assert make_not_ready(pod, 0)
+            await api.update_status(PODS, pod)
+        async with fleet_on(api):
+            await asyncio.sleep(10)
+
+        after = {pod.metadata.name: ready_condition(pod) for pod in api.objects(Pod)}
+        assert before == after == {"plain": "True", "lively": "True"}
 
     run_virtual(main())
 
