@@ -50,7 +50,7 @@ class LocustRun:
     pods_run: int
     generator_cores: float
     generator_cpu_s: float
-    generator_anon_max_mib: float
+    generator_rss_max_mib: float
 
     @classmethod
     def read(cls, directory: Path) -> LocustRun:

@@ -103,7 +103,7 @@ def _generator(run: LocustRun) -> Markup:
             facts(
                 (
                     ("CPU", f"{run.generator_cpu_s:.1f} s, {run.generator_cores:.2f} cores"),
-                    ("memory at its peak", size(run.generator_anon_max_mib * 1024 * 1024)),
+                    ("resident memory at its peak", size(run.generator_rss_max_mib * 1024 * 1024)),
                 )
             ),
             element("p", note, style="missing"),
