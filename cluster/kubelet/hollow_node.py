@@ -192,12 +192,11 @@ class HollowNode:
         if before.effect is Effect.DELETE:
             grace_s = message.metadata.deletionGracePeriodSeconds
             # Never due: it has been removed, and this is the last that is heard of it.
-            if (
-                grace_s < before.grace_s and before.due_ns < NEVER
-            ):  # deleted once more, with a shorter grace
-                latest_ns = self._habits.clock.stamp_ns() + grace_s * 10**9
-                due_ns = min(before.due_ns, latest_ns)
-                self.go_on(pod.key, before, due_ns)
+            if grace_s < before.grace_s and before.due_ns < NEVER:  # deleted with a shorter grace
+                due_ns = self._habits.clock.stamp_ns() + grace_s * 10**9
+                # What is due is under way: what is seen may be our own DELETE's first write.
+                if due_ns < before.due_ns:
+                    self.go_on(pod.key, before, due_ns)
         elif before.effect is Effect.ADVANCE:
             life, now = self.lives[pod.key], self._habits.now()
             if annotated(message) != life.script.said:

@@ -10,12 +10,14 @@ import pytest
 
 from cluster.client.failures import failure
 from cluster.client.fake import FakeApi
+from cluster.client.interface import ObjectKey, Propagation
 from cluster.kubelet.fleet import Fleet, FleetOptions
 from cluster.kubelet.latency import Latency
 from cluster.kubelet.stages import Latencies
 from cluster.kubelet.status_writer import Writes
 from serialization.api.core.v1_pb2 import Event, Node, Pod
 from serialization.kinds import NODES, PODS
+from serialization.scheme import Resource
 from storage.virtual_time import VirtualClock, run_virtual
 from tests.cluster.kubelet.fleets import (
     KEY,
@@ -249,6 +251,42 @@ def test_pod_that_lingers_after_its_removal_is_not_removed_again() -> None:
         assert fleet.nodes[0].due(KEY) is None
 
     play(scenario)
+
+
+class SlowDeletes(FakeApi):
+    """Takes a second from a DELETE's first write, with grace 0, to its second, which removes."""
+
+    async def delete(
+        self,
+        resource: Resource,
+        key: ObjectKey,
+        *,
+        grace_period_s: int | None = None,
+        uid: str = "",
+        resource_version: str = "",
+        propagation: Propagation = Propagation.DEFAULT,
+    ) -> None:
+        if grace_period_s == 0:
+            pod = the_pod(self, key.name)
+            pod.metadata.deletionGracePeriodSeconds = 0
+            self.put(pod)
+            await asyncio.sleep(1)
+        await super().delete(resource, key, grace_period_s=grace_period_s, uid=uid)
+
+
+def test_pod_whose_removal_is_seen_before_it_is_done_is_not_removed_again() -> None:
+    async def main() -> None:
+        api = SlowDeletes(VirtualClock())
+        async with fleet_on(api) as fleet:
+            await bound(api, pod_named())
+            await asyncio.sleep(1)
+            await api.delete(PODS, KEY)
+            await asyncio.sleep(60)
+
+            assert api.objects(Pod) == []
+            assert fleet.pods.counts.deletes == 1
+
+    run_virtual(main())
 
 
 def test_pod_that_is_deleted_before_it_runs_has_nothing_to_stop() -> None:
