@@ -14,6 +14,7 @@ from bench.audit.recording_file import RecordedPod, Recording
 from bench.recording import PodRecord
 from bench.results import UnreadableResultsError, read_json
 from bench.scenarios.stage import AuditLabel, Stage
+from bench.switches import RUNNING
 from cluster.client.interface import RawList
 from serialization.api.core.v1_pb2 import Node
 from serialization.kinds import NODES
@@ -52,6 +53,7 @@ async def record(stage: Stage, label: AuditLabel) -> Recording:
         controllers={uid: list(named) for uid, named in stage.controllers.items()},
         namespaces=dict(stage.namespaces),
         nodes={metadata.uid: metadata.name for metadata in decoded},
+        revision="" if stage.config.behaviour == RUNNING else stage.pods.revision,
     )
     return falsify(recording, stage.config.fault)
 

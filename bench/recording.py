@@ -61,6 +61,11 @@ class PodRecorder:
         self.relisted = 0
 
     @property
+    def revision(self) -> str:
+        """Return the resourceVersion that the records are of."""
+        return self._revision
+
+    @property
     def alive(self) -> int:
         """Return how many pods are there now."""
         return len(self.records) - self.gone

@@ -36,12 +36,16 @@ class Listing:
     revision: int
 
 
-def list_all(server: str, kind: str) -> Listing:
-    """List every object of a kind, following ``continue``. Raises ListingError."""
+def list_all(server: str, kind: str, revision: str = "") -> Listing:
+    """List every object of a kind, following ``continue``. Raises ListingError.
+
+    With a revision, as of that one; else the newest.
+    """
+    first = f"?resourceVersion={quote(revision)}&resourceVersionMatch=Exact" if revision else ""
     items: list[JsonObject] = []
     token = ""
     while True:
-        query = f"?continue={quote(token)}" if token else ""
+        query = f"?continue={quote(token)}" if token else first
         document = _get(server, PATHS[kind] + query)
         items += document.get("items") or []
         metadata = document.get("metadata") or {}

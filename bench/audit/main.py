@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 def audit(server: str, recording: Recording) -> dict[str, object]:
     """Compare a server's lists with a recording. Raises ListingError."""
-    listings = {kind: list_all(server, kind) for kind in PATHS}
+    revisions = {"pods": recording.revision}
+    listings = {kind: list_all(server, kind, revisions.get(kind, "")) for kind in PATHS}
     return {
         "label": recording.label,
         "revision": max(listing.revision for listing in listings.values()),

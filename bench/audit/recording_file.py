@@ -19,7 +19,7 @@ class RecordedPod:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The measuring process's final view, at a moment when the cluster was at rest."""
+    """The measuring process's view, at a moment when the cluster was at rest or of a revision."""
 
     label: str
     running: bool
@@ -34,6 +34,8 @@ class Recording:
     """uid → name, of those that the load made."""
     nodes: dict[str, str]
     """uid → name, listed in the cell's own codec."""
+    revision: str = ""
+    """Of the pods, where their containers crash or turn unready all the time; empty: the newest."""
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""

@@ -40,13 +40,16 @@ class Lists:
     page: int = 1000
     fail: str = ""
     """A kind whose list is answered with 500."""
+    queries: list[tuple[str, str]] = field(default_factory=list)
+    """What was asked, by kind."""
 
     def document(self, path: str, query: str) -> Item | None:
         """Return the list document of a path, or None where a failure is wanted."""
         kind = next((kind for kind, known in PATHS.items() if known == path), "")
         if not kind or kind == self.fail:
             return None
-        start = int(query.removeprefix("continue=") or 0)
+        self.queries.append((kind, query))
+        start = int(query.removeprefix("continue=")) if query.startswith("continue=") else 0
         end = start + self.page
         metadata: Item = {"resourceVersion": "42"}
         if end < len(self.items[kind]):

@@ -48,6 +48,16 @@ def test_auditor_follows_continue_tokens() -> None:
     assert disagreements(lists, TRUE) == []
 
 
+def test_pods_that_never_rest_are_listed_at_the_revision_of_the_recording() -> None:
+    lists = two_pods()
+
+    assert disagreements(lists, replace(TRUE, revision="8")) == []
+
+    asked = dict(lists.queries)
+    assert asked.pop("pods") == "resourceVersion=8&resourceVersionMatch=Exact"
+    assert set(asked.values()) == {""}
+
+
 def _recorded(uid: str, **changes: str) -> Recording:
     pod = replace(TRUE.pods[uid], **cast("Any", changes))
     return replace(TRUE, pods={**TRUE.pods, uid: pod})
