@@ -17,7 +17,8 @@ _RFC3339: Final = re.compile(
 _MICRO_SHAPE: Final = re.compile(r".{19}\.\d{6}(Z|[+-]\d\d:\d\d)", re.ASCII)
 _TWO: Final = tuple(f"{number:02d}" for number in range(60))
 _FIRST_SECOND: Final = -62_135_596_800  # 0001-01-01T00:00:00Z, the zero time of Kubernetes
-_LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
+LAST_SECOND: Final = 253_402_300_799
+"""9999-12-31T23:59:59Z: later times cannot be told."""
 
 
 class TimeFormatError(ValueError):
@@ -88,7 +89,7 @@ def format_micro_time(seconds: int, nanos: int) -> str:
 
 
 def _local(seconds: int) -> str:
-    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+    if not _FIRST_SECOND <= seconds <= LAST_SECOND:
         raise TimeFormatError(f"{seconds} s is outside the years 1 to 9999")
     days, rest = divmod(seconds, 86_400)
     minutes, second = divmod(rest, 60)

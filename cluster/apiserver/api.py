@@ -26,6 +26,7 @@ from serialization.codecs.protobuf import CODEC as PROTOBUF
 from serialization.errors import DecodeError
 from serialization.quantities import settle_quantities
 from serialization.scheme import Resource
+from serialization.time_bounds import check_times
 from serialization.wire import check_wire_types
 from storage.clock import Clock
 from storage.interface import Store
@@ -100,9 +101,10 @@ class Api:
             message = codec.decode_bare(
                 resource.message, bare, unknown=call.unknown_fields, warnings=call.warnings
             )
-            if codec is PROTOBUF:  # JSON's types and quantities have been judged with the rest
+            if codec is PROTOBUF:  # JSON's types, quantities and times have been judged already
                 message = check_wire_types(message, bare)
                 settle_quantities(message)
+                check_times(message, bare)
         except DecodeError as error:
             raise bad_request(
                 f'{resource.kind} in version "{resource.version}" cannot be handled as a '

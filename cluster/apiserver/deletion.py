@@ -22,6 +22,7 @@ from google.protobuf.message import Message
 from cluster.apiserver.resources.interface import Strategy
 from serialization.api.meta.v1_pb2 import ObjectMeta
 from serialization.scheme import metadata_of
+from serialization.times import LAST_SECOND
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
@@ -82,7 +83,7 @@ def _grace(
     if asked_s is not None and asked_s < 0:
         asked_s = 1
     if not meta.HasField("deletionTimestamp"):
-        grace_s = strategy.grace_s(obj, asked_s)
+        grace_s = min(strategy.grace_s(obj, asked_s), LAST_SECOND - now_s)
         strategy.prepare_delete(obj)
     else:
         left_s = meta.deletionGracePeriodSeconds
