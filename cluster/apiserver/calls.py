@@ -17,6 +17,7 @@ from cluster.apiserver.errors import (
     unrecognized,
     unsupported,
 )
+from cluster.apiserver.numbers import int64
 from cluster.apiserver.paths import Route
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.yaml_form import MEDIA as YAML
@@ -147,9 +148,9 @@ class Call:
         if not text:
             return None
         try:
-            return int(text)
-        except ValueError:
-            raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+            return int64(text)
+        except ValueError as error:
+            raise bad_request(str(error)) from None
 
     async def stream(self, event: SendEvent) -> None:
         """Send a part of an answer that is not made whole before it is sent, and count it."""

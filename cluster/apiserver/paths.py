@@ -42,13 +42,13 @@ def parse_route(path: str) -> Route | None:
         return None
     if rest[-1] == "":
         del rest[-1]
-    if rest[0] == "watch" and len(rest) > 1:
-        old = parse_route("/".join((*parts[: -len(rest)], *rest[1:])))
-        return None if old is None else old._replace(verb="watch")
-    namespace = ""
+    namespace = verb = ""
+    if len(rest) > 1 and rest[0] == "watch":
+        verb = rest.pop(0)
     if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in NAMESPACE_SUBRESOURCES:
         namespace = rest[1]
         del rest[:2]
     if 1 <= len(rest) <= 3:
-        return Route(group, version, rest[0], namespace, *rest[1:])
+        route = Route(group, version, rest[0], namespace, *rest[1:])
+        return route._replace(verb=verb) if verb else route
     return None

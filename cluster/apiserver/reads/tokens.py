@@ -45,16 +45,29 @@ def decode_token(text: str) -> ContinueToken:
     try:
         fields = json.loads(raw)
         version, revision, start = fields["v"], fields["rv"], fields["start"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         head = raw[:1].decode("latin-1")
         raise _invalid(f"invalid character {head!r} looking for beginning of value") from None
     if version != VERSION:
         raise _invalid(f"server does not recognize this encoded version {version}")
-    if not isinstance(revision, int) or not isinstance(start, str) or not revision:
+    if not _is_revision(revision) or not isinstance(start, str) or not _is_text(start):
         raise _invalid("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
     if ".." in start.split("/"):
         raise _invalid(start)
     return ContinueToken(revision, start.removeprefix("/").removesuffix("\0"))
+
+
+def _is_revision(value: object) -> bool:
+    return type(value) is int and (value == ANY_REVISION or 0 < value < 2**63)
+
+
+def _is_text(value: str) -> bool:
+    """Tell text from what has half a character in it, which escapes can say."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _invalid(why: str) -> StatusError:

@@ -7,6 +7,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.compression import ENCODED, THRESHOLD_BYTES, compress, takes_gzip
 from cluster.apiserver.errors import not_found, unreasoned
+from cluster.apiserver.numbers import uint64
 from cluster.apiserver.views.choice import choose_view
 
 
@@ -35,9 +36,8 @@ async def get(api: Api, call: Call) -> Answer:
 async def _wait(api: Api, wanted: str) -> None:
     if not wanted:
         return
-    if not wanted.isdecimal():
-        raise unreasoned(
-            f'resourceVersion: Invalid value: "{wanted}": strconv.ParseUint: parsing "{wanted}": '
-            "invalid syntax"
-        )
-    await api.cache.wait_for(int(wanted))
+    try:
+        revision = uint64(wanted)
+    except ValueError as error:
+        raise unreasoned(f'resourceVersion: Invalid value: "{wanted}": {error}') from None
+    await api.cache.wait_for(revision)

@@ -16,6 +16,7 @@ from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import conflict, not_found, unreasoned
+from cluster.apiserver.numbers import uint64
 from cluster.apiserver.objects import Encoded, Stored
 from serialization.scheme import metadata_of
 from storage.errors import ConflictError, KeyNotFoundError
@@ -31,9 +32,10 @@ def wanted_revision(text: str) -> int:
     """Return the revision that a resourceVersion names; 0 for none (any state will do)."""
     if not text or text == "0":
         return 0
-    if not text.isdecimal():
-        raise unreasoned(f'strconv.ParseUint: parsing "{text}": invalid syntax')
-    return int(text)
+    try:
+        return uint64(text)
+    except ValueError as error:
+        raise unreasoned(str(error)) from None
 
 
 async def newest_known(api: Api, call: Call, wanted: int) -> Stored | None:
