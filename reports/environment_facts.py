@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.html import Markup, element, facts, join
 from reports.model import Config, Environment
+from reports.switch_facts import switch_facts
 from reports.wording import counted, plain
 
 
@@ -45,6 +46,7 @@ def load_facts(config: Config) -> list[tuple[str, str]]:
         ),
         ("node status every", "" if config.heartbeat_s is None else f"{config.heartbeat_s:g} s"),
         ("watch writes", config.watch_write),
+        *switch_facts(config),
         ("seed", "" if config.seed is None else str(config.seed)),
     ]
 

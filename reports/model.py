@@ -53,6 +53,9 @@ class Config:
     scenario: str = ""
     storage_codec: str = ""
     watch_write: str = ""
+    switches: dict[str, str] = field(default_factory=dict)
+    behaviour: dict[str, str] = field(default_factory=dict)
+    """What hollow containers were told to do; values are empty where nothing was said."""
     rate: float | None = None
     probes: int | None = None
     probe_interval_ms: float | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reports.model import Config
+from reports.switch_facts import switch_flags
 
 _USUAL: Final = {"watch_write": "transport", "rate": 0.0, "heartbeat_s": 10.0, "probes": 25}
 """The command line's defaults, which need no flag."""
@@ -16,6 +17,7 @@ def _load_flags(config: Config) -> list[str]:
     flags = ["--nodes", str(config.nodes), "--pods", str(config.pods)]
     if config.watch_write and config.watch_write != _USUAL["watch_write"]:
         flags += ["--watch-write", config.watch_write]
+    flags += switch_flags(config)
     for flag, key in (("--rate", "rate"), ("--heartbeat", "heartbeat_s"), ("--probes", "probes")):
         value: float | None = getattr(config, key)
         if value is not None and value != _USUAL[key]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import shlex
+from dataclasses import fields, replace
 
+import msgspec
 import pytest
+
+import reports.model
 
 from bench.cli import build_parser
 from bench.commands.options import load_config, plane_config
@@ -24,6 +28,8 @@ from bench.switches import (
     settings,
 )
 from cluster.processes import apiserver, control, nodes
+from reports.environment_facts import load_facts
+from reports.reproduce import run_command
 
 PARSERS = {
     APISERVER: (apiserver.parser, []),
@@ -95,3 +101,46 @@ def test_a_command_line_without_switches_is_the_usual_cell() -> None:
     config = load_config(build_parser().parse_args(["run"]), "protobuf", "etcd3")
 
     assert config == Config(storage_codec="protobuf")
+
+
+def read_by_reports(config: Config) -> reports.model.Config:
+    return msgspec.json.decode(msgspec.json.encode(config), type=reports.model.Config)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(storage_codec="protobuf"),
+        Config(
+            nodes=7,
+            codec="json",
+            storage_codec="orjson",
+            watch_write="asgi",
+            switches=Switches(**{name: switch.values[-1] for name, switch in SWITCHES.items()}),
+            behaviour=PodBehaviour(**SAMPLES),
+            heartbeat_s=2.5,
+            probes=0,
+            rate=3.5,
+            seed=9,
+        ),
+    ],
+    ids=["usual", "flipped"],
+)
+def test_the_command_that_a_report_shows_makes_the_same_cell(config: Config) -> None:
+    _, *argv = shlex.split(run_command(read_by_reports(config)))
+
+    arguments = build_parser().parse_args(argv)
+
+    assert load_config(arguments, arguments.codec, arguments.store) == config
+
+
+def test_a_report_tells_every_departure_apart_from_the_usual() -> None:
+    flipped = replace(
+        Config(), switches=Switches(events="off"), behaviour=PodBehaviour(crash_after="1s")
+    )
+
+    facts = dict(load_facts(read_by_reports(flipped)))
+
+    assert (facts["Events"], facts["a run that fails lasts"]) == ("off", "1s")
+    assert "kubelets write statuses by: put" in facts["as usual"]
+    assert "Events" not in facts["as usual"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, get_type_hints
 
+import msgspec
 import pytest
 
 import bench.matrix_results
 import bench.results
+import bench.switches
 import reports.comparing
 import reports.model
+import reports.switch_facts
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     *(
@@ -64,3 +67,26 @@ def test_files_and_schema_versions_agree() -> None:
     assert bench.matrix_results.MATRIX_FILE == reports.comparing.MATRIX_FILE
     assert bench.matrix_results.CODECS_FILE == reports.comparing.CODECS_FILE
     assert bench.results.SCHEMA_VERSION == reports.reading.SCHEMA_VERSION
+
+
+def test_switches_are_named_and_usual_as_they_are_written() -> None:
+    named = {name: switch.usual for name, switch in reports.switch_facts.SWITCHES.items()}
+
+    assert named == bench.switches.settings(bench.switches.USUAL)
+    assert list(reports.switch_facts.BEHAVIOUR) == list(
+        bench.switches.settings(bench.switches.RUNNING)
+    )
+
+
+def test_switches_are_written_as_they_are_read() -> None:
+    written = bench.results.Config(
+        switches=bench.switches.Switches(events="off"),
+        behaviour=bench.switches.PodBehaviour(crash_after="1s:5s"),
+    )
+
+    read = msgspec.json.decode(msgspec.json.encode(written), type=reports.model.Config)
+
+    assert reports.switch_facts.switch_flags(read) == [
+        *("--events", "off"),
+        *("--crash-after", "1s:5s"),
+    ]
