@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from cluster.apiserver.tables.interface import AGE, NAME, NONE, Cell, Column, age
-from serialization.api.core.v1_pb2 import ContainerStateTerminated, Pod
+from serialization.api.core.v1_pb2 import ContainerStateTerminated, ContainerStatus, Pod
+from serialization.api.meta.v1_pb2 import Time
+
+
+class _Restarts(NamedTuple):
+    times: int
+    ended: Time
+    """When the run before the last restart ended; unset where none is told."""
+
+    def text(self, now: datetime) -> str:
+        if self.times and self.ended.seconds:
+            return f"{self.times} ({age(self.ended, now)} ago)"
+        return str(self.times)
 
 
 class _State(NamedTuple):
     word: str
     ready: int
-    restarts: int
+    restarts: _Restarts
 
 
 class PodPrinter:
@@ -37,7 +50,7 @@ class PodPrinter:
             obj.metadata.name,
             f"{state.ready}/{len(obj.spec.containers) + len(sidecars)}",
             state.word,
-            str(state.restarts),
+            state.restarts.text(now),
             age(obj.metadata.creationTimestamp, now),
             obj.status.podIP or NONE,
             obj.spec.nodeName or NONE,
@@ -90,31 +103,33 @@ def _state(pod: Pod) -> _State:
 
 def _initializing(pod: Pod) -> _State | None:
     """Return the state of a pod whose init containers are not through, or None."""
+    if any(each.type == "Initialized" and each.status == "True" for each in pod.status.conditions):
+        return None
     sidecars = _sidecars(pod)
-    restarts = ready = 0
-    for index, status in enumerate(pod.status.initContainerStatuses):
-        restarts += status.restartCount
+    statuses = pod.status.initContainerStatuses
+    ready = 0
+    for index, status in enumerate(statuses):
         state = status.state
-        if state.HasField("terminated"):
-            if state.terminated.exitCode == 0:
-                continue
-            return _State(f"Init:{_ended(state.terminated)}", ready, restarts)
+        if state.HasField("terminated") and state.terminated.exitCode == 0:
+            continue
         if status.name in sidecars and status.started:
             ready += status.ready
             continue
-        waiting = state.waiting.reason
-        if waiting and waiting != "PodInitializing":
-            return _State(f"Init:{waiting}", ready, restarts)
-        return _State(f"Init:{index}/{len(pod.spec.initContainers)}", ready, restarts)
+        word = f"{index}/{len(pod.spec.initContainers)}"
+        if state.HasField("terminated"):
+            word = _ended(state.terminated)
+        elif state.waiting.reason and state.waiting.reason != "PodInitializing":
+            word = state.waiting.reason
+        return _State(f"Init:{word}", ready, _restarts(statuses[: index + 1]))
     return None
 
 
 def _running(pod: Pod, word: str) -> _State:
     sidecars = _sidecars(pod)
-    ready = sum(each.ready for each in pod.status.initContainerStatuses if each.name in sidecars)
-    restarts, running = 0, False
+    beside = [each for each in pod.status.initContainerStatuses if each.name in sidecars]
+    ready = sum(each.ready for each in beside)
+    running = False
     for status in reversed(pod.status.containerStatuses):
-        restarts += status.restartCount
         state = status.state
         if state.waiting.reason:
             word = state.waiting.reason
@@ -128,7 +143,18 @@ def _running(pod: Pod, word: str) -> _State:
             each.type == "Ready" and each.status == "True" for each in pod.status.conditions
         )
         word = "Running" if is_ready else "NotReady"
-    return _State(word, ready, restarts)
+    return _State(word, ready, _restarts([*beside, *pod.status.containerStatuses]))
+
+
+def _restarts(statuses: Iterable[ContainerStatus]) -> _Restarts:
+    """Return how often containers were restarted, and when the latest of their runs ended."""
+    count, ended = 0, Time()
+    for status in statuses:
+        count += status.restartCount
+        finished = status.lastState.terminated.finishedAt
+        if finished.seconds > ended.seconds:
+            ended = finished
+    return _Restarts(count, ended)
 
 
 def _ended(terminated: ContainerStateTerminated) -> str:
