@@ -66,8 +66,8 @@ class ServicePods:
         return self._triggers.pop(service, 0)
 
     def trigger(self, service: ObjectKey, at_s: int) -> None:
-        """Note the time of a change; the earliest holds."""
-        if at_s:
+        """Note the time of a change; the earliest holds. Of a service that is gone none does."""
+        if at_s and service in self._members:
             self._triggers[service] = min(at_s, self._triggers.get(service, at_s))
 
     def _known(self, key: ObjectKey) -> ServicePod:

@@ -32,6 +32,7 @@ from tests.cluster.controllers.service_bench import (
     run_on,
     service,
 )
+from tests.cluster.settling import rest
 
 CREATED = [Action("create", "endpoints", KEY)]
 UPDATED = [Action("update", "endpoints", KEY)]
@@ -361,5 +362,25 @@ def test_endpoints_of_a_service_made_again_are_kept_and_rewritten() -> None:
 
         assert told(at) == [subset("1.1.1.1", ports=":81/TCP")]
         assert len(at.api.objects(core.Endpoints)) == 1
+
+    run(scenario)
+
+
+def test_change_of_a_service_that_is_gone_is_not_kept() -> None:
+    """A write that fails because its service goes puts the time of the change back."""
+
+    async def scenario(at: Bench) -> None:
+        at.api.add(service(port()))
+        await rest()
+        assert isinstance(at.controller, EndpointsController)
+        pods = at.controller._pods
+        pods.trigger(KEY, 17)
+        known_s = pods.take_trigger_s(KEY)
+
+        at.api.remove(SERVICES, KEY)
+        await rest()
+        pods.trigger(KEY, 17)
+
+        assert (known_s, pods.take_trigger_s(KEY)) == (17, 0)
 
     run(scenario)
