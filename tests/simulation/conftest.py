@@ -7,13 +7,20 @@ import pytest
 from tests.simulation.story import Told, tell_alone
 
 SEEDS = (1,)
+HISTORIES = 12
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="the only seed of the simulations")
+    parser.addoption("--histories", type=int, default=HISTORIES, help="how many random histories")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "history" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--seed", default=None)
+        count = metafunc.config.getoption("--histories", default=HISTORIES)
+        histories = range(count) if chosen is None else (chosen,)
+        metafunc.parametrize("history", histories, ids=[f"seed-{seed}" for seed in histories])
     if "seed" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--seed", default=None)
         seeds = SEEDS if chosen is None else (chosen,)
