@@ -18,7 +18,7 @@ from cluster.client.interface import (
     TransportError,
 )
 from cluster.client.workers import Workers
-from cluster.client.workqueue import RateLimitedQueue
+from cluster.client.workqueue import Backoff, RateLimitedQueue
 from cluster.kubelet.behaviour import Behaviour
 from cluster.kubelet.heartbeat import Heartbeats, NodeReport, Rhythm
 from cluster.kubelet.hollow_node import Habits, HollowNode, NodeMirror, Place, PodTask
@@ -37,6 +37,10 @@ REGISTRATIONS: Final = 32
 """Nodes that register, and open their watches, at once."""
 POD_WORKERS: Final = 64
 HEARTBEAT_WORKERS: Final = 64
+RETRY_S_MAX: Final = 10.0
+"""The longest that a write which fails is put off: a kubelet's back-off, and its heartbeats'
+interval. With a controller's (up to 1000 s) nodes stayed silent for up to as long again as the API
+server had been away."""
 ATTEMPTS_MAX: Final = 20
 RETRY_S: Final = 0.25
 
@@ -86,8 +90,8 @@ class Fleet:
     ) -> None:
         self._client = client
         self._informers = informers
-        self.pod_queue = RateLimitedQueue[PodTask]()
-        self.heartbeat_queue = RateLimitedQueue[int]()
+        self.pod_queue = RateLimitedQueue[PodTask](backoff=Backoff(max_s=RETRY_S_MAX))
+        self.heartbeat_queue = RateLimitedQueue[int](backoff=Backoff(max_s=RETRY_S_MAX))
         self._clock = clock
         self._options = options
         habits = Habits(
