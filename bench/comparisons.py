@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bench.matrix_results import METRICS, Cell, Comparison, Interval, Round
-from bench.results import Results, Status
+from bench.results import Config, Results, Status
 from bench.statistics import Ratio, mean_interval, paired_ratio
 
-CODEC_BASELINE: Final = "protobuf"
-STORE_BASELINE: Final = "memory"
+BASELINES: Final = {"store": "memory", **Config().settings}
+"""Protobuf, the memory store, and every switch as it usually is."""
 
 
 def values_of(results: Results) -> dict[str, float]:
@@ -57,15 +57,25 @@ def compare(cells: Sequence[Cell]) -> Iterator[Comparison]:
 
 
 def _baselines(cell: Cell, cells: Sequence[Cell]) -> Iterator[tuple[str, Cell]]:
-    codecs = {other.codec for other in cells}
-    base_codec = CODEC_BASELINE if CODEC_BASELINE in codecs else next(iter(cells)).codec
-    stores = {other.store for other in cells}
-    base_store = STORE_BASELINE if STORE_BASELINE in stores else next(iter(cells)).store
+    mine = _axes(cell)
     for other in cells:
-        if other.store == cell.store and other.codec == base_codec != cell.codec:
-            yield "codec", other
-        if other.codec == cell.codec and other.store == base_store != cell.store:
-            yield "store", other
+        theirs = _axes(other)
+        differing = [axis for axis, value in mine.items() if theirs.get(axis) != value]
+        if len(differing) == 1:
+            (axis,) = differing
+            if theirs.get(axis) == _base(axis, cells):
+                yield axis, other
+
+
+def _axes(cell: Cell) -> dict[str, str]:
+    return {"codec": cell.codec, "store": cell.store, **cell.settings}
+
+
+def _base(axis: str, cells: Sequence[Cell]) -> str | None:
+    """Return what the others of an axis are held against: the usual, or the first there is."""
+    values = [_axes(cell).get(axis) for cell in cells]
+    usual = BASELINES.get(axis)
+    return usual if usual in values else values[0]
 
 
 def _compare(axis: str, metric: str, cell: Cell, baseline: Cell) -> Comparison | None:

@@ -111,6 +111,7 @@ class Matrix:
                     store=config.store,
                     rounds=rounds,
                     summary=summarize(rounds),
+                    settings={n: v for n, v in config.settings.items() if n != "codec" and v},
                 )
             )
         return MatrixResults(

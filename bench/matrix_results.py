@@ -78,6 +78,8 @@ class Cell:
     rounds: list[Round]
     summary: dict[str, Interval]
     """Keys of ``METRICS``; over the rounds that are not void."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of everything else that can be switched, by name: ``{"kubelet_writes": "put", ...}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,12 @@ class Comparison:
     """One metric in two cells that differ in one axis: ``numerator / denominator``."""
 
     axis: str
-    """``codec`` or ``store``."""
+    """``codec``, ``store``, or the name of a setting."""
     metric: str
     numerator: str
     denominator: str
     """Names of cells. On the codec axis the denominator is protobuf's (the slides' "JSON costs n
-    times"), on the store axis memory's."""
+    times"), on the store axis memory's, on the axis of a switch the usual value's."""
     ratio: float
     """The geometric mean of the rounds' ratios."""
     low: float | None
@@ -118,7 +120,7 @@ class MatrixResults:
     """False when it was interrupted: some rounds are missing."""
     environment: Environment
     config: Config
-    """The load that all cells share (its codec and store are the first cell's)."""
+    """The load that all cells share (its codec, store and switches are the first cell's)."""
     order: list[str]
     """``<cell>/round-<n>`` in the order in which they ran."""
     metrics: dict[str, Metric]

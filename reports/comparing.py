@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +60,12 @@ class Cell:
     storage_codec: str = ""
     rounds: list[Round] = field(default_factory=list)
     summary: dict[str, Interval] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Return its name without its codec: what cells of other codecs share with it."""
+        return self.name.removeprefix(f"{self.codec}-")
 
     @property
     def counting(self) -> list[Round]:
@@ -99,6 +105,22 @@ class MatrixResults:
     order: list[str] = field(default_factory=list)
     metrics: dict[str, Metric] = field(default_factory=dict)
     comparisons: list[Comparison] = field(default_factory=list)
+
+    @property
+    def varied(self) -> dict[str, list[str]]:
+        """Return the values of each setting in which cells differ."""
+        found: dict[str, dict[str, None]] = {}
+        for cell in self.cells:
+            for name, value in cell.settings.items():
+                found.setdefault(name, {})[value] = None
+        return {name: list(values) for name, values in found.items() if len(values) > 1}
+
+    @property
+    def shared(self) -> Config:
+        """Return the load that all cells share, without the settings in which they differ."""
+        kept = {n: v for n, v in self.config.switches.items() if n not in self.varied}
+        watch_write = "" if "watch_write" in self.varied else self.config.watch_write
+        return replace(self.config, switches=kept, watch_write=watch_write)
 
 
 @dataclass(frozen=True, slots=True)

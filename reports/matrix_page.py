@@ -28,6 +28,7 @@ from reports.limits import LIMITS
 from reports.metrics import metric_keys, metric_of, values_of
 from reports.model import Verdict
 from reports.reproduce import matrix_command
+from reports.switch_facts import switch_title
 from reports.wording import NOT_MEASURED, counted, duration_ms, plain, with_unit
 
 
@@ -38,7 +39,7 @@ def matrix_page(matrix: Matrix) -> str:
     rounds = max(len(cell.rounds) for cell in results.cells)
     codecs = list(dict.fromkeys(cell.codec for cell in results.cells))
     stores = list(dict.fromkeys(cell.store for cell in results.cells))
-    command = matrix_command(results.config, codecs, stores, rounds)
+    command = matrix_command(results, rounds)
     return page(
         f"{_listed(codecs)} over {_listed(stores)}: {load_title(results.config)}",
         _subtitle(results, rounds),
@@ -224,7 +225,16 @@ def _codecs(matrix: Matrix) -> Markup:
 def _facts(results: MatrixResults) -> Markup:
     return join(
         (
-            facts((*load_facts(results.config), ("order of the runs", ", ".join(results.order)))),
+            facts(
+                (
+                    *load_facts(results.shared),
+                    *(
+                        (f"axis: {switch_title(name)}", ", ".join(values))
+                        for name, values in results.varied.items()
+                    ),
+                    ("order of the runs", ", ".join(results.order)),
+                )
+            ),
             environment_facts(results.environment),
         )
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from typing import Final
 
+from reports.comparing import MatrixResults
 from reports.model import Config
 from reports.switch_facts import switch_flags
 
@@ -40,10 +40,16 @@ def run_command(config: Config) -> str:
     return shlex.join([*parts, "--out", "DIR"])
 
 
-def matrix_command(
-    config: Config, codecs: Iterable[str], stores: Iterable[str], rounds: int
-) -> str:
+def matrix_command(results: MatrixResults, rounds: int) -> str:
     """Return the command of a matrix."""
+    cells = results.cells
+    codecs = dict.fromkeys(cell.codec for cell in cells)
+    stores = dict.fromkeys(cell.store for cell in cells)
     parts = ["kubedyno", "matrix", "--codec", ",".join(codecs), "--store", ",".join(stores)]
-    parts += ["--rounds", str(rounds), *_load_flags(config)]
+    stored = [cell.storage_codec for cell in cells if cell.storage_codec not in ("", cell.codec)]
+    if stored:
+        parts += ["--storage-codec", stored[0]]
+    for name, values in results.varied.items():
+        parts += ["--switch", f"{name.replace('_', '-')}={','.join(values)}"]
+    parts += ["--rounds", str(rounds), *_load_flags(results.shared)]
     return shlex.join([*parts, "--out", "DIR"])

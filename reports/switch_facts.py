@@ -45,7 +45,7 @@ def switch_facts(config: Config) -> list[tuple[str, str]]:
     """Return what departs from the usual, a row each, and then what does not, in one."""
     usual, rows = [], []
     for name, value in config.switches.items():
-        title = SWITCHES[name].title if name in SWITCHES else name.replace("_", " ")
+        title = switch_title(name)
         if _is_usual(name, value):
             usual.append(f"{title}: {value}")
         else:
@@ -56,6 +56,11 @@ def switch_facts(config: Config) -> list[tuple[str, str]]:
         if value
     ]
     return [*rows, ("as usual", ", ".join(usual))]
+
+
+def switch_title(name: str) -> str:
+    """Return the name of a switch as people read it."""
+    return SWITCHES[name].title if name in SWITCHES else name.replace("_", " ")
 
 
 def switch_flags(config: Config) -> list[str]:

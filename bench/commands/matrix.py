@@ -1,4 +1,4 @@
-"""``kubedyno matrix``: one load over codecs and stores, in rounds, and a comparing report."""
+"""``kubedyno matrix``: one load over codecs, stores, switches, in rounds; a comparing report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from bench.commands.options import (
 from bench.commands.progress import Narrator
 from bench.commands.summary import number as shown
 from bench.commands.summary import print_codecs, print_matrix, summary_console
+from bench.commands.switch_options import over_switches, switch_values
 from bench.matrix import Matrix, Turn
 from bench.matrix_results import (
     MATRIX_FILE,
@@ -34,7 +35,7 @@ from bench.micro.suites import SuiteFailedError, run_suite
 from bench.results import Status
 from storage.clock import SystemClock
 
-HELP: Final = "the same load over codecs x stores, in rounds, shuffled -> one comparing report"
+HELP: Final = "the same load over codecs x stores x switches, in shuffled rounds -> one report"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_load_arguments(parser)
     parser.add_argument("--codec", type=names, default=["json", "orjson", "protobuf"])
     parser.add_argument("--store", type=names, default=["etcd3", "memory"])
+    parser.add_argument(
+        "--switch",
+        type=switch_values,
+        action="append",
+        default=[],
+        metavar="NAME=A,B",
+        help="an axis more: cells for every value, as kubelet-writes=put,patch; any number of them",
+    )
     parser.add_argument(
         "--rounds",
         type=positive,
@@ -61,9 +70,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Play the matrix, draw the report, print the summary."""
     configs = [
-        load_config(arguments, codec, store)
+        config
         for store in arguments.store
         for codec in arguments.codec
+        for config in over_switches(load_config(arguments, codec, store), dict(arguments.switch))
     ]
     directory = claim_directory(arguments.out, (MATRIX_FILE,))
     clock = SystemClock()

@@ -12,6 +12,7 @@ from typing import Final
 from bench.auditing import FAULTS
 from bench.commands.interface import UsageError
 from bench.commands.switch_options import (
+    WATCH_WRITES,
     add_switch_arguments,
     chosen_behaviour,
     chosen_switches,
@@ -20,7 +21,6 @@ from bench.results import Config
 from serialization.codecs.registry import CODECS
 from storage.registry import STORES
 
-WATCH_WRITES: Final = ("transport", "asgi")
 NODES_DEFAULT: Final = 100
 PODS_DEFAULT: Final = 1000
 PORT_MAX: Final = 65535

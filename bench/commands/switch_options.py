@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Final
 
 import msgspec
 
+from bench.results import Config
 from bench.switches import SWITCHES, PodBehaviour, Switches, flag
 from cluster.kubelet.durations import parse_span
 from cluster.kubelet.latency import Latency
 
+WATCH_WRITES: Final = ("transport", "asgi")
+AXES: Final[Mapping[str, Sequence[str]]] = {
+    "watch_write": WATCH_WRITES,
+    **{name: switch.values for name, switch in SWITCHES.items()},
+}
+"""What a matrix can vary beside codec and store, and over what."""
 BEHAVIOUR_HELP: Final = {
     "start_latency_ms": "until a pod runs: MS, or LOW:HIGH for evenly between",
     "terminate_latency_ms": "until a deleted pod is gone, likewise",
@@ -50,6 +57,34 @@ def chosen_behaviour(arguments: argparse.Namespace) -> PodBehaviour:
     """Return the behaviour that a parsed command line sets."""
     names = [field.name for field in fields(PodBehaviour)]
     return msgspec.convert({name: getattr(arguments, name) for name in names}, PodBehaviour)
+
+
+def switch_values(text: str) -> tuple[str, list[str]]:
+    """Parse ``kubelet-writes=put,patch`` into the switch's name and values."""
+    said, _, listed = text.partition("=")
+    name = said.strip().replace("-", "_")
+    if name not in AXES:
+        there = ", ".join(name.replace("_", "-") for name in AXES)
+        raise argparse.ArgumentTypeError(f"no switch {said!r}; there are {there}")
+    values = list(dict.fromkeys(value.strip() for value in listed.split(",") if value.strip()))
+    wrong = [value for value in values if value not in AXES[name]]
+    if wrong or not values:
+        raise argparse.ArgumentTypeError(f"{said} is one or more of {', '.join(AXES[name])}")
+    return name, values
+
+
+def over_switches(config: Config, axes: Mapping[str, Sequence[str]]) -> list[Config]:
+    """Return a config for every combination of the values of some switches."""
+    configs = [config]
+    for name, values in axes.items():
+        configs = [_switched(each, name, value) for each in configs for value in values]
+    return configs
+
+
+def _switched(config: Config, name: str, value: str) -> Config:
+    if name == "watch_write":
+        return replace(config, watch_write=value)
+    return replace(config, switches=replace(config.switches, **{name: value}))
 
 
 def _text_of(name: str) -> Callable[[str], str]:

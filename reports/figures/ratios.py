@@ -46,7 +46,7 @@ def _gain(item: Comparison, cells: dict[str, Cell], *, higher_is_better: bool) -
     other, reference = cells[item.numerator], cells[item.denominator]
     return Gain(
         item.metric,
-        other.store,
+        other.place,
         other.codec,
         reference.codec,
         times,

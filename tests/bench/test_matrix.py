@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.commands.matrix import exit_code
+from bench.commands.switch_options import over_switches, switch_values
 from bench.comparisons import compare, summarize, values_of
 from bench.matrix import Matrix, Turn, order
 from bench.matrix_results import METRICS, Cell, MatrixResults, Round
@@ -68,6 +69,36 @@ def test_comparisons_go_along_each_axis_against_its_baseline() -> None:
         ("store", "json-etcd3", "json-memory"),
         ("store", "protobuf-etcd3", "protobuf-memory"),
     }
+
+
+def test_cells_that_differ_in_one_switch_are_held_against_the_usual_value() -> None:
+    cells = [
+        replace(cell("json", store, [1.0, 2.0]), name=f"{store}-{writes}-{events}", settings=chosen)
+        for store in ("etcd3", "memory")
+        for writes in ("put", "patch")
+        for events in ("on", "off")
+        for chosen in [{"kubelet_writes": writes, "events": events}]
+    ]
+
+    found = {(c.axis, c.numerator, c.denominator) for c in compare(cells)}
+
+    assert len(found) == 4 + 4 + 4
+    assert ("kubelet_writes", "etcd3-patch-off", "etcd3-put-off") in found
+    assert ("events", "memory-patch-off", "memory-patch-on") in found
+    assert ("store", "etcd3-put-on", "memory-put-on") in found
+
+
+def test_a_matrix_has_a_cell_for_every_combination_of_switches() -> None:
+    axes = dict(map(switch_values, ["kubelet-writes=put,patch", "watch-write=asgi,transport"]))
+
+    configs = over_switches(Config(codec="json"), axes)
+
+    assert [config.cell for config in configs] == [
+        "json-etcd3-watch-asgi",
+        "json-etcd3",
+        "json-etcd3-watch-asgi-kubelet-writes-patch",
+        "json-etcd3-kubelet-writes-patch",
+    ]
 
 
 CODECS_OF_TEST = ("json", "protobuf")

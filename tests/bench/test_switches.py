@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 import reports.model
-
 from bench.cli import build_parser
 from bench.commands.options import load_config, plane_config
 from bench.commands.switch_options import BEHAVIOUR_HELP

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.comparing import Cell, MatrixResults
 from reports.html import element, table, text
 from reports.model import Config
 from reports.reproduce import matrix_command, run_command
@@ -79,8 +80,17 @@ def test_run_command_names_every_departure_and_nothing_usual() -> None:
 
 
 def test_matrix_command_lists_its_axes() -> None:
-    config = Config("json", "etcd3", 100, 1000)
+    cells = [
+        Cell(f"{codec}-etcd3-{writes}", codec, "etcd3", "json", settings={"kubelet_writes": writes})
+        for codec in ("json", "protobuf")
+        for writes in ("put", "patch")
+    ]
+    load = Config("json", "etcd3", 100, 1000, switches={"kubelet_writes": "put", "events": "off"})
 
-    command = matrix_command(config, ["json", "protobuf"], ["etcd3"], 3)
+    command = matrix_command(MatrixResults(1, load, cells), 3)
 
-    assert command.startswith("kubedyno matrix --codec json,protobuf --store etcd3 --rounds 3")
+    assert command == (
+        "kubedyno matrix --codec json,protobuf --store etcd3 --storage-codec json"
+        " --switch kubelet-writes=put,patch --rounds 3 --nodes 100 --pods 1000 --events off"
+        " --out DIR"
+    )
