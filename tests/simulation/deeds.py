@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from google.protobuf.message import Message
@@ -239,7 +240,7 @@ async def restart_server(at: Troubled) -> str:
     return await at.restart_server()
 
 
-DEEDS: Final = {
+DEEDS: Final[dict[Callable[[Troubled], Awaitable[str]], int]] = {
     create_namespace: 3,
     delete_namespace: 2,
     create_controller: 5,
