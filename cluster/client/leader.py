@@ -135,11 +135,16 @@ class LeaderElector:
                 return
 
     async def _renew(self) -> None:
-        """Renew the lease until that has not worked for ``renew_deadline_s``, or another has it."""
+        """Renew the lease until that has not worked for ``renew_deadline_s``, or another has it.
+
+        That runs from the renewal that is due ``retry_s`` after the last was *asked for*: others
+        may have seen that one long before its answer came.
+        """
         times = self._times
         while True:
+            age_s = (self._clock.stamp_ns() - self._seen_ns) / 1e9
             try:
-                async with asyncio.timeout(times.renew_deadline_s):
+                async with asyncio.timeout(times.retry_s + times.renew_deadline_s - age_s):
                     while not await self._attempt():
                         if self.leader != self._identity:
                             logger.warning("%s is led by %s now", self._lock, self.leader)

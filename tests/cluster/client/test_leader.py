@@ -32,6 +32,9 @@ class Wire:
         self._api = api
         self.error: Exception | None = None
         self.stalled = False
+        self.answers_after_s = 0.0
+        self.written_s = 0.0
+        """When the last write took effect."""
 
     async def _pass(self) -> None:
         if self.stalled:
@@ -49,7 +52,11 @@ class Wire:
 
     async def update(self, resource: Resource, obj: Lease) -> Lease:
         await self._pass()
-        return await self._api.update(resource, obj)
+        written = await self._api.update(resource, obj)
+        self.written_s = now_s()
+        if self.answers_after_s:
+            await asyncio.sleep(self.answers_after_s)
+        return written
 
 
 @dataclass
@@ -165,6 +172,24 @@ def test_stalled_leader_stops_before_another_may_take_over() -> None:
         assert DURATION_S <= took_over <= DURATION_S + RETRY_S * 2.2 + 1
         assert (held.holderIdentity, held.leaseTransitions) == ("b", 1)
         assert a.said == ["a became leader", "a stopped leading"]
+
+    two(scenario)
+
+
+def test_leader_whose_answers_come_late_stops_as_early() -> None:
+    """The others see a renewal when it takes effect, not when it is answered."""
+
+    async def scenario(api: FakeApi, a: Candidate, b: Candidate) -> None:
+        a.wire.answers_after_s = DEADLINE_S / 2 - 0.1
+        await asyncio.sleep(60)
+        while now_s() - a.wire.written_s < a.wire.answers_after_s:  # the last answer is to come
+            await asyncio.sleep(0.01)
+        a.wire.stalled = True
+        await asyncio.sleep(60)
+
+        (_started, stopped) = a.terms[0]
+        assert b.working
+        assert stopped - a.wire.written_s <= RETRY_S + DEADLINE_S
 
     two(scenario)
 
