@@ -50,9 +50,9 @@ class PodGarbageCollector:
         if key == TICK:
             self._queue.add_after(TICK, PERIOD_S)
             await self._look_at_all()
-        elif (uid := self._doomed.get(key)) is not None:
+        elif (uid := self._doomed.pop(key, None)) is not None:
+            # Should that fail, the next look decides anew: its node may have come back.
             await self._remove(key, uid)
-            self._doomed.pop(key, None)
 
     async def _look_at_all(self) -> None:
         unplaced, finished = [], []

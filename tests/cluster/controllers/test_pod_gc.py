@@ -126,3 +126,17 @@ def test_oldest_finished_pods_go_when_they_are_too_many(monkeypatch: pytest.Monk
         assert pods(api) == ["a", "b", "runs"]
 
     run(scenario)
+
+
+def test_node_that_comes_back_while_its_pods_cannot_be_removed_keeps_them() -> None:
+    async def scenario(api: FakeApi) -> None:
+        add_pod(api, "p", "a")
+        await asyncio.sleep(QUARANTINE_S + PERIOD_S - 1)
+        api.fail_next("update_status", failure(503), times=12)
+        await asyncio.sleep(5)
+        api.add(core.Node(metadata=ObjectMeta(name="a")))
+        await asyncio.sleep(600)
+
+        assert pods(api) == ["p"]
+
+    run(scenario)
