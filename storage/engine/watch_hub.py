@@ -4,6 +4,8 @@ How it works. A watch stands in one of two places. A *replaying* one takes a pag
 turn of the loop; when a page ends at the last applied revision, it becomes *synced* in the same
 step, so nothing falls between. Synced watches stand in lists by prefix; a change finds its lists by
 cutting its key to each prefix length in use, so the cost does not grow with the number of prefixes.
+Keys of one folder (all up to the last slash) begin with the same prefixes unless one ends within
+their names, so what was found for a folder is remembered: one look-up a change.
 Each watch remembers its position, the revision up to which it has been told: it is never told
 twice, and one that asked for a future revision starts there.
 
@@ -29,6 +31,9 @@ resources marks after every group cost each single pod create 8 of 132 us.
 """
 
 MARK_PAUSE_S = 0.1
+
+FOLDERS_MAX = 4096
+"""Of how many folders it is remembered which prefixes are theirs."""
 
 History = Callable[[bytes, int, int], tuple[int, list[Change]]]
 """(prefix, after, upto): how far this piece goes, and the kept changes under the prefix in it."""
@@ -69,6 +74,10 @@ class WatchHub:
         self._compacted = compacted
         self._synced: dict[bytes, list[HubWatch]] = {}
         self._lengths: tuple[int, ...] = ()
+        self._by_folder: dict[bytes, tuple[bytes, ...]] = {}
+        """Prefixes in use by the folder of the keys that begin with them."""
+        self._split_folders: set[bytes] = set()
+        """Folders of whose keys not all begin with the same prefixes."""
         self._replaying: dict[HubWatch, None] = {}
         self._marks: asyncio.TimerHandle | None = None
         self._synced_count = 0
@@ -92,7 +101,7 @@ class WatchHub:
             self._synced_count -= 1
             if not watches:
                 del self._synced[watch.prefix]
-                self._lengths = tuple(sorted({len(prefix) for prefix in self._synced}))
+                self._prefixes_changed()
 
     def deliver(self, changes: Sequence[Change]) -> None:
         """Tell the synced watches of a group that has just been applied."""
@@ -100,15 +109,14 @@ class WatchHub:
             return
         revision = changes[-1].revision
         buckets = self._by_prefix(changes)
-        eager = self._synced_count <= EAGER_MARKS
-        for prefix, watches in list(self._synced.items()):
-            bucket = buckets.get(prefix)
-            if bucket is not None:
+        for prefix, bucket in buckets.items():
+            watches = self._synced.get(prefix)
+            if watches is not None:  # a watcher that was told may have ended others
                 self._tell(watches, Batch(revision, tuple(bucket)))
-            elif eager:
-                self._tell(watches, Batch(revision, ()))
-        if not eager and self._marks is None:
-            self._marks = self._loop.call_later(MARK_PAUSE_S, self._mark_all)
+        if self._synced_count <= EAGER_MARKS:
+            self._mark_all()
+        elif self._marks is None:
+            self._marks = self._loop.call_later(MARK_PAUSE_S, self._mark_later)
 
     def close(self, error: StoreError) -> None:
         """End every watch."""
@@ -123,18 +131,34 @@ class WatchHub:
 
     def _by_prefix(self, changes: Sequence[Change]) -> dict[bytes, list[Change]]:
         buckets: dict[bytes, list[Change]] = {}
-        synced, lengths = self._synced, self._lengths
+        known = self._by_folder
         for change in changes:
             key = change.key
-            for length in lengths:
-                if length > len(key):
-                    break
-                prefix = key[:length]
+            prefixes = known.get(key[: key.rfind(b"/") + 1])  # its folder; hot: once a write
+            if prefixes is None:
+                prefixes = self._prefixes_of(key)
+            for prefix in prefixes:
                 if prefix in buckets:
                     buckets[prefix].append(change)
-                elif prefix in synced:
+                else:
                     buckets[prefix] = [change]
         return buckets
+
+    def _prefixes_of(self, key: bytes) -> tuple[bytes, ...]:
+        """Return the prefixes in use with which a key begins."""
+        lengths = [length for length in self._lengths if length <= len(key)]
+        found = tuple(key[:length] for length in lengths if key[:length] in self._synced)
+        folder = _folder(key)
+        if folder not in self._split_folders:
+            if len(self._by_folder) >= FOLDERS_MAX:
+                self._by_folder.clear()
+            self._by_folder[folder] = found
+        return found
+
+    def _prefixes_changed(self) -> None:
+        self._lengths = tuple(sorted({len(prefix) for prefix in self._synced}))
+        self._split_folders = {_folder(prefix) for prefix in self._synced if prefix[-1:] != b"/"}
+        self._by_folder.clear()
 
     @staticmethod
     def _tell(watches: list[HubWatch], batch: Batch) -> None:
@@ -151,8 +175,11 @@ class WatchHub:
                 late = tuple(change for change in changes if change.revision > position)
                 watch.watcher.deliver(Batch(revision, late))
 
-    def _mark_all(self) -> None:
+    def _mark_later(self) -> None:
         self._marks = None
+        self._mark_all()
+
+    def _mark_all(self) -> None:
         mark = Batch(self._index.last, ())
         for watches in list(self._synced.values()):
             self._tell(watches, mark)
@@ -181,7 +208,7 @@ class WatchHub:
         watches = self._synced.get(watch.prefix)
         if watches is None:
             self._synced[watch.prefix] = [watch]
-            self._lengths = tuple(sorted({len(prefix) for prefix in self._synced}))
+            self._prefixes_changed()
         else:
             watches.append(watch)
         self._synced_count += 1
@@ -191,3 +218,8 @@ class WatchHub:
         if watch.live:
             watch.live = False
             watch.watcher.closed(error)
+
+
+def _folder(key: bytes) -> bytes:
+    """Return all of a key up to its last slash."""
+    return key[: key.rfind(b"/") + 1]
