@@ -171,7 +171,7 @@ class Call:
         elif len(body) > BODY_MAX_BYTES:
             raise too_large(BODY_MAX_BYTES)
         self.received = True
-        if self.content_type.partition(b";")[0].strip() == YAML:
+        if b"yaml" in self.content_type and self.content_type.partition(b";")[0].strip() == YAML:
             return self._from_yaml(body)
         return body
 

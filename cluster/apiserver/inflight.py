@@ -67,7 +67,7 @@ class Inflight:
         if call.query and "timeout" in call.query:
             self._hurry(call, asked_s(call.query["timeout"]))
         self._running[kind] = running + 1
-        call.task = asyncio.current_task()
+        call.task = asyncio.current_task(self._loop)
         if self._limit_s:
             call.deadline = deadline = self._time() + self._limit_s
             self._calls[call] = None

@@ -215,9 +215,10 @@ class EngineStore:
 
     def _note_leases(self, group: Group) -> None:
         expiry, leases, deadlines = self._expiry, self._leases, group.deadlines
+        leased = len(leases) > 0
         for change in group.changes:
             deadline_ms = deadlines.get(change.revision, 0)
-            if deadline_ms & LEASE_MARK or len(leases):
+            if leased or deadline_ms & LEASE_MARK:
                 leases.noted(change.key, deadline_ms)
             if not deadline_ms or deadline_ms & LEASE_MARK:
                 expiry.forget(change.key)

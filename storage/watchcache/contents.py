@@ -13,7 +13,7 @@ from storage.watchcache.selection import Selection
 class Contents:
     """Objects, their indexes and the ring of their changes. Pure: it is told what happens."""
 
-    __slots__ = ("_by_field", "_positions", "bytes_held", "objects", "ring")
+    __slots__ = ("_by_field", "_tables", "bytes_held", "objects", "ring")
 
     def __init__(self, fields: FieldSet, ring: EventRing) -> None:
         self.objects = OrderedObjects()
@@ -23,7 +23,10 @@ class Contents:
         self._by_field: dict[str, dict[str, dict[bytes, CachedObject]]] = {
             name: {} for name in fields.indexed
         }
-        self._positions = {name: fields.names.index(name) for name in self._by_field}
+        self._tables = tuple(
+            (fields.names.index(name), table) for name, table in self._by_field.items()
+        )
+        """The same tables, with the place of their field among an object's."""
 
     def apply(self, change: Change, obj: CachedObject | None) -> CacheEvent | None:
         """Take a change and the object that it left; return the event, None where there is none.
@@ -39,13 +42,12 @@ class Contents:
 
     def put(self, obj: CachedObject) -> CachedObject | None:
         """Add or replace an object; return the one that it replaced."""
-        previous = self.objects.get(obj.key)
-        self.objects.put(obj)
-        self.bytes_held += obj.size - (previous.size if previous is not None else 0)
-        for name, table in self._by_field.items():
-            value = obj.fields[self._positions[name]]
-            if previous is not None and previous.fields[self._positions[name]] != value:
-                _unfile(table, previous.fields[self._positions[name]], obj.key)
+        previous = self.objects.put(obj)
+        self.bytes_held += obj.size if previous is None else obj.size - previous.size
+        for position, table in self._tables:
+            value = obj.fields[position]
+            if previous is not None and previous.fields[position] != value:
+                _unfile(table, previous.fields[position], obj.key)
             table.setdefault(value, {})[obj.key] = obj
         return previous
 
@@ -62,8 +64,8 @@ class Contents:
         if previous is None:
             return None
         self.bytes_held -= previous.size
-        for name, table in self._by_field.items():
-            _unfile(table, previous.fields[self._positions[name]], key)
+        for position, table in self._tables:
+            _unfile(table, previous.fields[position], key)
         return previous
 
 

@@ -87,25 +87,27 @@ class OrderedObjects:
         """Return the object under ``key``, or None."""
         return self._by_key.get(key)
 
-    def put(self, obj: CachedObject) -> None:
-        """Add an object, or replace the one under its key."""
+    def put(self, obj: CachedObject) -> CachedObject | None:
+        """Add an object, or replace the one under its key, which is returned."""
         key = obj.key
+        previous = self._by_key.get(key)
         self._by_key[key] = obj
         if not self._blocks:
             self._blocks.append(_Block([key], [obj]))
             self._firsts.append(key)
-            return
+            return previous
         at = max(bisect_right(self._firsts, key) - 1, 0)
         block = self._writable(at)
         place = bisect_left(block.keys, key)
         if place < len(block.keys) and block.keys[place] == key:
             block.objects[place] = obj
-            return
+            return previous
         block.keys.insert(place, key)
         block.objects.insert(place, obj)
         self._firsts[at] = block.keys[0]
         if len(block.keys) > BLOCK_MAX:
             self._split(at)
+        return previous
 
     def remove(self, key: bytes) -> CachedObject | None:
         """Take out and return the object under ``key``, or return None."""
