@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -159,6 +160,13 @@ def _bytes(value: str, path: str) -> bytes:
         raise DecodeError("illegal base64 data", path) from None
 
 
+_ZEROS: Final[Mapping[int, object]] = {
+    FieldDescriptor.TYPE_STRING: "",
+    FieldDescriptor.TYPE_BYTES: b"",
+    FieldDescriptor.TYPE_BOOL: False,
+}
+
+
 def _scalar_name(element: FieldDescriptor) -> str:
     if element.type == FieldDescriptor.TYPE_BYTES:
         return "[]byte"
@@ -182,7 +190,10 @@ def _zero_element(one: JsonField) -> object:
     if one.leaf is not None:
         zero = one.leaf.zero
         return _leaf(one, one.leaf, zero) if zero is not None else one.message()
-    return {} if one.shape is Shape.OBJECT else one.element.default_value
+    if one.shape is Shape.OBJECT:
+        return {}
+    # Not the field's default, which of a list is an empty list.
+    return _ZEROS.get(one.element.type, 0)
 
 
 def message_of(

@@ -364,3 +364,17 @@ def test_damaged_objects_are_decoded_or_refused_and_nothing_else(codec: str) -> 
 
     check()
     assert outcomes == {"decoded", "refused"}
+
+
+@pytest.mark.parametrize("name", ["json", "orjson"])
+def test_null_within_a_list_is_the_zero_value(name: str) -> None:
+    text = (
+        b'{"metadata":{"finalizers":["a",null]},"spec":{"containers":[null],'
+        b'"securityContext":{"supplementalGroups":[null,1]}}}'
+    )
+
+    pod = CODECS[name].decode_bare(Pod, text)
+
+    assert list(pod.metadata.finalizers) == ["a", ""]
+    assert list(pod.spec.securityContext.supplementalGroups) == [0, 1]
+    assert len(pod.spec.containers) == 1
