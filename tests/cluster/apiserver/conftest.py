@@ -13,6 +13,26 @@ from tests.cluster.apiserver.serving import InProcess, serving
 ROOT = Path(__file__).parents[3]
 
 
+REQUESTS = 1500
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--requests", type=int, default=REQUESTS, help="how many random requests")
+    parser.addoption("--requests-seed", type=int, default=1, help="and which ones")
+
+
+@pytest.fixture
+def requests(request: pytest.FixtureRequest) -> int:
+    """How many random requests are sent."""
+    return int(request.config.getoption("--requests", default=REQUESTS))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Which random requests are sent."""
+    return int(request.config.getoption("--requests-seed", default=1))
+
+
 @pytest.fixture
 def api() -> Iterator[InProcess]:
     """A fresh server on the memory store."""
