@@ -154,6 +154,8 @@ class _PodSink:
         self._loop.pod_seen(new)
 
     def updated(self, old: CachedObject[Pod], new: CachedObject[Pod]) -> None:
+        if old.uid != new.uid:  # a removal and a creation that were missed
+            self._loop.pod_gone(old)
         self._loop.pod_seen(new)
 
     def deleted(self, last: CachedObject[Pod]) -> None:

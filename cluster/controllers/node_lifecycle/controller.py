@@ -81,7 +81,7 @@ class NodeLifecycleController:
         """A node appeared or changed."""
         facts, now_s = facts_of(node.message()), self._now_s()
         health = self.health.get(node.key.name)
-        if health is None or health.facts.uid != facts.uid:
+        if health is None:
             health = self.health[node.key.name] = Health(facts, now_s)
         else:
             health.see(facts, now_s)
@@ -273,6 +273,8 @@ class _NodeSink:
         self._loop.node_seen(new)
 
     def updated(self, old: CachedObject[Node], new: CachedObject[Node]) -> None:
+        if old.uid != new.uid:  # a removal and a creation that were missed
+            self._loop.node_gone(old)
         self._loop.node_seen(new)
 
     def deleted(self, last: CachedObject[Node]) -> None:

@@ -16,12 +16,12 @@ from cluster.client.informer import InformerFactory
 from cluster.client.interface import ObjectKey, TransportError
 from cluster.client.workqueue import RateLimitedQueue
 from cluster.controllers.node_lifecycle.controller import LEASE_NAMESPACE, NodeLifecycleController
-from cluster.controllers.runner import Runner, Surroundings
+from cluster.controllers.runner import Controller, Runner, Surroundings
 from cluster.controllers.taint_eviction import TaintEvictionController
 from serialization.api.coordination.v1_pb2 import Lease
 from serialization.api.core import v1_pb2 as core
 from serialization.api.meta.v1_pb2 import ObjectMeta
-from serialization.kinds import LEASES, NODES
+from serialization.kinds import LEASES, NODES, PODS
 from storage.virtual_time import VirtualClock, run_virtual
 
 Taints = set[tuple[str, str]]
@@ -37,6 +37,8 @@ class Rig:
     api: FakeApi
     clock: VirtualClock
     said: list[tuple[str, str]] = field(default_factory=list)
+    life: NodeLifecycleController = field(init=False)
+    eviction: TaintEvictionController = field(init=False)
 
     def record(
         self, about: core.ObjectReference, reason: str, message: str, *, warning: bool = False
@@ -124,10 +126,14 @@ async def rig() -> AsyncIterator[Rig]:
         InformerFactory(api, clock, random.Random(0)) as informers,
         asyncio.TaskGroup() as group,
     ):
+        queues = RateLimitedQueue[ObjectKey](), RateLimitedQueue[ObjectKey]()
+        around = [Surroundings(api, informers, queue, made, clock) for queue in queues]
+        made.life = NodeLifecycleController(around[0])
+        made.eviction = TaintEvictionController(around[1])
         tasks = []
-        for make in (NodeLifecycleController, TaintEvictionController):
-            queue = RateLimitedQueue[ObjectKey]()
-            runner = Runner(make(Surroundings(api, informers, queue, made, clock)), queue)
+        controllers: tuple[Controller, ...] = (made.life, made.eviction)
+        for controller, queue in zip(controllers, queues, strict=True):
+            runner = Runner(controller, queue)
             tasks.append(group.create_task(runner.run()))
             await runner.wait_synced()
         yield made
@@ -420,5 +426,33 @@ def test_lease_that_is_removed_is_no_sign_of_life() -> None:
         await at.live(60, "bc")
 
         assert at.ready("a") == "Unknown"
+
+    run(scenario)
+
+
+def test_what_is_made_again_unnoticed_begins_anew() -> None:
+    """After a 410 a list shows another object under a name, and no removal of the first."""
+
+    async def scenario(at: Rig) -> None:
+        names = "abcdef"
+        for name in names:
+            at.add_node(name)
+        at.add_pod("p", "a", seconds=300)
+        await at.live(10, names)
+        while not at.emptied():
+            await at.live(10, "cdef")
+        (waiting,) = (name for name in "ab" if at.life.health[name].in_line)
+        at.api.expire()
+
+        at.api.remove(NODES, ObjectKey("", waiting))
+        at.add_node(waiting)
+        at.api.remove(PODS, ObjectKey("ns", "p"))
+        at.add_pod("p", "c")
+        await at.live(60, "cdef" + waiting)
+
+        assert len(at.life.zones) == 0
+        assert not at.life.health[waiting].may_empty
+        assert at.taints(waiting) == set()
+        assert at.eviction._since_s == {}
 
     run(scenario)
