@@ -63,11 +63,6 @@ class Cell:
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
-    def place(self) -> str:
-        """Return its name without its codec: what cells of other codecs share with it."""
-        return self.name.removeprefix(f"{self.codec}-")
-
-    @property
     def counting(self) -> list[Round]:
         """Return the rounds that are not void."""
         return [item for item in self.rounds if item.verdict.status != VOID]
@@ -114,6 +109,18 @@ class MatrixResults:
             for name, value in cell.settings.items():
                 found.setdefault(name, {})[value] = None
         return {name: list(values) for name, values in found.items() if len(values) > 1}
+
+    def place(self, cell: Cell) -> str:
+        """Return where a cell stands among those of its codec: its store, and what else varies."""
+        values = ((name, cell.settings.get(name, "")) for name in self.varied)
+        said = [f"{name.replace('_', '-')} {value}" for name, value in values if value]
+        return ", ".join([cell.store, *said])
+
+    def label(self, cell: Cell) -> str:
+        """Return a cell's name for a figure: where switches vary, without what all cells share."""
+        if not self.varied:
+            return cell.name
+        return f"{cell.codec}-{self.place(cell)}".replace(", ", "\n")
 
     @property
     def shared(self) -> Config:

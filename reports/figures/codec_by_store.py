@@ -100,7 +100,7 @@ def draw(matrix: Matrix) -> Drawing | None:
     panels = figure.subplots(1, len(keys), sharey=True, squeeze=False)[0]
     for axes, key in zip(panels, keys, strict=True):
         _draw_panel(axes, matrix, key, cells)
-    panels[0].set_yticks(_rows(cells), [cell.name for cell in cells], color=INK)
+    panels[0].set_yticks(_rows(cells), [matrix.results.label(cell) for cell in cells], color=INK)
     for label, cell in zip(panels[0].get_yticklabels(), cells, strict=True):
         label.set_color(codec_colour(cell.codec))
         label.set_fontweight("bold")

@@ -53,7 +53,7 @@ def means_by_cell(
     for cell in matrix.results.cells:
         means = _means(matrix, cell, value)
         if means:
-            found[cell.name] = means
+            found[matrix.results.label(cell)] = means
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from matplotlib.axes import Axes
 
 from reports.claims import PROTOBUF_CLAIM
-from reports.comparing import Cell, Comparison, Matrix
+from reports.comparing import Cell, Comparison, Matrix, MatrixResults
 from reports.figures.canvas import key, rule_x, sheet
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import INK, RULE, SOFT, codec_colour, tint
@@ -28,6 +28,7 @@ class Gain(NamedTuple):
 
     metric: str
     store: str
+    """And what else varies: ``memory, kubelet-writes patch``."""
     codec: str
     reference: str
     times: float
@@ -37,16 +38,16 @@ class Gain(NamedTuple):
     decided: bool
 
 
-def _gain(item: Comparison, cells: dict[str, Cell], *, higher_is_better: bool) -> Gain:
+def _gain(item: Comparison, results: MatrixResults, cells: dict[str, Cell]) -> Gain:
     """Turn ``other / reference`` into the reference's gain, whichever way is better."""
     times, low, high = item.ratio, item.low, item.high
-    if higher_is_better:
+    if metric_of(results, item.metric).higher_is_better:
         times = 1 / times
         low, high = (1 / high if high else None), (1 / low if low else None)
     other, reference = cells[item.numerator], cells[item.denominator]
     return Gain(
         item.metric,
-        other.place,
+        results.place(other),
         other.codec,
         reference.codec,
         times,
@@ -61,7 +62,7 @@ def gains(matrix: Matrix) -> list[Gain]:
     """Return the gains of the codec axis, in the order of ``METRICS``."""
     cells = {cell.name: cell for cell in matrix.results.cells}
     return [
-        _gain(item, cells, higher_is_better=metric_of(matrix.results, metric).higher_is_better)
+        _gain(item, matrix.results, cells)
         for metric in METRICS
         for item in matrix.results.comparisons
         if item.axis == "codec" and item.metric == metric and item.ratio > 0
@@ -123,7 +124,7 @@ def draw(matrix: Matrix) -> Drawing | None:
     for at, (metric, _) in enumerate(rows):
         if at and metric != rows[at - 1][0]:
             axes.axhline(at - 0.5, color=RULE, linewidth=0.8)
-    labels = [f"{metric_of(matrix.results, metric).title}\non {store}" for metric, store in rows]
+    labels = [f"{metric_of(matrix.results, metric).title}\non {place}" for metric, place in rows]
     axes.set_yticks(range(len(rows)), labels, fontsize=8.5, color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     rule_x(axes)

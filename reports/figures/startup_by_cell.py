@@ -15,6 +15,8 @@ from reports.wording import duration_ms
 
 TITLE: Final = "Start-up of pods in each cell"
 _FLOOR_MS: Final = 1.0
+_STYLES: Final = ("solid", "dashed", "dotted", "dashdot")
+"""Cells of one codec and store, where switches vary."""
 _SHARES: Final = np.concatenate((np.linspace(0, 0.98, 99), np.linspace(0.982, 1.0, 10)))
 
 
@@ -29,18 +31,26 @@ def _times(matrix: Matrix) -> dict[str, dict[str, np.ndarray]]:
             if pod.running_ms is not None and pod.added_ms is not None
         ]
         if times:
-            found.setdefault(cell.store, {})[cell.name] = np.asarray(times)
+            found.setdefault(cell.store, {})[matrix.results.label(cell)] = np.asarray(times)
     return found
 
 
+def _said(name: str, style: str) -> str:
+    line = name.replace("\n", ", ")
+    return line if style == _STYLES[0] else f"{line} ({style})"
+
+
 def _draw_store(axes: Axes, cells: dict[str, np.ndarray], codecs: dict[str, str]) -> None:
+    drawn: dict[str, int] = {}
     for place, (name, times) in enumerate(cells.items()):
         colour = codec_colour(codecs[name])
+        style = _STYLES[drawn.get(codecs[name], 0) % len(_STYLES)]
+        drawn[codecs[name]] = drawn.get(codecs[name], 0) + 1
         at_shares = np.clip(np.quantile(times, _SHARES), _FLOOR_MS, None)
-        axes.plot(at_shares, _SHARES * 100, color=colour)
+        axes.plot(at_shares, _SHARES * 100, color=colour, linestyle=style)
         middle = float(np.quantile(times, 0.5))
         axes.annotate(
-            f"{name}: half within {duration_ms(middle)}",
+            f"{_said(name, style)}: half within {duration_ms(middle)}",
             (0.015, 0.93 - 0.11 * place),
             xycoords="axes fraction",
             color=colour,
@@ -54,7 +64,7 @@ def draw(matrix: Matrix) -> Drawing | None:
     stores = _times(matrix)
     if not stores:
         return None
-    codecs = {cell.name: cell.codec for cell in matrix.results.cells}
+    codecs = {matrix.results.label(cell): cell.codec for cell in matrix.results.cells}
     figure = sheet(TITLE, 2.3 * len(stores) + 0.8)
     panels = figure.subplots(len(stores), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (store, cells) in zip(panels, stores.items(), strict=True):

@@ -94,3 +94,21 @@ def test_matrix_command_lists_its_axes() -> None:
         " --switch kubelet-writes=put,patch --rounds 3 --nodes 100 --pods 1000 --events off"
         " --out DIR"
     )
+
+
+def test_cells_are_labelled_by_what_varies_and_not_by_what_they_share() -> None:
+    shared = {"events": "off"}
+    cells = [
+        Cell("json-memory-events-off", "json", "memory", settings={**shared, "node_watch": "on"}),
+        Cell("json-memory-...", "json", "memory", settings={**shared, "node_watch": "off"}),
+    ]
+
+    varied = MatrixResults(1, Config("json", "memory", 1, 1), cells)
+    alone = MatrixResults(1, Config("json", "memory", 1, 1), cells[:1])
+
+    assert [varied.label(c) for c in cells] == [
+        "json-memory\nnode-watch on",
+        "json-memory\nnode-watch off",
+    ]
+    assert varied.place(cells[1]) == "memory, node-watch off"
+    assert alone.label(cells[0]) == "json-memory-events-off"
