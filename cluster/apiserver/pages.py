@@ -14,6 +14,8 @@ from cluster.apiserver.discovery import Discovery
 from cluster.apiserver.errors import method_not_allowed
 from cluster.apiserver.exposition import CONTENT_TYPE
 from cluster.apiserver.health import NOT_FOUND, ROOTS, Health
+from cluster.apiserver.openapi_v2 import PATH as OPENAPI_V2
+from cluster.apiserver.openapi_v2 import openapi_v2
 
 JSON: Final = b"application/json"
 
@@ -58,7 +60,10 @@ class Pages:
     def _document(self, path: str, headers: Mapping[bytes, bytes]) -> Answer:
         """Answer a document of discovery; 304 to a client that has it."""
         media, page = JSON, None
-        if asks_for_aggregated(headers.get(b"accept", b"").decode("latin-1")):
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        if path == OPENAPI_V2:
+            media, page = openapi_v2(accept)
+        elif asks_for_aggregated(accept):
             media, page = AGGREGATED, self._discovery.aggregated(path)
         if page is None:
             media, page = JSON, self._discovery.page(path)
