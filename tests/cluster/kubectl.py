@@ -131,9 +131,9 @@ class Following:
     def __init__(self, stdout: asyncio.StreamReader) -> None:
         self._stdout = stdout
 
-    async def line(self) -> str:
+    async def line(self, *, within_s: float = FOLLOW_S) -> str:
         """Return its next line. Raises TimeoutError when none comes."""
-        async with asyncio.timeout(FOLLOW_S):
+        async with asyncio.timeout(within_s):
             return (await self._stdout.readline()).decode().rstrip("\n")
 
     async def until(self, text: str) -> list[str]:
