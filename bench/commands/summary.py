@@ -13,6 +13,8 @@ from bench.results import Latency, Results, Status
 
 COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
 FILE_WIDTH = 140
+CELL_WIDTH_MIN = 12
+"""Of the column of cells, whose names grow with every switch and are folded for the numbers."""
 RATIO_METRICS = {"pods_per_s": "pods/s", "cpu_ms_per_pod": "CPU a pod"}
 PROCESSES = ("apiserver", "control", "nodes", "measuring")
 
@@ -103,7 +105,7 @@ def print_matrix(results: MatrixResults, console: Console) -> None:
         highlight=False,
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("cell", no_wrap=True)
+    table.add_column("cell", overflow="fold", min_width=CELL_WIDTH_MIN)
     for title in ("pods/s", "start-up p50", "p99 ms", "CPU ms/pod"):
         table.add_column(title, justify="right", no_wrap=True)
     for name in PROCESSES:
@@ -134,7 +136,7 @@ def _cell_numbers(cell: Cell) -> list[str]:
 def _ratio_table(comparisons: Sequence[Comparison]) -> Table:
     """Return the ratios, a row a pair of cells, a column a metric, the weakest verdict last."""
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("ratio [95 % over rounds]", no_wrap=True)
+    table.add_column("ratio [95 % over rounds]", overflow="fold", min_width=CELL_WIDTH_MIN)
     for title in RATIO_METRICS.values():
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
