@@ -174,10 +174,11 @@ class ReplicaControl(Generic[W]):
         if not satisfied:  # what is awaited comes as an event; should it be lost, look again
             self._queue.add_after(key, LOST_AFTER_S)
         claim = await self._claim(controller, deleting=cached.deleting)
-        if claim is None:
-            return
+        now = self._controllers.lister.get(key)
+        if claim is None or now is None or now.uid != cached.uid:
+            return  # that it is gone, or another, came as an event, and the key with it
         failure = None
-        if satisfied and not cached.deleting:
+        if satisfied and not now.deleting:
             failure = await self._move(key, controller, claim.active)
         outcome = Outcome(controller.spec.replicas - len(claim.active), failure)
         await self._write_status(key, controller, claim, outcome)

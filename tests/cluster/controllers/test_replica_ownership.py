@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from cluster.client.failures import failure
 from cluster.client.fake import Action, FakeApi
@@ -249,3 +252,35 @@ def test_kinds_share_one_cache_of_pods_and_leave_each_other_s_pods_alone() -> No
         assert api.acted("patch", "delete") == []
 
     asyncio.run(scenario())
+
+
+def test_controller_that_is_made_again_while_a_sync_waits_is_not_held_up(run_on: RunOn) -> None:
+    """What the sync of the old one would make nobody awaits, and nobody owns."""
+
+    async def scenario(at: Bench) -> None:
+        lone = at.orphan("lone", app="db")
+        lone.metadata.ownerReferences.append(
+            OwnerReference(name=KEY.name, uid=at.owner.metadata.uid, controller=True)
+        )
+        at.api.put(lone)
+        await rest()
+        answer = at.api.patch
+
+        async def patch_late(*args: Any, **options: Any) -> Message:
+            at.api.remove(at.kind.resource, KEY)
+            at.api.add(at.kind.make(2, 0))
+            await rest()
+            return await answer(*args, **options)
+
+        at.api.patch = patch_late  # type: ignore[method-assign,assignment] # a request that is slow
+        with suppress(ApiError):  # its status would be refused
+            await at.controller.sync(KEY)
+        await rest()
+        await at.sync()
+
+        assert {uid for pod in at.pods for uid in at.owners(pod.metadata.name)} == {
+            at.owner.metadata.uid
+        }
+        assert len(at.pods) == 3
+
+    run_on(2, scenario)
