@@ -116,6 +116,8 @@ class Decider:
         self._chance = chance
         self._start = 0
         self._kept: OrderedDict[Needs, _Verdicts] = OrderedDict()
+        self._last: tuple[Needs, _Verdicts] | None = None
+        """The newest of them: pods of one template come in a row, and needs are hashed slowly."""
         self.verdicts = 0
         """Verdicts that had to be reached, not remembered."""
 
@@ -187,6 +189,10 @@ class Decider:
 
     def _verdicts_for(self, needs: Needs) -> _Verdicts:
         state = self._state
+        last = self._last
+        if last is not None and last[0] is needs and not last[1].is_lost(state):
+            last[1].catch_up(state)
+            return last[1]
         kept = self._kept.get(needs)
         if kept is None or kept.is_lost(state):
             kept = self._kept[needs] = _Verdicts(state)
@@ -194,6 +200,7 @@ class Decider:
                 self._kept.popitem(last=False)
         kept.catch_up(state)
         self._kept.move_to_end(needs)
+        self._last = needs, kept
         return kept
 
     def _judge(self, needs: Needs, kept: _Verdicts, at: int) -> None:

@@ -20,6 +20,9 @@ SCORED_MEMORY_BYTES: Final = 200 * 1024 * 1024
 REMEMBERED_MAX: Final = 4096
 """Quantities and needs that are remembered; beyond it all is forgotten and read again."""
 
+SPECS_MAX: Final = 512
+"""Specs whose needs are remembered, by their bytes: 1 to 2 KB each."""
+
 ROOM: Final = ("cpu", "memory", "pods")
 """The resources that every decision looks at."""
 
@@ -33,12 +36,31 @@ class FactsReader:
         self._whole: dict[str, int] = {}
         self._needs: dict[Needs, Needs] = {}
         self._constraints: dict[tuple[object, ...], Constraints] = {}
+        self._by_spec: dict[bytes, Needs] = {}
+        """Of specs that say all: without claims, and without a node, which each pod has its own."""
 
     def needs(self, pod: Pod) -> Needs:
-        """Return what a pod asks for; equal needs are one object.
+        """Return what a pod asks for; equal needs are one object (hot: once a decision).
 
-        Sum over the containers, or the greatest init container where that is more, plus overhead.
+        Pods of one template have one spec until they are bound, so it is read once.
         """
+        spec = pod.spec
+        if spec.nodeName:
+            return self._read(pod)
+        text = spec.SerializeToString()
+        needs = self._by_spec.get(text)
+        if needs is None:
+            needs = self._read(pod)
+            if not any(
+                each.volumeSource.HasField("persistentVolumeClaim") for each in spec.volumes
+            ):
+                if len(self._by_spec) >= SPECS_MAX:
+                    self._by_spec.clear()
+                self._by_spec[text] = needs
+        return needs
+
+    def _read(self, pod: Pod) -> Needs:
+        """Sum over the containers, or take the greatest init container; add the overhead."""
         spec = pod.spec
         cpu = memory = scored_cpu = scored_memory = 0
         for container in spec.containers:

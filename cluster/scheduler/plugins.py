@@ -61,6 +61,16 @@ class Window:
         at = (node.position - self.start) % len(self.state.nodes)
         return at if at < len(self.scores) and self.scores[at] != INFEASIBLE else None
 
+    def places_of(self, counts: Mapping[str, int]) -> list[tuple[int, int]]:
+        """Return (place, count) of the feasible nodes here among those counted (hot)."""
+        scores, start, seen = self.scores, self.start, len(self.scores)
+        nodes = len(self.state.nodes)
+        return [
+            (at, count)
+            for position, count in self.state.located(counts)
+            if (at := (position - start) % nodes) < seen and scores[at] != INFEASIBLE
+        ]
+
     def feasible(self) -> Iterator[tuple[int, NodeState]]:
         """Yield the places of the feasible nodes, and the nodes."""
         for at, (score, node) in enumerate(zip(self.scores, self.nodes(), strict=True)):

@@ -93,6 +93,15 @@ class ClusterState:
         """Return a node by name."""
         return self._by_name.get(name)
 
+    def located(self, counts: Mapping[str, int]) -> list[tuple[int, int]]:
+        """Return (position, count) of the nodes that are known among those counted by name."""
+        known = self._by_name.get
+        return [
+            (node.position, count)
+            for name, count in counts.items()
+            if (node := known(name)) is not None
+        ]
+
     def zone_of(self, name: str) -> str:
         """Return the zone of a node, empty where it has none or is not known."""
         node = self._by_name.get(name)

@@ -16,6 +16,8 @@ class VolumeLimits:
     """Counts distinct disks, the pod's own among them."""
 
     def reasons(self, needs: Needs, node: NodeState) -> tuple[str, ...]:
+        if not needs.rest.disks:
+            return ()
         for kind, limit in LIMITS.items():
             wanted = {disk.identity for disk in needs.rest.disks if disk.kind == kind}
             if not wanted:

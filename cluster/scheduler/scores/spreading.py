@@ -35,10 +35,8 @@ class Spreading:
 def _spread_over_few(alike: Mapping[str, int], most: int, window: Window) -> None:
     """Take from the nodes that have pods alike."""
     scores = window.scores
-    for name, count in alike.items():
-        at = window.place_of(name)
-        if at is not None:
-            scores[at] -= MAX_SCORE * count // most
+    for at, count in window.places_of(alike):
+        scores[at] -= MAX_SCORE * count // most
 
 
 def _spread_over_all(alike: Mapping[str, int], most: int, window: Window) -> None:

@@ -13,6 +13,7 @@ from cluster.scheduler.constraints import (
 )
 from cluster.scheduler.needs import FactsReader
 from cluster.scheduler.state import Needs
+from cluster.scheduler.volumes import VolumeNeeds
 from serialization.api.core.v1_pb2 import (
     Container,
     Node,
@@ -119,6 +120,36 @@ def test_constraints_are_read_and_equal_ones_are_one_object() -> None:
         disks=(Disk("ebs", "vol-1", read_only=False),),
         resources=(("example.com/gpu", 2),),
     )
+
+
+class Changing:
+    """Volumes of which something else is true every time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def needs(self, namespace: str, spec: PodSpec) -> VolumeNeeds:
+        self.asked += 1
+        return VolumeNeeds(trouble=str(self.asked))
+
+
+def test_specs_are_read_once_unless_they_have_claims_or_a_node() -> None:
+    plain = Pod(spec=PodSpec(containers=[container(cpu="1")]))
+    plain.spec.volumes.add(name="v").volumeSource.emptyDir.medium = "Memory"
+    claiming = Pod(spec=PodSpec(containers=[container(cpu="1")]))
+    claiming.spec.volumes.add(name="v").volumeSource.persistentVolumeClaim.claimName = "c"
+    bound = Pod(spec=plain.spec)
+    bound.spec.nodeName = "n"
+    other = Pod(spec=plain.spec)
+    other.spec.containers[0].resources.requests["cpu"].string = "2"
+    volumes = Changing()
+    reader = FactsReader(volumes)
+
+    assert [reader.needs(plain).rest.trouble for _ in range(2)] == ["1", "1"]
+    assert [reader.needs(claiming).rest.trouble for _ in range(2)] == ["2", "3"]
+    assert [reader.needs(bound).rest.trouble for _ in range(2)] == ["4", "5"]
+    assert reader.needs(other).cpu_milli == 2000
+    assert reader.needs(plain).cpu_milli == 1000
 
 
 def test_pods_that_ask_for_nothing_are_best_effort() -> None:

@@ -138,5 +138,6 @@ def test_window_knows_places_round_the_end() -> None:
 
     assert [window.place_of(name) for name in "abcd"] == [None, 2, None, 0]
     assert window.place_of("nobody") is None
+    assert window.places_of({"a": 1, "b": 2, "nobody": 3, "d": 4}) == [(2, 2), (0, 4)]
     assert [(at, each.facts.name) for at, each in window.feasible()] == [(0, "d"), (2, "b")]
     assert window.zones() == ["/d", "/a", "/b"]
