@@ -86,7 +86,8 @@ class PodSync:
 
         def change(pod: Pod) -> bool:
             nonlocal begins
-            if not self._is_still(pod, due):
+            # One that its watch has removed already would take an address that nobody gives back.
+            if node.due(key) is not due or not self._is_still(pod, due):
                 return False
             begins = pod.status.phase != "Running"
             pod_ip = pod.status.podIP or node.addresses.take(due.uid)
@@ -137,6 +138,8 @@ class PodSync:
         def change(pod: Pod) -> bool:
             nonlocal version
             version = life.version
+            if node.lives.get(key) is not life:  # removed already, as its watch has it
+                return False
             if pod.metadata.uid != life.uid or pod.metadata.HasField("deletionTimestamp"):
                 return False
             now_s = int(self._clock.now().timestamp())

@@ -29,6 +29,7 @@ from tests.cluster.kubelet.fleets import (
     reasons,
     the_pod,
 )
+from tests.cluster.settling import rest
 
 Scenario = Callable[[FakeApi, Fleet], Awaitable[None]]
 
@@ -338,6 +339,31 @@ def test_pod_that_is_made_again_under_its_name_is_another() -> None:
         assert second.status.containerStatuses[0].restartCount == 0
         assert second.status.containerStatuses[0].state.HasField("running")
         assert fleet.nodes[0].lives[KEY].uid == second.metadata.uid
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("said", [{}, {"run_for": "1h"}], ids=["plain", "lively"])
+def test_pod_that_is_gone_when_its_last_state_comes_in_keeps_no_address(
+    said: dict[str, str],
+) -> None:
+    """The answer to the kubelet's GET may be older than what its watch has told meanwhile."""
+
+    async def scenario(api: FakeApi, fleet: Fleet) -> None:
+        read = api.get
+
+        async def read_late(resource: Resource, message: type[Pod], key: ObjectKey) -> Pod:
+            found = await read(resource, message, key)
+            api.remove(PODS, key)
+            await rest()
+            return found
+
+        api.get = read_late  # type: ignore[method-assign,assignment] # an answer that is late
+        await bound(api, pod_named(**said))
+        await asyncio.sleep(60)
+
+        assert fleet.pods.writer.counts.gets == 1
+        assert fleet.nodes[0].addresses.take("another") == "10.0.0.1"
 
     play(scenario)
 
