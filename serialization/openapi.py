@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from serialization.api import rules_pb2
 from serialization.descriptions import DESCRIPTIONS
+from serialization.enumerations import OPTIONAL, VALUES
 from serialization.jsonform.plan import Container, JsonField, Plan, Shape, plan_of, rules_of
 from serialization.scheme import Resource
 
@@ -109,9 +110,14 @@ def _schema(plan: Plan, *, typed: bool) -> Schema:
     if typed:
         properties = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
     for field in plan.fields:
-        properties[field.name] = _described(f"{told}.{field.name}") | _property(field)
+        name = f"{told}.{field.name}"
+        properties[field.name] = _described(name) | _with_values(name, _property(field))
     schema: Schema = {**_described(told), "type": "object"}
-    required = [field.name for field in plan.fields if _is_required(field)]
+    required = [
+        field.name
+        for field in plan.fields
+        if _is_required(field) and f"{told}.{field.name}" not in OPTIONAL
+    ]
     if required:
         schema["required"] = required
     if properties:
@@ -121,6 +127,12 @@ def _schema(plan: Plan, *, typed: bool) -> Schema:
 
 def _described(name: str) -> Schema:
     return {"description": DESCRIPTIONS[name]} if name in DESCRIPTIONS else {}
+
+
+def _with_values(name: str, schema: Schema) -> Schema:
+    if name in VALUES:
+        schema.get("items", schema)["enum"] = list(VALUES[name])
+    return schema
 
 
 def _is_required(field: JsonField) -> bool:

@@ -91,6 +91,8 @@ def test_fields_are_explained(program: str, tmp_path: Path) -> None:
         assert "GROUP: coordination.k8s.io KIND: Lease VERSION: v1" in await kubectl(
             "explain", "leases.spec"
         )
+        effect = "effect <string> enum: NoExecute, NoSchedule, PreferNoSchedule"
+        assert effect in await kubectl("explain", "pod.spec.tolerations")
         every = (await kubectl("explain", "pods", "--recursive")).out
         fields = re.findall(r"(?m)^ +(\w+)\t<", every)
         assert len(fields) > 800
