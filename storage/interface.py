@@ -121,10 +121,14 @@ class Writable(Protocol):
         """
         ...
 
-    def delete(self, key: bytes, *, expected: int | None = None) -> Awaitable[int]:
-        """Remove a key, at revision ``expected`` if given.
+    def delete(
+        self, key: bytes, *, expected: int | None = None, last: bytes | None = None
+    ) -> Awaitable[int]:
+        """Remove a key, at revision ``expected`` if given; answer the revision of the removal.
 
-        Raises KeyNotFoundError, ConflictError.
+        With ``last`` the key is first given that value, at a revision of its own unless it has it
+        already, so that watchers see both. Nobody else's write comes between; where the store
+        itself fails between, the first may stand alone. Raises KeyNotFoundError, ConflictError.
         """
         ...
 

@@ -72,13 +72,17 @@ class Ledger:
             return Verdict(expected, group)
         return self._write(key, value, current, deadline_ms)
 
-    def delete(self, key: bytes, expected: int | None) -> Verdict:
-        """Judge a delete."""
+    def delete(self, key: bytes, expected: int | None, last: bytes | None = None) -> Verdict:
+        """Judge a delete; with ``last`` it is two changes of one group."""
         current, group = self._state(key)
         if current is None:
             return Verdict(KeyNotFoundError(key), group)
         if expected is not None and current.revision != expected:
             return Verdict(ConflictError(key, expected, current), group)
+        if last is not None and last != current.value:
+            self._write(key, last, current, 0)
+            current = self.open.states[key]
+            assert current is not None, "it has just been written"
         self._assigned = revision = self._assigned + 1
         group = self.open
         group.states[key] = None

@@ -170,11 +170,13 @@ class EngineStore:
         except StoreError as error:  # the present value could not be read
             return failed(self._loop, error)
 
-    def delete(self, key: bytes, *, expected: int | None = None) -> asyncio.Future[int]:
+    def delete(
+        self, key: bytes, *, expected: int | None = None, last: bytes | None = None
+    ) -> asyncio.Future[int]:
         if not self._open or self._commits.alarm:
             return self._refused()
         try:
-            return self._commits.answer(self._ledger.delete(key, expected))
+            return self._commits.answer(self._ledger.delete(key, expected, last))
         except StoreError as error:  # the present value could not be read
             return failed(self._loop, error)
 

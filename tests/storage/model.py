@@ -51,8 +51,11 @@ class Model:
         change = Change(key, value, revision, created, current, current.version + 1)
         return self._add(change, deadline_ms)
 
-    def delete(self, key: bytes, expected: int | None) -> int:
+    def delete(self, key: bytes, expected: int | None, last: bytes | None = None) -> int:
         current = self._expect(key, expected)
+        if last is not None:
+            self.update(key, last, current.revision)
+            current = self.state()[key]
         revision = self.revision + 1
         return self._add(Change(key, None, revision, current.create_revision, current, 0), 0)
 

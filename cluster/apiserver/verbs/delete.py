@@ -25,7 +25,7 @@ from cluster.apiserver.errors import (
     unsupported,
 )
 from cluster.apiserver.namespaces import LASTING
-from cluster.apiserver.objects import Stored
+from cluster.apiserver.objects import Encoded, Stored
 from cluster.apiserver.verbs.rewriting import TRIES, newest_known, wanted_revision
 from cluster.apiserver.verbs.success import success_answer
 from serialization.api.meta.v1_pb2 import DeleteOptions, StatusDetails
@@ -167,44 +167,31 @@ async def _delete(api: Api, call: Call, wish: Wish, current: Stored) -> Answer:
         codec = api.negotiator.accept(call.accept).codec
         return api.answer(call, 200, codec.encode_bare(obj), codec)
     revision = current.revision
-    if step is Step.REMOVE:
+    encoded = None if step is Step.REMOVE else api.encode(call.strategy, obj)
+    if encoded is not None and step is Step.UPDATE:
         if not wish.dry_run:
-            revision = await api.store.delete(call.key, expected=revision)
-        return _answer_removed(api, call, obj, revision)
-    encoded = api.encode(call.strategy, obj)
-    if not wish.dry_run:
-        revision = await api.store.update(
-            call.key, encoded.value, expected=revision, ttl_s=call.strategy.ttl_s
-        )
-    if step is Step.UPDATE:
+            revision = await api.store.update(
+                call.key, encoded.value, expected=revision, ttl_s=call.strategy.ttl_s
+            )
         return api.written(call, 200, obj, encoded, 0 if wish.dry_run else revision)
     if not wish.dry_run:
-        revision = await _remove_told(api, call, revision)
-    return _answer_removed(api, call, obj, revision)
+        last = None if encoded is None else encoded.value
+        revision = await api.store.delete(call.key, expected=revision, last=last)
+    return _answer_removed(api, call, obj, revision, encoded)
 
 
-async def _remove_told(api: Api, call: Call, revision: int) -> int:
-    """Remove an object that has just been written with grace 0; return the last revision.
-
-    No precondition holds any more: that write is what they were for. Nothing can hold the object
-    now, whoever writes it: finalizers cannot be added any more.
-    """
-    for _ in range(TRIES):
-        try:
-            return await api.store.delete(call.key, expected=revision)
-        except KeyNotFoundError:
-            break  # someone else was quicker
-        except ConflictError as error:
-            revision = error.current.revision
-    return revision
-
-
-def _answer_removed(api: Api, call: Call, obj: Message, revision: int) -> Answer:
+def _answer_removed(
+    api: Api, call: Call, obj: Message, revision: int, encoded: Encoded | None
+) -> Answer:
     meta, resource = metadata_of(obj), call.strategy.resource
     if call.strategy.answers_deleted_object:
         codec = api.negotiator.accept(call.accept).codec
-        meta.resourceVersion = str(revision)
-        return api.answer(call, 200, codec.encode_bare(obj), codec)
+        if encoded is not None and codec is api.storage_codec:
+            bare = codec.with_resource_version(encoded.bare, str(revision))
+        else:
+            meta.resourceVersion = str(revision)
+            bare = codec.encode_bare(obj)
+        return api.answer(call, 200, bare, codec)
     details = StatusDetails(name=meta.name, kind=resource.plural, uid=meta.uid)
     if resource.group:
         details.group = resource.group

@@ -60,7 +60,9 @@ class Write(NamedTuple):
 WRITES = st.lists(
     st.builds(
         Write,
-        st.sampled_from(["create", "create", "update", "update", "update", "delete", "remove"]),
+        st.sampled_from(
+            ["create", "create", "update", "update", "update", "delete", "remove", "retire"]
+        ),
         KEYS,
         st.sampled_from([b"", b"x", b"yy"]),
         st.sampled_from([True, True, True, False]),
@@ -223,9 +225,10 @@ class StoreMachine(RuleBasedStateMachine):
         if kind == "update":
             expected = outcome_of(lambda: model.update(key, value, revision, deadline_ms))
             return store.update(key, value, expected=revision, ttl_s=ttl_s), expected
-        wanted = revision if kind == "delete" else None
-        expected = outcome_of(lambda: model.delete(key, wanted))
-        return store.delete(key, expected=wanted), expected
+        wanted = None if kind == "remove" else revision
+        last = value if kind == "retire" else None
+        expected = outcome_of(lambda: model.delete(key, wanted, last))
+        return store.delete(key, expected=wanted, last=last), expected
 
     async def failing(self, writes: list[Write], faults: list[Fault]) -> None:
         """Let the commit of a burst fail, then the probes: as if the burst had never been."""

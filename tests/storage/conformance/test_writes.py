@@ -9,6 +9,7 @@ import pytest
 from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError
 from storage.records import KeyValue
 from tests.storage.conftest import Make
+from tests.storage.recorder import Recorder
 
 
 async def test_new_store_is_at_revision_1(make: Make) -> None:
@@ -113,6 +114,29 @@ async def test_delete_at_another_revision_is_a_conflict(make: Make) -> None:
 
         assert caught.value.current.value == b"one"
         assert await store.get(b"/a") is not None
+
+
+async def test_delete_with_a_last_value_is_two_changes(make: Make) -> None:
+    async with make() as store:
+        await store.create(b"/a", b"one")
+        seen = Recorder()
+        store.watch(b"/a", seen, after=2)
+
+        with pytest.raises(ConflictError):
+            await store.delete(b"/a", expected=1, last=b"two")
+        assert await store.delete(b"/a", expected=2, last=b"two") == 4
+
+        assert await store.get(b"/a") is None
+        told = [(change.value, change.revision, change.version) for change in seen.changes]
+        assert told == [(b"two", 3, 2), (None, 4, 0)]
+        assert await store.get(b"/a", revision=3) == KeyValue(b"/a", b"two", 3, 2, 2)
+
+
+async def test_delete_with_the_value_that_is_there_is_one_change(make: Make) -> None:
+    async with make() as store:
+        await store.create(b"/a", b"one")
+
+        assert await store.delete(b"/a", last=b"one") == 3
 
 
 async def test_writes_are_judged_at_the_call_in_the_order_of_the_calls(make: Make) -> None:
