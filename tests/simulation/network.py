@@ -80,6 +80,7 @@ class Way(Exchange):
         if fate < network.trouble * 2 / 3:
             return _refused(*refusal)
         response = await network.exchange().request(request, timeout_s=timeout_s)
+        await asyncio.sleep(network.chance.uniform(0, DELAY_S_MAX))
         if fate < network.trouble:
             raise TransportError("lost on the way back")
         return response

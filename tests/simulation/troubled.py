@@ -16,6 +16,7 @@ from cluster.client.rest import ClientOptions, RestClient
 from cluster.kubelet.fleet import FleetOptions
 from cluster.kubelet.latency import Latency
 from cluster.kubelet.stages import Latencies
+from cluster.kubelet.status_writer import Writes
 from cluster.processes.assembly import Links, Nodes
 from cluster.processes.in_process import Cluster, ClusterConfig
 from serialization.api.core import v1_pb2 as core
@@ -150,10 +151,7 @@ async def troubled(seed: int) -> AsyncIterator[Troubled]:
         network = Network(store, clock, chance.getrandbits(64))
         await network.start()
         stack.push_async_callback(network.stop)
-        config = ClusterConfig(
-            FleetOptions(nodes=3, heartbeat_s=10, latencies=LATENCIES),
-            between=lambda _inner: Way(network),
-        )
+        config = _config(chance, network)
         own = random.Random(chance.getrandbits(64))
         cluster = await stack.enter_async_context(Cluster(config, store, clock, own))
         way = Way(network, smooth=True)
@@ -161,3 +159,20 @@ async def troubled(seed: int) -> AsyncIterator[Troubled]:
         made = Troubled(cluster, network, await stack.enter_async_context(client), chance)
         stack.push_async_callback(made.aclose)
         yield made
+
+
+def _config(chance: random.Random, network: Network) -> ClusterConfig:
+    """Return one of the ways in which a cluster may be set up."""
+    fleet = FleetOptions(
+        nodes=3,
+        heartbeat_s=10,
+        latencies=LATENCIES,
+        status_beats=chance.choice((1, 1, 30)),
+        writes=chance.choice(list(Writes)),
+    )
+    return ClusterConfig(
+        fleet,
+        codec=chance.choice(("protobuf", "protobuf", "orjson")),
+        shared_informers=chance.random() < 0.8,
+        between=lambda _inner: Way(network),
+    )
