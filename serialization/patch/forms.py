@@ -141,12 +141,14 @@ def read_patch(media_type: str, body: bytes) -> tuple[Patch, list[str]]:
     make = PATCHES[media_type]
     try:
         tree = parse_exact(body)
+        if b"\\u" in body:
+            _check_text(tree)
+        twice = list(_twice(tree, ""))
+        return make(_unmarked(tree) if twice else tree), twice
     except DecodeError as error:
         raise PatchFormatError(f"error decoding patch: {error}") from None
-    if b"\\u" in body:
-        _check_text(tree)
-    twice = list(_twice(tree, ""))
-    return make(_unmarked(tree) if twice else tree), twice
+    except RecursionError:  # the parser goes deeper than what looks through its tree
+        raise PatchFormatError("error decoding patch: nested too deep") from None
 
 
 def _check_text(tree: object) -> None:

@@ -91,6 +91,9 @@ def test_patch_of_the_difference_makes_the_other_tree(
 def test_patch_that_is_nested_too_deep_is_refused() -> None:
     with pytest.raises(PatchFormatError):
         read_patch(MERGE, b'{"a":' * 100_000)
+    for depth in (500, 700, 900):
+        with pytest.raises(PatchFormatError):
+            read_patch(MERGE, b'{"a":' * depth + b'{"x":1,"x":2}' + b"}" * depth)
     deep: dict[str, Any] = {}
     for _ in range(5000):
         deep = {"a": deep}
