@@ -22,6 +22,8 @@ from storage.watchcache.resource import ResourceCache, Shared
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+LEFT_MAX: Final = 64
+"""So many futures of revisions, left by those who waited, are kept whatever else waits."""
 
 
 class WatchCache:
@@ -49,6 +51,8 @@ class WatchCache:
         self.config = config or CacheConfig()
         self.counters = CacheCounters()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._left = 0
+        """How many of those that wait have been left since they were last looked through."""
         self._order = count()
         self._tasks = asyncio.TaskGroup()
         encoder = Encoder(codec, self.counters, encode_once=self.config.encode_once)
@@ -85,6 +89,11 @@ class WatchCache:
         """The newest applied revision: everything up to it is in the cache."""
         return self.store.current_revision()
 
+    @property
+    def waiting(self) -> int:
+        """How many futures of revisions are kept, some of which may have been left."""
+        return len(self._waiting)
+
     def of(self, resource: Resource) -> ResourceCache:
         """Return the cache of a resource. Raises NotCachedError."""
         try:
@@ -110,7 +119,18 @@ class WatchCache:
             future.set_result(None)
         else:
             heapq.heappush(self._waiting, (revision, next(self._order), future))
+            future.add_done_callback(self._note_left)
         return future
+
+    def _note_left(self, future: asyncio.Future[None]) -> None:
+        """Forget those that were left: a revision from far in the future may never come."""
+        if not future.cancelled():
+            return
+        self._left += 1
+        if self._left > LEFT_MAX and 2 * self._left > len(self._waiting):
+            self._waiting = [each for each in self._waiting if not each[2].done()]
+            heapq.heapify(self._waiting)
+            self._left = 0
 
     def _progressed(self, revision: int) -> None:
         waiting = self._waiting

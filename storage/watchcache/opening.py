@@ -86,7 +86,7 @@ class Opening:
             if change.revision <= self._listed:
                 self._recall(change)
                 continue
-            if self._recalled:
+            if self._recalled or self._forgotten > self.contents.ring.floor:
                 self._fill_ring()
             self.contents.apply(change, self._made(change))
         if batch.revision >= self._store.current_revision():

@@ -14,7 +14,7 @@ from serialization.selectors import parse_fields
 from storage.errors import CompactedError, FutureRevisionError
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
-from storage.watchcache.cache import WatchCache
+from storage.watchcache.cache import LEFT_MAX, WatchCache
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.errors import NotCachedError
 from storage.watchcache.intake import EXPECTED_BYTES_MAX
@@ -216,6 +216,18 @@ def test_wait_for_a_future_revision_ends_when_it_comes_or_after_three_seconds() 
             assert (caught.value.revision, caught.value.current) == (99, place.cache.revision)
 
     run_virtual(main())
+
+
+async def test_futures_of_revisions_that_never_come_are_not_kept_once_they_are_left() -> None:
+    async with world() as place:
+        kept = place.cache.reached(10**18)
+
+        for number in range(10 * LEFT_MAX):
+            place.cache.reached(10**17 + number).cancel()
+            await asyncio.sleep(0)
+
+        assert place.cache.waiting <= 2 * LEFT_MAX
+        assert not kept.done()
 
 
 async def test_lost_store_watch_ends_the_watchers_and_lists_again() -> None:

@@ -14,6 +14,9 @@ from storage.records import Batch, Change, KeyValue
 from storage.registry import StoreEntry
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
+from storage.watchcache.counters import CacheCounters
+from storage.watchcache.fields import fields_of
+from storage.watchcache.intake import Intake
 from storage.watchcache.opening import Opening
 from storage.watchcache.selection import Selection
 from tests.storage.conftest import Make
@@ -219,3 +222,19 @@ async def test_cache_that_stops_while_it_opens_again_is_not_held_up() -> None:
             assert cache.of(PODS).get("default", "c699") is not None  # what was there is served
 
         assert cache.counters.resyncs == 1
+
+
+async def test_change_too_big_to_recall_does_not_take_what_came_since_with_it() -> None:
+    async with world() as place:
+        listed = await place.put("a")
+        intake = Intake(PODS, place.codec, CacheCounters())
+        opening = Opening(place.store, PODS.prefix(), intake, CacheConfig(history_bytes=1))
+        await opening.list(fields_of(PODS), reach=100)
+        came = await place.put("b")
+
+        place.store.watch(PODS.prefix(), opening, after=opening.since)
+        await opening.present()
+
+        ring = opening.contents.ring
+        assert ring.floor == listed
+        assert [event.revision for event in ring.since(listed, 10)] == [came]
