@@ -87,7 +87,7 @@ def test_a_replication_controller_keeps_its_pods(program: str, tmp_path: Path) -
         assert len(after) == 4
         assert pods[0] not in after
 
-        # Without --cascade=orphan the pods would go by the garbage collector, which is no part.
+        # Without --cascade=orphan the garbage collector would take the pods.
         deleted = await kubectl("delete", "rc", "web", "--cascade=orphan")
         assert deleted.out.startswith('replicationcontroller "web" deleted')
         assert (await kubectl("get", "pods", "-l", "app=web", "-o", "name")).lines == after
