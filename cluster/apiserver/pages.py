@@ -45,7 +45,7 @@ class Pages:
     async def answer(self, scope: Scope, query: Mapping[str, str]) -> Answer:
         """Answer a path, 404 in plain text where there is nothing."""
         path = scope["path"].rstrip("/") or "/"
-        root = path.split("/", 2)[1]
+        root = path.removeprefix("/").partition("/")[0]
         known = root in ROOTS or root in {"version", "metrics"}
         if known and scope["method"] not in {"GET", "HEAD"}:
             raise method_not_allowed()

@@ -36,6 +36,7 @@ def told(reply: Reply) -> tuple[int, object]:
     [
         ("/api/v1/", 200),
         ("/api//", 200),
+        ("*", 404),
         ("/apis/apps/v1/", 200),
         ("/api/v1/watch", 404),
         ("/api/v1/watch/watch/pods", 404),
