@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from cluster.client.interface import ApiClient, ApiError, TransportError
 from serialization.api.core.v1_pb2 import Event, EventSource, ObjectReference
 from serialization.api.meta.v1_pb2 import ObjectMeta, Time
+from serialization.errors import DecodeError
 from serialization.kinds import EVENTS
 from storage.clock import Clock
 
@@ -145,7 +146,7 @@ class EventRecorder:
             try:
                 await self._post(waiting)
                 self.posted += 1
-            except (ApiError, TransportError):
+            except (ApiError, TransportError, DecodeError):
                 self.failed += 1
             finally:
                 self._line.task_done()

@@ -10,6 +10,7 @@ from cluster.client.events import Recorder
 from cluster.client.interface import ApiClient, ApiError, ObjectKey, TransportError
 from serialization.api.core import v1_pb2 as core
 from serialization.api.meta.v1_pb2 import ObjectMeta, Time
+from serialization.errors import DecodeError
 from serialization.kinds import PODS
 from storage.clock import Clock
 
@@ -84,7 +85,7 @@ class Outcomes:
             return
         try:
             await self._client.update_status(PODS, pod)
-        except (ApiError, TransportError) as error:
+        except (ApiError, TransportError, DecodeError) as error:
             logger.debug("condition of %s not written: %s", pod.metadata.name, error)
 
 

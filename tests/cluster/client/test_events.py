@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from cluster.client.events import EventRecorder
 from cluster.client.failures import failure
 from cluster.client.fake import FakeApi
-from cluster.client.interface import ObjectKey
+from cluster.client.interface import ObjectKey, TransportError
 from serialization.api.core.v1_pb2 import Event, ObjectReference
+from serialization.errors import DecodeError
 from serialization.kinds import EVENTS
 from storage.clock import SystemClock
 
@@ -90,9 +93,12 @@ def test_full_line_drops_and_counts() -> None:
     run(scenario, waiting_max=2)
 
 
-def test_refused_event_is_counted_and_the_next_one_posted() -> None:
+@pytest.mark.parametrize(
+    "error", [failure(500), TransportError("torn"), DecodeError("torn")], ids=str
+)
+def test_refused_event_is_counted_and_the_next_one_posted(error: Exception) -> None:
     async def scenario(api: FakeApi, recorder: EventRecorder) -> None:
-        api.fail_next("create", failure(500))
+        api.fail_next("create", error)
         recorder.record(POD, "Started", "a")
         recorder.record(POD, "Started", "b")
         await recorder.drain()

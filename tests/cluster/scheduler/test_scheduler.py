@@ -18,6 +18,7 @@ from cluster.scheduler.scheduler import Scheduler
 from serialization.api.core import v1_pb2 as core
 from serialization.api.meta.v1_pb2 import ObjectMeta
 from serialization.api.resource_pb2 import Quantity
+from serialization.errors import DecodeError
 from serialization.kinds import NODES, PODS
 from storage.clock import SystemClock
 from tests.cluster.settling import rest, settle
@@ -131,6 +132,22 @@ def test_unschedulable_pod_says_why_and_is_bound_when_a_node_comes() -> None:
             "Unschedulable",
             why,
         )
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "error", [failure(409), TransportError("torn"), DecodeError("torn")], ids=str
+)
+def test_condition_that_is_not_written_stops_nothing(error: Exception) -> None:
+    async def scenario(at: Bench) -> None:
+        at.api.fail_next("update_status", error)
+        at.pod("p")
+        await settle(lambda: at.scheduler.counts.unschedulable == 1)
+        await rest()
+        at.clock.ahead_ns = 2 * SECOND_NS
+        at.node("a")
+        await settle(lambda: at.bound() == {"p": "a"})
 
     run(scenario)
 
