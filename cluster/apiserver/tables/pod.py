@@ -103,10 +103,12 @@ def _state(pod: Pod) -> _State:
 
 def _initializing(pod: Pod) -> _State | None:
     """Return the state of a pod whose init containers are not through, or None."""
-    if any(each.type == "Initialized" and each.status == "True" for each in pod.status.conditions):
+    statuses = pod.status.initContainerStatuses
+    if not statuses or any(
+        each.type == "Initialized" and each.status == "True" for each in pod.status.conditions
+    ):
         return None
     sidecars = _sidecars(pod)
-    statuses = pod.status.initContainerStatuses
     ready = 0
     for index, status in enumerate(statuses):
         state = status.state
@@ -150,6 +152,8 @@ def _restarts(statuses: Iterable[ContainerStatus]) -> _Restarts:
     """Return how often containers were restarted, and when the latest of their runs ended."""
     count, ended = 0, Time()
     for status in statuses:
+        if not status.restartCount:
+            continue
         count += status.restartCount
         finished = status.lastState.terminated.finishedAt
         if finished.seconds > ended.seconds:
