@@ -106,6 +106,12 @@ class SchedulingQueue:
         for key in unschedulable:
             self._resume(key, now_ns)
 
+    def changed(self, key: ObjectKey, now_ns: int) -> None:
+        """A pod asks for something else now: if it fitted nowhere, give it another try."""
+        if key in self._unschedulable:
+            del self._unschedulable[key]
+            self._resume(key, now_ns)
+
     def advance(self, now_ns: int) -> None:
         """Activate what has backed off long enough, or was unschedulable for five minutes."""
         while self._backoff and self._backoff[0][0] <= now_ns:

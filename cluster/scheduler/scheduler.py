@@ -81,7 +81,7 @@ class Scheduler:
         selectors = follow_selectors(informers, self.groups)
         self._synced = (self._nodes, self._pods, claims, volumes, *selectors)
         self._nodes.subscribe(Sink(self.node_seen, self.node_gone))
-        self._pods.subscribe(Sink(self.pod_seen, self.pod_gone))
+        self._pods.subscribe(_PodSink(self))
         claims.subscribe(Sink(self._claim_moved, self._claim_moved))
         volumes.subscribe(Sink(self._volume_moved, self._volume_moved))
 
@@ -124,6 +124,17 @@ class Scheduler:
             self.groups.place(pod.uid, pod.key.namespace, pod.labels, pod.node_name)
         if pod.deleting:  # it still takes room, but nothing spreads away from it
             self.groups.remove(pod.uid, pod.node_name)
+
+    def pod_changed(self, old: CachedObject[core.Pod], new: CachedObject[core.Pod]) -> None:
+        """A pod changed: one that waits for a node may have been given another toleration."""
+        if (
+            not new.node_name
+            and not new.deleting
+            and (old.labels != new.labels or old.message().spec != new.message().spec)
+        ):
+            self.queue.changed(new.key, self._clock.stamp_ns())
+            self._wake.set()
+        self.pod_seen(new)
 
     def pod_gone(self, pod: CachedObject[core.Pod]) -> None:
         """A pod was removed."""
@@ -217,3 +228,17 @@ class Scheduler:
         if freed:  # if the pod is gone, its own removal finds nothing to give back any more
             self._moved()
         self._wake.set()
+
+
+class _PodSink(Sink[core.Pod]):
+    """Tells a change as one, and what was made again unnoticed as a removal and an arrival."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        super().__init__(scheduler.pod_seen, scheduler.pod_gone)
+        self._scheduler = scheduler
+
+    def updated(self, old: CachedObject[core.Pod], new: CachedObject[core.Pod]) -> None:
+        if old.uid == new.uid:
+            self._scheduler.pod_changed(old, new)
+        else:
+            super().updated(old, new)

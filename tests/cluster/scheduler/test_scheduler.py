@@ -152,6 +152,28 @@ def test_condition_that_is_not_written_stops_nothing(error: Exception) -> None:
     run(scenario)
 
 
+def test_unschedulable_pod_is_bound_when_it_tolerates_more() -> None:
+    async def scenario(at: Bench) -> None:
+        at.node("a")
+        (node,) = at.api.objects(core.Node)
+        node.spec.taints.add(key="k", effect="NoSchedule")
+        at.api.put(node)
+        await rest()
+        at.pod("p")
+        await settle(lambda: len(at.api.acted("update_status")) == 1)
+        await rest()
+        at.clock.ahead_ns = 2 * SECOND_NS
+        tries = at.scheduler.counts.decided
+        (pod,) = at.api.objects(core.Pod)
+        pod.spec.tolerations.add(operator="Exists")
+        at.api.put(pod)
+        await settle(lambda: at.bound() == {"p": "a"})
+
+        assert tries == 1  # what the scheduler writes into the status is no such change
+
+    run(scenario)
+
+
 def test_unschedulable_pod_is_bound_when_another_one_goes() -> None:
     async def scenario(at: Bench) -> None:
         at.node("a", pods="1")
