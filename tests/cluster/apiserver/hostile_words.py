@@ -87,8 +87,9 @@ SOUND: Final[dict[str, dict[str, object]]] = {
 METHODS: Final = ("GET", "GET", "POST", "POST", "PUT", "PUT", "PATCH", "PATCH", "DELETE", "DELETE")
 ODD_METHODS: Final = ("HEAD", "OPTIONS", "TRACE", "get", "X")
 ODD_PATHS: Final = (
-    "*", "/", "//", "/api", "/api/", "/api//", "/apis//", "/api/v1/", "/api/v1//", "/apis/a/b/c", "/x",
-    "/apis/apps/v1/", "/api/v1/namespaces//pods/a", "/api/v1/watch", "/api/v1/watch/watch/pods",
+    "*", "/", "//", "/api", "/api/", "/api//", "/apis//", "/api/v1/", "/api/v1//", "/apis/a/b/c",
+    "/x", "/apis/apps/v1/", "/api/v1/namespaces//pods/a", "/api/v1/watch",
+    "/api/v1/watch/watch/pods",
     "/metrics", "/version", "/healthz/x", "/openapi/v3", "/openapi/v2",
     "/api/v1/namespaces/a/b/c/d",
 )  # fmt: skip
