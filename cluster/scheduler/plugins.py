@@ -86,10 +86,18 @@ class Window:
 
     def zones(self) -> list[str]:
         """Return the zones of the nodes, in the order of ``scores``."""
-        zones, end = self.state.zones, self.start + len(self.scores)
-        if end <= len(zones):
-            return zones[self.start : end]
-        return zones[self.start :] + zones[: end - len(zones)]
+        return self._round(self.state.zones)
+
+    def names(self) -> list[str]:
+        """Return the names of the nodes, in the order of ``scores``."""
+        return self._round(self.state.names)
+
+    def _round(self, texts: list[str]) -> list[str]:
+        """Cut the window out of what is kept by position."""
+        end = self.start + len(self.scores)
+        if end <= len(texts):
+            return texts[self.start : end]
+        return texts[self.start :] + texts[: end - len(texts)]
 
 
 class RelativeScore(Protocol):

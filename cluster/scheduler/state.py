@@ -77,6 +77,8 @@ class ClusterState:
         self.changes_dropped = 0
         self.zones: list[str] = []
         """Of the nodes, by position."""
+        self.names: list[str] = []
+        """The same of their names."""
         self.zoned = 0
         """How many nodes are in a zone."""
         self.softly_tainted = 0
@@ -119,6 +121,7 @@ class ClusterState:
             self._by_name[facts.name] = node
             self.nodes.append(node)
             self.zones.append(facts.zone)
+            self.names.append(facts.name)
             self._tally(facts, 1)
             self.layout += 1
             for uid, needs in self._homeless.pop(facts.name, {}).items():
@@ -141,6 +144,7 @@ class ClusterState:
         self._tally(node.facts, -1)
         del self.nodes[node.position]
         del self.zones[node.position]
+        del self.names[node.position]
         for position in range(node.position, len(self.nodes)):
             self.nodes[position].position = position
         self.layout += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Final
 
 from cluster.scheduler.plugins import INFEASIBLE, MAX_SCORE, Asked, Window
@@ -40,11 +41,12 @@ def _spread_over_few(alike: Mapping[str, int], most: int, window: Window) -> Non
 
 
 def _spread_over_all(alike: Mapping[str, int], most: int, window: Window) -> None:
-    """Take from every node: most have pods alike."""
-    count_of = alike.get
+    """Take from every node: most have pods alike (hot for big controllers)."""
+    costs = [MAX_SCORE * count // most for count in range(most + 1)]
+    counts = map(alike.get, window.names(), repeat(0))
     window.scores[:] = [
-        score - MAX_SCORE * count_of(node.facts.name, 0) // most if score != INFEASIBLE else score
-        for score, node in zip(window.scores, window.nodes(), strict=True)
+        score - costs[count] if score != INFEASIBLE else score
+        for score, count in zip(window.scores, counts, strict=True)
     ]
 
 

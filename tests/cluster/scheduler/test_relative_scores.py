@@ -141,3 +141,6 @@ def test_window_knows_places_round_the_end() -> None:
     assert window.places_of({"a": 1, "b": 2, "nobody": 3, "d": 4}) == [(2, 2), (0, 4)]
     assert [(at, each.facts.name) for at, each in window.feasible()] == [(0, "d"), (2, "b")]
     assert window.zones() == ["/d", "/a", "/b"]
+    assert window.names() == [each.facts.name for each in window.nodes()] == ["d", "a", "b"]
+    state.remove_node("a")
+    assert state.names == ["b", "c", "d"]
