@@ -23,6 +23,9 @@ async def update(api: Api, call: Call) -> Answer:
     wanted = wanted_revision(metadata_of(obj).resourceVersion)
     current = await newest_known(api, call, wanted)
     if current is None and strategy.creates_on_update and not wanted:
+        uid = metadata_of(obj).uid
+        if uid:  # it was meant for an object that is gone by now: it must not come back
+            raise wrong_uid(strategy.resource, call.key, wanted=uid, found="")
         admit(api, call, obj)
         return await store_new(api, call, obj, code=201)
 

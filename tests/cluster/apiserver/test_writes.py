@@ -134,6 +134,18 @@ def test_pod_spec_may_change_its_images_only(api: InProcess) -> None:
     assert "pod updates may not change fields other than" in str(refused.json()["message"])
 
 
+def test_put_does_not_bring_back_an_object_that_is_gone(api: InProcess) -> None:
+    created = api.call("PUT", f"{LEASES_PATH}/n1", {"metadata": {"name": "n1"}}).json()
+    meta(created).pop("resourceVersion")
+    assert api.call("DELETE", f"{LEASES_PATH}/n1").code == 200
+
+    reply = api.call("PUT", f"{LEASES_PATH}/n1", created)
+
+    assert (reply.code, reply.json()["reason"]) == (409, "Conflict")
+    assert f"UID in precondition: {meta(created)['uid']}" in str(reply.json()["message"])
+    assert api.call("GET", f"{LEASES_PATH}/n1").code == 404
+
+
 def test_put_creates_a_lease_that_is_missing(api: InProcess) -> None:
     lease: Json = {"metadata": {"name": "n1"}, "spec": {"holderIdentity": "n1"}}
 
