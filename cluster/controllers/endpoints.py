@@ -12,6 +12,7 @@ from typing import Final
 
 from cluster.client.failures import is_namespace_terminating
 from cluster.client.interface import ApiError, CachedObject, ObjectKey
+from cluster.client.sink import Sink
 from cluster.controllers.runner import Surroundings, Synced
 from cluster.controllers.service_endpoints.membership import ServicePods
 from cluster.controllers.service_endpoints.reading import (
@@ -57,7 +58,7 @@ class EndpointsController:
         self._endpoints = around.informers.informer(ENDPOINTS, core.Endpoints)
         self._unseen = Unseen()
         self.written = 0
-        self._endpoints.subscribe(_EndpointsSink(self))
+        self._endpoints.subscribe(Sink(self.endpoints_seen, self.endpoints_gone))
 
     @property
     def informers(self) -> Sequence[Synced]:
@@ -187,19 +188,3 @@ def _offers(service: ServiceFacts, pods: Iterable[ServicePod]) -> Iterator[Offer
         hostname = hostname_in(pod, service)
         address = Address(ips[0], pod.uid, namespace, name, pod.node_name, hostname)
         yield Offer(address, service.publish_not_ready or pod.ready, ports)
-
-
-class _EndpointsSink:
-    def __init__(self, controller: EndpointsController) -> None:
-        self._controller = controller
-
-    def added(self, new: CachedObject[core.Endpoints]) -> None:
-        self._controller.endpoints_seen(new)
-
-    def updated(self, old: CachedObject[core.Endpoints], new: CachedObject[core.Endpoints]) -> None:
-        if old.uid != new.uid:
-            self._controller.endpoints_gone(old)
-        self._controller.endpoints_seen(new)
-
-    def deleted(self, last: CachedObject[core.Endpoints]) -> None:
-        self._controller.endpoints_gone(last)

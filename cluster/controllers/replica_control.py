@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from cluster.client.interface import ApiError, CachedObject, Informer, ObjectKey
+from cluster.client.sink import Sink
 from cluster.controllers.expectations import EXPECTATION_TTL_NS, Expectations
 from cluster.controllers.ownership import (
     BY_CONTROLLER,
@@ -92,7 +93,7 @@ class ReplicaControl(Generic[W]):
         self._key_by_uid: dict[str, ObjectKey] = {}
         self._written: dict[ObjectKey, W] = {}
         """What our last status write answered, until the cache has it: else the next is stale."""
-        self._controllers.subscribe(_ControllerSink(self))
+        self._controllers.subscribe(Sink(self.controller_changed, self.controller_gone))
         self._pods.subscribe(_PodSink(self))
 
     @property
@@ -324,22 +325,6 @@ class ReplicaControl(Generic[W]):
                 blockOwnerDeletion=True,
             ),
         )
-
-
-class _ControllerSink(Generic[W]):
-    def __init__(self, control: ReplicaControl[W]) -> None:
-        self._control: ReplicaControl[W] = control
-
-    def added(self, new: CachedObject[W]) -> None:
-        self._control.controller_changed(new)
-
-    def updated(self, old: CachedObject[W], new: CachedObject[W]) -> None:
-        if old.uid != new.uid:
-            self._control.controller_gone(old)
-        self._control.controller_changed(new)
-
-    def deleted(self, last: CachedObject[W]) -> None:
-        self._control.controller_gone(last)
 
 
 class _PodSink(Generic[W]):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cluster.client.interface import ApiError, CachedObject, ObjectKey
+from cluster.client.sink import Sink
 from cluster.controllers.runner import Surroundings, Synced
 from cluster.controllers.tolerations import TaintFacts, executing_taints, tolerated_s
 from serialization.api.core.v1_pb2 import Node, ObjectReference, Pod, PodCondition
@@ -35,8 +36,8 @@ class TaintEvictionController:
         """Nodes with NoExecute taints, which are few."""
         self._since_s: dict[str, float] = {}
         """By uid: since when a pod is below its node's taints."""
-        self._nodes.subscribe(_NodeSink(self))
-        self._pods.subscribe(_PodSink(self))
+        self._nodes.subscribe(Sink(self.node_seen, self.node_gone))
+        self._pods.subscribe(Sink(self.pod_seen, self.pod_gone))
 
     @property
     def informers(self) -> Sequence[Synced]:
@@ -130,33 +131,3 @@ class TaintEvictionController:
             apiVersion="v1", kind=PODS.kind, namespace=key.namespace, name=key.name, uid=uid
         )
         self._recorder.record(about, REASON, message)
-
-
-class _NodeSink:
-    def __init__(self, loop: TaintEvictionController) -> None:
-        self._loop = loop
-
-    def added(self, new: CachedObject[Node]) -> None:
-        self._loop.node_seen(new)
-
-    def updated(self, old: CachedObject[Node], new: CachedObject[Node]) -> None:
-        self._loop.node_seen(new)
-
-    def deleted(self, last: CachedObject[Node]) -> None:
-        self._loop.node_gone(last)
-
-
-class _PodSink:
-    def __init__(self, loop: TaintEvictionController) -> None:
-        self._loop = loop
-
-    def added(self, new: CachedObject[Pod]) -> None:
-        self._loop.pod_seen(new)
-
-    def updated(self, old: CachedObject[Pod], new: CachedObject[Pod]) -> None:
-        if old.uid != new.uid:  # a removal and a creation that were missed
-            self._loop.pod_gone(old)
-        self._loop.pod_seen(new)
-
-    def deleted(self, last: CachedObject[Pod]) -> None:
-        self._loop.pod_gone(last)

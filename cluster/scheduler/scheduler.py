@@ -15,6 +15,7 @@ from typing import Final
 
 from cluster.client.events import Recorder
 from cluster.client.interface import ApiClient, CachedObject, InformerSource, ObjectKey
+from cluster.client.sink import Sink
 from cluster.scheduler.decision import Chosen, Decider, Unschedulable
 from cluster.scheduler.filters.registry import FILTERS
 from cluster.scheduler.groups import PodGroups
@@ -22,7 +23,7 @@ from cluster.scheduler.needs import FactsReader
 from cluster.scheduler.outcomes import Outcomes, Placement, Refusal
 from cluster.scheduler.queue import SchedulingQueue
 from cluster.scheduler.scores.registry import RELATIVE_SCORES, SCORES
-from cluster.scheduler.sinks import Sink, follow_selectors
+from cluster.scheduler.sinks import follow_selectors
 from cluster.scheduler.state import ClusterState
 from cluster.scheduler.volumes import ClaimedVolumes
 from serialization.api.core import v1_pb2 as core

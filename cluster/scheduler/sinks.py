@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
 
 from cluster.client.interface import CachedObject, InformerSource
+from cluster.client.sink import Sink
 from cluster.scheduler.groups import PodGroups
 from serialization.api.apps.v1_pb2 import ReplicaSet
 from serialization.api.core import v1_pb2 as core
@@ -15,7 +16,6 @@ from serialization.kinds import REPLICA_SETS, REPLICATION_CONTROLLERS, SERVICES
 from serialization.selectors import LabelSelector, SelectorError, of_map, of_message
 
 M = TypeVar("M", bound=Message)
-M_contra = TypeVar("M_contra", bound=Message, contravariant=True)
 
 
 class Synced(Protocol):
@@ -24,32 +24,6 @@ class Synced(Protocol):
     async def wait_synced(self) -> None:
         """Return once the first list has been applied."""
         ...
-
-
-class Sink(Generic[M_contra]):
-    """An ``EventSink`` made of two functions: what is seen, and what is gone.
-
-    An object that was deleted and made again unnoticed is gone first.
-    """
-
-    def __init__(
-        self,
-        seen: Callable[[CachedObject[M_contra]], None],
-        gone: Callable[[CachedObject[M_contra]], None],
-    ) -> None:
-        self._seen = seen
-        self._gone = gone
-
-    def added(self, new: CachedObject[M_contra]) -> None:
-        self._seen(new)
-
-    def updated(self, old: CachedObject[M_contra], new: CachedObject[M_contra]) -> None:
-        if old.uid != new.uid:
-            self._gone(old)
-        self._seen(new)
-
-    def deleted(self, last: CachedObject[M_contra]) -> None:
-        self._gone(last)
 
 
 def follow_selectors(informers: InformerSource, groups: PodGroups) -> Sequence[Synced]:

@@ -19,6 +19,7 @@ from cluster.client.interface import (
     ObjectKey,
     TransportError,
 )
+from cluster.client.sink import Sink
 from cluster.controllers.node_lifecycle.facts import (
     FALSE,
     JUDGED,
@@ -69,7 +70,7 @@ class NodeLifecycleController:
         self._deaf_until_s = 0.0
         self._last_pass_s = 0.0
         self._pods_by_node: dict[str, list[ObjectKey]] | None = None
-        self._nodes.subscribe(_NodeSink(self))
+        self._nodes.subscribe(Sink(self.node_seen, self.node_gone))
         self._leases.subscribe(_LeaseSink(self))
         self._queue.add_after(TICK, PERIOD_S)
 
@@ -263,22 +264,6 @@ class NodeLifecycleController:
 
 def _is_emptied(facts: NodeFacts) -> bool:
     return any((key, NO_EXECUTE) in facts.taints for key in (NOT_READY, UNREACHABLE))
-
-
-class _NodeSink:
-    def __init__(self, loop: NodeLifecycleController) -> None:
-        self._loop = loop
-
-    def added(self, new: CachedObject[Node]) -> None:
-        self._loop.node_seen(new)
-
-    def updated(self, old: CachedObject[Node], new: CachedObject[Node]) -> None:
-        if old.uid != new.uid:  # a removal and a creation that were missed
-            self._loop.node_gone(old)
-        self._loop.node_seen(new)
-
-    def deleted(self, last: CachedObject[Node]) -> None:
-        self._loop.node_gone(last)
 
 
 class _LeaseSink:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from cluster.client.interface import CachedObject, ObjectKey, WorkQueue
+from cluster.client.sink import Sink
 from cluster.controllers.runner import Surroundings, Synced
 from cluster.controllers.selector_index import SelectorIndex
 from cluster.controllers.service_endpoints.reading import ServicePod, read_pod
@@ -46,7 +47,7 @@ class ServicePods:
         self._triggers: dict[ObjectKey, int] = {}
         """When what has changed since the last sync did so first, in Unix seconds."""
         self.services.subscribe(_ServiceSink(self))
-        self.pods.subscribe(_PodSink(self))
+        self.pods.subscribe(Sink(self.pod_seen, self.pod_gone))
 
     @property
     def informers(self) -> tuple[Synced, ...]:
@@ -186,19 +187,3 @@ class _ServiceSink:
 
     def deleted(self, last: CachedObject[core.Service]) -> None:
         self._to.service_removed(last)
-
-
-class _PodSink:
-    def __init__(self, to: ServicePods) -> None:
-        self._to = to
-
-    def added(self, new: CachedObject[core.Pod]) -> None:
-        self._to.pod_seen(new)
-
-    def updated(self, old: CachedObject[core.Pod], new: CachedObject[core.Pod]) -> None:
-        if old.uid != new.uid:  # a removal and a creation that were missed
-            self._to.pod_gone(old)
-        self._to.pod_seen(new)
-
-    def deleted(self, last: CachedObject[core.Pod]) -> None:
-        self._to.pod_gone(last)
