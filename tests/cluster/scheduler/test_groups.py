@@ -56,7 +56,8 @@ def test_groups_count_what_a_look_at_everything_counts(
             case ("place", number, str(home), dict(its), str(node)):
                 uid = str(number)
                 groups.place(uid, home, its, node)
-                naive.pods.setdefault(uid, (home, its, node))
+                if its:  # what has no labels belongs to nobody
+                    naive.pods.setdefault(uid, (home, its, node))
             case ("remove", number):
                 gone = naive.pods.pop(str(number), None)
                 groups.remove(str(number), gone[2] if gone else "")
