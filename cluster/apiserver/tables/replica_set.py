@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cluster.apiserver.tables.interface import AGE, NAME, NONE, Cell, Column, age, joined
+from cluster.apiserver.tables.interface import NONE, Cell
+from cluster.apiserver.tables.replicas import COLUMNS, replica_cells
 from serialization.api.apps.v1_pb2 import ReplicaSet
 from serialization.api.meta.v1_pb2 import LabelSelector
 from serialization.selectors import SelectorError, of_message
@@ -13,29 +14,10 @@ from serialization.selectors import SelectorError, of_message
 class ReplicaSetPrinter:
     """Name, counts, age; wide: the containers and the selector."""
 
-    columns = (
-        NAME,
-        Column("Desired", "integer"),
-        Column("Current", "integer"),
-        Column("Ready", "integer"),
-        AGE,
-        Column("Containers", priority=1),
-        Column("Images", priority=1),
-        Column("Selector", priority=1),
-    )
+    columns = COLUMNS
 
     def cells(self, obj: ReplicaSet, now: datetime) -> list[Cell]:
-        containers = obj.spec.template.spec.containers
-        return [
-            obj.metadata.name,
-            obj.spec.replicas,
-            obj.status.replicas,
-            obj.status.readyReplicas,
-            age(obj.metadata.creationTimestamp, now),
-            joined(container.name for container in containers),
-            joined(container.image for container in containers),
-            _selector(obj.spec.selector),
-        ]
+        return [*replica_cells(obj, now), _selector(obj.spec.selector)]
 
 
 def _selector(selector: LabelSelector) -> str:
