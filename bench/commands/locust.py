@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -98,7 +97,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.server and not arguments.server.startswith(("http://", "https://")):
         raise UsageError(f"{arguments.server!r} is no URL of a server")
     out = arguments.out or Path("out") / f"locust-{SystemClock().now():%Y%m%d-%H%M%S}"
-    directory = claim_directory(out, (LOCUST_FILE, SETTINGS_FILE))
+    directory = claim_directory(out, (LOCUST_FILE,))
     (directory / RAW_FILE).unlink(missing_ok=True)
     try:
         results = asyncio.run(_run(arguments, directory))
@@ -120,7 +119,7 @@ async def _run(arguments: argparse.Namespace, directory: Path) -> LocustResults:
     with tempfile.TemporaryDirectory(prefix="kubedyno-locust-") as scratch:
         async with _target(arguments, directory, Path(scratch)) as (server, title):
             settings = _settings(arguments, server, directory)
-            raw = await _load(settings, directory)
+            raw = await _load(settings, directory, Path(scratch))
     results = LocustResults(
         schema_version=SCHEMA_VERSION,
         run_id=directory.name,
@@ -186,10 +185,14 @@ def _settings(arguments: argparse.Namespace, server: Server, directory: Path) ->
     )
 
 
-async def _load(settings: LoadSettings, directory: Path) -> RawLoad:
-    """Run the load process to its end; a Ctrl-C or SIGTERM ends it in order."""
-    target = write_json(directory / SETTINGS_FILE, settings)
-    target.chmod(0o600)  # it may hold a token
+async def _load(settings: LoadSettings, directory: Path, scratch: Path) -> RawLoad:
+    """Run the load process to its end; a Ctrl-C or SIGTERM ends it in order.
+
+    Its settings may hold a token: they go through ``scratch``, which nobody else can read, and only
+    what is left without it stays with the results, however the run ends.
+    """
+    target = write_json(scratch / SETTINGS_FILE, settings)
+    write_json(directory / SETTINGS_FILE, replace(settings, server=Server(settings.server.url)))
     command = [sys.executable, "-m", "bench.load.main", str(target)]
     child = Child("load", command, directory / "logs" / "load.log")
     await child.start()
@@ -205,7 +208,4 @@ async def _load(settings: LoadSettings, directory: Path) -> RawLoad:
         await child.stop()
     if child.exit_code:
         raise ChildError(f"the load process failed; the end of its log:\n{child.tail()}")
-    settings_text = json.loads(target.read_bytes())
-    settings_text["server"].pop("token", None)
-    write_json(target, settings_text)
     return read_json(directory / RAW_FILE, RawLoad)

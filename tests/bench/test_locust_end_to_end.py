@@ -102,6 +102,9 @@ def test_a_server_that_is_not_there_makes_the_run_void(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     load = ["--users", "2", "--duration", "1", "--kinds", "kubectl", "--spawn-rate", "50"]
+    token = tmp_path / "token"
+    token.write_text("secret-of-mine")
+    load += ["--token-file", str(token)]
 
     code = main(["locust", "--server", url, *load, "--out", str(tmp_path / "out")])
 
@@ -109,6 +112,8 @@ def test_a_server_that_is_not_there_makes_the_run_void(tmp_path: Path) -> None:
     assert code == VOID
     assert found["verdict"]["status"] == "void"
     assert "refused" in str(found["calls"][0]["errors"])
+    kept = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert [path for path in kept if b"secret-of-mine" in path.read_bytes()] == []
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
