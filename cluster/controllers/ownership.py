@@ -13,7 +13,7 @@ from typing import Final
 import orjson
 
 from cluster.client.interface import ApiClient, ApiError, CachedObject, PatchType
-from cluster.controllers.selector_index import pairs_of
+from cluster.client.selector_index import pairs_of
 from serialization.api.core.v1_pb2 import Pod
 from serialization.api.meta.v1_pb2 import OwnerReference
 from serialization.kinds import PODS

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from cluster.client.interface import ApiError, CachedObject, Informer, ObjectKey
+from cluster.client.selector_index import SelectorIndex
 from cluster.client.sink import Sink
 from cluster.controllers.expectations import EXPECTATION_TTL_NS, Expectations
 from cluster.controllers.ownership import (
@@ -34,7 +35,6 @@ from cluster.controllers.replicas import (
     victims,
 )
 from cluster.controllers.runner import Surroundings, Synced
-from cluster.controllers.selector_index import SelectorIndex
 from serialization.api.apps import v1_pb2 as apps
 from serialization.api.core import v1_pb2 as core
 from serialization.api.meta.v1_pb2 import OwnerReference

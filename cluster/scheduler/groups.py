@@ -8,10 +8,12 @@ group costs a few look-ups however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from serialization.selectors import LabelSelector, Operator
+from cluster.client.interface import ObjectKey
+from cluster.client.selector_index import SelectorIndex, pairs_of
+from serialization.selectors import LabelSelector
 
 Pair = tuple[str, str, str]
 """Namespace, label key, label value."""
@@ -43,10 +45,8 @@ class PodGroups:
         self._sets_by_pair: dict[Pair, dict[_SetKey, _PodSet]] = {}
         self._sets_in: dict[str, dict[_SetKey, _PodSet]] = {}
         self._set_of: dict[str, _PodSet] = {}
-        self._selectors: dict[str, tuple[str, LabelSelector]] = {}
-        self._selectors_by_pair: dict[Pair, dict[str, LabelSelector]] = {}
-        self._wide_selectors: dict[str, dict[str, LabelSelector]] = {}
-        """By namespace: those that name no single value of any label."""
+        self._selectors = SelectorIndex()
+        """By namespace and the owner's uid: names repeat between kinds."""
 
     def place(self, uid: str, namespace: str, labels: Mapping[str, str], node_name: str) -> None:
         """Count a pod on a node; one that is counted already stays where it is."""
@@ -72,11 +72,11 @@ class PodGroups:
 
     def select(self, owner: str, namespace: str, selector: LabelSelector | None) -> None:
         """Set the selector of a service or controller (its uid); None, or an empty one: none."""
-        self._forget(owner)
+        key = ObjectKey(namespace, owner)
         if selector is None or selector.nothing or not selector.requirements:
-            return
-        self._selectors[owner] = (namespace, selector)
-        self._home(namespace, selector)[owner] = selector
+            self._selectors.drop(key)
+        else:
+            self._selectors.put(key, selector)
 
     def counts(self, namespace: str, labels: Mapping[str, str]) -> Mapping[str, int]:
         """Return how many pods alike there are by node name; nodes that have none are not there.
@@ -84,7 +84,8 @@ class PodGroups:
         The result is a look at what is kept: read it before anything changes.
         """
         sets: dict[_SetKey, _PodSet] = {}
-        for selector in self._matching(namespace, labels):
+        for key in self._selectors.matching(namespace, labels):
+            selector = self._selectors.selector(key)
             for found in self._candidates(namespace, selector):
                 if found.key not in sets and selector.matches(found.labels):
                     sets[found.key] = found
@@ -98,41 +99,11 @@ class PodGroups:
                 total[name] = total.get(name, 0) + count
         return total
 
-    def _matching(self, namespace: str, labels: Mapping[str, str]) -> Iterator[LabelSelector]:
-        for key, value in labels.items():
-            for selector in self._selectors_by_pair.get((namespace, key, value), {}).values():
-                if selector.matches(labels):
-                    yield selector
-        for selector in self._wide_selectors.get(namespace, {}).values():
-            if selector.matches(labels):
-                yield selector
-
     def _candidates(self, namespace: str, selector: LabelSelector) -> Iterable[_PodSet]:
-        pair = _pair_of(selector)
-        if pair is None:
+        pairs = pairs_of(selector)
+        if not pairs:
             return self._sets_in.get(namespace, {}).values()
-        return self._sets_by_pair.get((namespace, *pair), {}).values()
-
-    def _home(self, namespace: str, selector: LabelSelector) -> dict[str, LabelSelector]:
-        pair = _pair_of(selector)
-        if pair is None:
-            return self._wide_selectors.setdefault(namespace, {})
-        return self._selectors_by_pair.setdefault((namespace, *pair), {})
-
-    def _forget(self, owner: str) -> None:
-        known = self._selectors.pop(owner, None)
-        if known is None:
-            return
-        namespace, selector = known
-        home = self._home(namespace, selector)
-        del home[owner]
-        if home:
-            return
-        pair = _pair_of(selector)
-        if pair is None:
-            del self._wide_selectors[namespace]
-        else:
-            del self._selectors_by_pair[namespace, *pair]
+        return self._sets_by_pair.get((namespace, *pairs[0]), {}).values()
 
     def _file(self, key: _SetKey) -> _PodSet:
         made = self._sets[key] = _PodSet(key)
@@ -153,12 +124,3 @@ class PodGroups:
             del filed[key]
             if not filed:
                 del self._sets_by_pair[key.namespace, *pair]
-
-
-def _pair_of(selector: LabelSelector) -> tuple[str, str] | None:
-    """Return a label that everything has that a selector matches, or None."""
-    for each in selector.requirements:
-        if each.operator is Operator.IN and len(each.values) == 1:
-            (value,) = each.values
-            return each.key, value
-    return None

@@ -189,7 +189,8 @@ class Rest:
             for resource in (SERVICES, REPLICATION_CONTROLLERS, REPLICA_SETS)
             for each in self._found[resource]
         }
-        if not set(scheduler.groups._selectors) <= selectors:
+        kept = {key.name for key in scheduler.groups._selectors}
+        if not kept <= selectors:
             yield "the scheduler keeps selectors of the dead"
 
     def _of_the_kubelets(self) -> Iterator[str]:

@@ -18,9 +18,9 @@ from __future__ import annotations
 from typing import Final
 
 from cluster.client.interface import CachedObject, ObjectKey, WorkQueue
+from cluster.client.selector_index import SelectorIndex
 from cluster.client.sink import Sink
 from cluster.controllers.runner import Surroundings, Synced
-from cluster.controllers.selector_index import SelectorIndex
 from cluster.controllers.service_endpoints.reading import ServicePod, read_pod
 from serialization.api.core import v1_pb2 as core
 from serialization.kinds import PODS, SERVICES

@@ -11,7 +11,7 @@ services a: app=web, b: app=web,tier=1, c: app=db in a namespace:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from cluster.client.interface import ObjectKey
 from serialization.selectors import LabelSelector, Operator
@@ -37,6 +37,9 @@ class SelectorIndex:
 
     def __len__(self) -> int:
         return len(self._selectors)
+
+    def __iter__(self) -> Iterator[ObjectKey]:
+        return iter(self._selectors)
 
     def put(self, key: ObjectKey, selector: LabelSelector) -> bool:
         """File an object's selector in place of the one it had; return whether that is another."""
@@ -66,6 +69,10 @@ class SelectorIndex:
             del pairs[pair]
         if not pairs:
             del self._filed[key.namespace]
+
+    def selector(self, key: ObjectKey) -> LabelSelector:
+        """Return the selector of an object that is filed here."""
+        return self._selectors[key][0]
 
     def matching(self, namespace: str, labels: Mapping[str, str]) -> list[ObjectKey]:
         """Return whose selectors pick these labels, by pair and then in the order of filing."""

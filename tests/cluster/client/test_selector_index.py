@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.client.interface import ObjectKey
-from cluster.controllers.selector_index import SelectorIndex
+from cluster.client.selector_index import SelectorIndex
 from serialization.selectors import EVERYTHING, NOTHING, LabelSelector, of_map, parse_labels
 
 NAMESPACES = ("n1", "n2")
