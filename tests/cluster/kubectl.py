@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,9 @@ WAIT = "--timeout=10s"
 SCENARIO_S = 90.0
 FOLLOW_S = 10.0
 """How long a command that follows may take to say what is waited for."""
+
+SHORT_WATCH = re.compile(r"^W\d{4} .*: very short watch: .*\n", re.MULTILINE)
+"""kubectl logs this of itself when its time-out ends a watch within the watch's first second."""
 
 CONTEXT = """\
 apiVersion: v1
@@ -86,7 +90,8 @@ class Kubectl:
         process = await self._start(*arguments, stdin=bool(stdin))
         out, err = await process.communicate(stdin.encode() or None)
         assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
+        complaints = SHORT_WATCH.sub("", err.decode())
+        return Said(process.returncode, out.decode(), complaints)
 
     async def __call__(self, *arguments: str, stdin: str = "") -> Said:
         """Run it; it must succeed and complain of nothing."""

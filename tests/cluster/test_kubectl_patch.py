@@ -88,8 +88,11 @@ def test_patches_of_all_types(program: str, tmp_path: Path) -> None:
         rc = await stored(kubectl, "rc", "web")
         assert len(rc["spec"]["template"]["spec"]["containers"]) == 1
         assert rc["spec"]["minReadySeconds"] == 1
-        unchanged = await patch("merge", {"spec": {"minReadySeconds": 1}})
-        assert unchanged == "replicationcontroller/web patched (no change)\n"
+
+        # No controller writes to it in between.
+        await kubectl("create", "-f", "-", stdin=CONFIG_MAP)
+        again = ("patch", "configmap", "settings", "-p", '{"data":{"size":"small"}}')
+        assert (await kubectl(*again)).out == "configmap/settings patched (no change)\n"
 
         await kubectl("create", "-f", "-", stdin=NODE)
         status = {"status": {"conditions": [{"type": "Odd", "status": "True"}]}}
