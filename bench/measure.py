@@ -30,7 +30,7 @@ from bench.results import SCHEMA_VERSION, Config, Environment, Phase, Results, r
 from bench.run import Outcome, Run
 from bench.samples import write_samples
 from bench.service_levels import service_levels
-from bench.verdict import judge
+from bench.verdict.registry import judge
 from cluster.client.interface import ApiError, TransportError
 from cluster.processes.shell import GC_THRESHOLDS
 from storage.clock import Clock, SystemClock

@@ -25,7 +25,7 @@ from bench.scenarios.registry import SCENARIOS
 from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
 from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
-from bench.verdict import Observations
+from bench.verdict.observations import Observations
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from storage.clock import Clock
 

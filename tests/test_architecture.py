@@ -62,6 +62,7 @@ REGISTRIES: Final = (
     Registry("cluster.scheduler.scores.registry", "SCORES", ("cluster.scheduler.scores",)),
     Registry("bench.scenarios.registry", "SCENARIOS", ("bench.scenarios",)),
     Registry("bench.measurements.registry", "measure", ("bench.measurements",), whole=True),
+    Registry("bench.verdict.registry", "RULES", ("bench.verdict",)),
     Registry("bench.load.users.registry", "USERS", ("bench.load.users",)),
     Registry("bench.commands.registry", "COMMANDS", ("bench.commands",)),
     Registry("reports.figures.registry", "FIGURES", ("reports.figures",)),

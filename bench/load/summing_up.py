@@ -8,7 +8,7 @@ from typing import Final
 from bench.load.settings import CallStatistics, CallSummary, RawLoad
 from bench.measurements.histogram import LatencyHistogram
 from bench.results import Status, Verdict
-from bench.verdict import Finding
+from bench.verdict.observations import Finding
 
 FAILURE_SHARE_MAX: Final = 0.01
 FAILURE_SHARE_VOID: Final = 0.5

@@ -10,7 +10,8 @@ import pytest
 from bench.results import Config, Status
 from bench.switch_proofs import BEHAVIOUR_PROOFS, PROOFS, Counters
 from bench.switches import RUNNING, USUAL, settings
-from bench.verdict import Observations, judge
+from bench.verdict.observations import Observations
+from bench.verdict.registry import judge
 from serialization.codecs.registry import CODECS
 
 PLAIN: Final[Counters] = {

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bench.results import Status
-from bench.verdict import RULES, Observations, judge
+from bench.verdict.observations import Observations
+from bench.verdict.registry import RULES, judge
 
 GOOD = Observations(
     pods_expected=100, pods_running=100, pods_left=0, audits_made=2, late_p99_ms=1.0, requests=50
@@ -103,8 +104,10 @@ def test_without_heartbeats_none_is_late() -> None:
     assert judge(replace(GOOD, heartbeat_s=0.0, counters=late)).status is Status.VALID
 
 
-def test_every_rule_has_a_case_that_makes_it_fire() -> None:
-    assert {rule for rule, *_ in FIRING} == set(RULES)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_has_a_case_that_makes_it_fire_and_passes_a_good_run(rule: str) -> None:
+    assert rule in {fired for fired, *_ in FIRING}
+    assert list(RULES[rule](GOOD)) == []
 
 
 def test_void_outweighs_degraded_and_both_reasons_are_given() -> None:

@@ -1,0 +1,54 @@
+"""What the rules of the verdict judge, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bench.results import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What the rules judge."""
+
+    pods_expected: int
+    pods_running: int
+    pods_left: int
+    """Still there after the delete phase."""
+    completed: bool = True
+    """False when the run was interrupted."""
+    failure: str = ""
+    """What the scenario failed with."""
+    audit: list[str] = field(default_factory=list)
+    """Where the auditor disagreed; a sentence each."""
+    audits_made: int = 2
+    audits_expected: int = 2
+    late_p99_ms: float | None = None
+    requests: int = 0
+    request_errors: int = 0
+    died: list[str] = field(default_factory=list)
+    """Processes that ended before they were asked to, with their exit code."""
+    watch_resumed: int = 0
+    """Times that the watch was torn and went on from its last revision: nothing was lost."""
+    watch_relisted: int = 0
+    """Times that it could not go on: events were lost, their stamps with them."""
+    heartbeat_s: float = 0.0
+    """Between two heartbeats of a node; 0: there are none."""
+    counters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By process: the counters of its ``--stats`` at the end; a rule passes over what lacks."""
+    profiled: bool = False
+    nodes: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the cell, by name; each is to be borne out by the counters."""
+
+
+class Finding(NamedTuple):
+    """A rule that fired."""
+
+    status: Status
+    reason: str
+
+
+Rule = Callable[[Observations], Iterator[Finding]]
