@@ -17,6 +17,7 @@ import logging
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +75,7 @@ def compose(outcome: Outcome, environment: Environment, started: str) -> Results
         duration_s=(observed.end_ns - origin_ns) / 1e9,
         environment=environment,
         config=observed.config,
-        verdict=judge(outcome.observations),
+        verdict=judge(replace(outcome.observations, load=measured.load)),
         slo=service_levels(measured),
         phases=[
             Phase(

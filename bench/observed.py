@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.pulse import Beat, Freeze
 from bench.recording import PodRecord
 from bench.requests import Request
 from bench.results import Config
@@ -35,6 +36,12 @@ class Observed:
     """Bytes per object, by what they are of."""
     wire: Mapping[str, int]
     hot: Mapping[str, list[str]]
+    beats: Sequence[Beat] = ()
+    """Of the pulse."""
+    freezes: Sequence[Freeze] = ()
+    """When the measuring process itself stood still."""
+    gaps: Sequence[tuple[int, int]] = ()
+    """From and until when pods were waited for and no event came."""
 
     def phase(self, name: str) -> tuple[Mark, Mark] | None:
         """Return the marks of a phase that was played to its end."""

@@ -19,6 +19,8 @@ from storage.clock import Clock
 RUNNING: Final = "Running"
 GONE: Final = 410
 RETRY_S: Final = 0.2
+GAP_NS_MIN: Final = 250_000_000
+"""Shorter times without an event are not kept."""
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class PodRecorder:
         self.last_event_ns = 0
         self.resumed = 0
         self.relisted = 0
+        self.gaps: list[tuple[int, int]] = []
+        """From and until when no event came although ``reach`` waited for some."""
 
     @property
     def revision(self) -> str:
@@ -99,6 +103,7 @@ class PodRecorder:
         Return False when ``stall_s`` pass without any change of it.
         """
         last, since_ns = count(), self._clock.stamp_ns()
+        quiet_ns = since_ns
         while last < target:
             self._changed.clear()
             left_s = stall_s - (self._clock.stamp_ns() - since_ns) / 1e9
@@ -109,10 +114,19 @@ class PodRecorder:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+            finally:
+                quiet_ns = self._heard(quiet_ns)
             now = count()
             if now != last:
                 last, since_ns = now, self._clock.stamp_ns()
         return True
+
+    def _heard(self, quiet_ns: int) -> int:
+        """Keep the gap that may end now, which began at ``quiet_ns``; return where one begins."""
+        now_ns = self._clock.stamp_ns()
+        if now_ns - quiet_ns >= GAP_NS_MIN:
+            self.gaps.append((quiet_ns, now_ns))
+        return now_ns
 
     async def quiet(self, for_s: float, at_most_s: float) -> bool:
         """Wait until no pod has changed for ``for_s``; False if that takes over ``at_most_s``."""

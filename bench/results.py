@@ -25,6 +25,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from bench.latency import Latency
+from bench.load_results import Load
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 
 SCHEMA_VERSION: Final = 1
@@ -74,6 +76,8 @@ class Verdict:
 
     status: Status = Status.VALID
     reasons: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    """The rule that gave each reason, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +156,6 @@ class ServiceLevel:
     measured: float | None
     met: bool
     unit: str = "ms"
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """A distribution of latencies; null where ``count`` is 0. A p99 of few samples is a maximum."""
-
-    count: int = 0
-    p50_ms: float | None = None
-    p90_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +275,8 @@ class Measurements:
     """By process: the counters of its ``--stats`` at the end."""
     hot: dict[str, list[str]] = field(default_factory=dict)
     """By process, with ``--profile``: its five most expensive functions, with their share."""
+    load: Load = field(default_factory=Load)
+    """What was sent when it was due, and on what a machine: what the other numbers rest on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,10 +13,12 @@ from bench.api_client import Connection, connect
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
 from bench.kubeconfig import write_kubeconfig
+from bench.machine import read_machine
 from bench.observed import Observed
 from bench.pacing import Pacer
 from bench.plane import Plane, PlaneOptions
 from bench.profiling import Profilers
+from bench.pulse import Pulse
 from bench.recording import PodRecorder
 from bench.requests import RequestLog
 from bench.results import Config
@@ -26,12 +28,15 @@ from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
 from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
 from bench.verdict.observations import Observations
+from cluster.client.transport import HttpTransport, TransportOptions
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from storage.clock import Clock
 
 MEASURING: Final = "measuring"
 Tell = Callable[[str, int, int], None]
 """Told a phase, how much is done, out of how much."""
+Beside = Callable[[], Coroutine[None, None, None]]
+"""Runs until it is cancelled."""
 
 
 @dataclass(slots=True)
@@ -92,7 +97,9 @@ class Run:
                 async with connect(plane.url, self._config.codec, self._clock) as api:
                     sampler = Sampler({**plane.pids, MEASURING: os.getpid()}, self._clock)
                     stage = self._stage(plane, api, sampler)
-                    await self._perform(plane, stage, sampler)
+                    async with HttpTransport(TransportOptions(plane.url), self._clock) as apart:
+                        pulse = Pulse(apart, self._clock)
+                        await self._perform(plane, stage, [sampler.run, pulse.run])
                 end_ns = self._clock.stamp_ns()
                 died = plane.died
             died += [name for name in plane.died if name not in died]
@@ -113,6 +120,9 @@ class Run:
             sizes=self._sizes(stage),
             wire={f"{MEASURING}.{name}": count for name, count in api.traffic().items()},
             hot=self._hot,
+            beats=pulse.beats,
+            freezes=pulse.freezes,
+            gaps=stage.pods.gaps,
         )
         observations = self._observations(stage, died, statistics)
         return Outcome(observed, observations, self._profilers.refused)
@@ -120,14 +130,14 @@ class Run:
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:
             # The stamp stands next to the revision, and what is slow to read outside the phase.
-            stamp_ns, usage = self._clock.stamp_ns(), sampler.sample()
+            stamp_ns, usage, machine = self._clock.stamp_ns(), sampler.sample(), read_machine()
             revision = await api.revision()
             metrics = await api.metrics()
             counters = {name: s.counters for name, s in (await plane.statistics()).items()}
             if opening:
                 revision = await api.revision()
-                stamp_ns, usage = self._clock.stamp_ns(), sampler.sample()
-            return Mark(stamp_ns, usage, revision, metrics, counters)
+                stamp_ns, usage, machine = self._clock.stamp_ns(), sampler.sample(), read_machine()
+            return Mark(stamp_ns, usage, revision, metrics, counters, machine)
 
         async def audit(label: AuditLabel) -> None:
             self._tell("audit", 0, 1)
@@ -154,10 +164,10 @@ class Run:
         )
         return stage
 
-    async def _perform(self, plane: Plane, stage: Stage, sampler: Sampler) -> None:
-        """Play the scenario, with watch, sampler, guard and profilers around it."""
+    async def _perform(self, plane: Plane, stage: Stage, beside: Sequence[Beside]) -> None:
+        """Play the scenario, with watch, what runs beside, guard and profilers around it."""
         async with asyncio.TaskGroup() as group:
-            around = [group.create_task(stage.pods.run()), group.create_task(sampler.run())]
+            around = [group.create_task(each()) for each in (stage.pods.run, *beside)]
             await stage.pods.wait_synced()
             if self._config.profile:
                 await self._profilers.start({**plane.pids, MEASURING: os.getpid()})

@@ -6,11 +6,22 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from bench.results import UnreadableResultsError, read_json
 
 POLL_S: Final = 0.005
+
+
+class Pauses(NamedTuple):
+    """Runs of a process's cyclic collector."""
+
+    biggest: list[tuple[int, int]]
+    """(when it began, how long it took), in nanoseconds."""
+    total_ms: float
+    runs: float
+    over_ms: float
+    """How long they were counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,28 @@ class ProcessStatistics:
     counters: dict[str, float] = field(default_factory=dict)
     gc: dict[str, object] = field(default_factory=dict)
     loop_lag_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pauses(self) -> Pauses:
+        """Return what it tells of its collector; nothing where it does not."""
+        lengths, stamps = (_numbers(self.gc.get(key)) for key in ("pauses_ms", "began_ns"))
+        return Pauses(
+            biggest=[
+                (int(began_ns), int(pause_ms * 1e6))
+                for began_ns, pause_ms in zip(stamps, lengths, strict=False)
+            ],
+            total_ms=_number(self.gc.get("total_ms")),
+            runs=_number(self.gc.get("count")),
+            over_ms=_number(self.gc.get("over_ms")),
+        )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _numbers(value: object) -> list[float]:
+    return [_number(each) for each in value] if isinstance(value, list) else []
 
 
 def read_statistics(directory: Path, names: Iterable[str]) -> dict[str, ProcessStatistics]:

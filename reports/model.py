@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from reports.errors import ReportError
+from reports.latency import Latency
+from reports.load_model import Load
 from reports.reading import read_versioned
 from reports.samples import PodSample, ProcessSample, read_pods, read_processes
 
@@ -26,6 +28,7 @@ class Verdict:
 
     status: str = ""
     reasons: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,6 @@ class ServiceLevel:
     measured: float | None = None
     met: bool = False
     unit: str = "ms"
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """A distribution of latencies in milliseconds."""
-
-    count: int = 0
-    p50_ms: float | None = None
-    p90_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +158,7 @@ class Measurements:
     lateness: Latency = field(default_factory=Latency)
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
     hot: dict[str, list[str]] = field(default_factory=dict)
+    load: Load = field(default_factory=Load)
 
 
 @dataclass(frozen=True, slots=True)

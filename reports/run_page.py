@@ -22,8 +22,9 @@ from reports.html import (
     table,
     tiles,
 )
+from reports.latency import Latency
 from reports.limits import LIMITS
-from reports.model import Latency, Results, Run, process_order
+from reports.model import Results, Run, process_order
 from reports.reproduce import run_command
 from reports.wording import (
     NOT_MEASURED,

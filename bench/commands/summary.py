@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.comparisons import undecided
+from bench.latency import Latency
 from bench.matrix_results import Cell, CodecResults, Comparison, Interval, MatrixResults
-from bench.results import Latency, Results, Status
+from bench.results import Results, Status
 
 COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
 FILE_WIDTH = 140

@@ -6,7 +6,7 @@ from typing import Self
 
 from hdrh.histogram import HdrHistogram
 
-from bench.results import Latency
+from bench.latency import Latency
 
 LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
@@ -23,6 +23,11 @@ class LatencyHistogram:
     def record_ns(self, latency_ns: int) -> None:
         """Count one latency; what is below a microsecond counts as one."""
         self._histogram.record_value(min(max(latency_ns // 1000, LOWEST_US), HIGHEST_US))
+
+    def record_us(self, latency_us: int, count: int) -> None:
+        """Count ``count`` latencies that are alike to the microsecond."""
+        within = min(max(latency_us, LOWEST_US), HIGHEST_US)
+        self._histogram.record_value(within, count)
 
     def add(self, other: LatencyHistogram) -> None:
         """Add all that another has counted."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bench.latency import Latency
 from bench.measurements.histogram import LatencyHistogram
 from bench.observed import Observed
-from bench.results import Latency
 
 
 def lateness(observed: Observed) -> Latency:

@@ -6,6 +6,7 @@ from bench.measurements.api_latency import api_latency, call_histograms
 from bench.measurements.byte_counts import byte_counts
 from bench.measurements.histogram import LatencyHistogram
 from bench.measurements.lateness import lateness
+from bench.measurements.load import load
 from bench.measurements.pod_startup import pod_startup, startup_histograms
 from bench.measurements.processes import processes
 from bench.measurements.throughput import throughput
@@ -24,6 +25,7 @@ def measure(observed: Observed) -> Measurements:
         lateness=lateness(observed),
         counters={name: dict(s.counters) for name, s in observed.statistics.items()},
         hot={name: list(lines) for name, lines in observed.hot.items()},
+        load=load(observed),
     )
 
 

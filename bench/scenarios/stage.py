@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from bench.machine import MachineTimes
 from bench.pacing import Pacer
 from bench.recording import PodRecorder
 from bench.requests import RequestLog
@@ -30,6 +31,8 @@ class Mark(NamedTuple):
     """The API server's /metrics; empty where it could not be read."""
     counters: dict[str, dict[str, float]]
     """By process: its counters; a process that did not write them in time is not there."""
+    machine: MachineTimes | None = None
+    """What all processes of the machine have used; None where it does not tell."""
 
 
 @dataclass(slots=True)

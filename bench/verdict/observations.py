@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bench.load_results import Load
 from bench.results import Status
 
 
@@ -42,6 +43,8 @@ class Observations:
     nodes: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the cell, by name; each is to be borne out by the counters."""
+    load: Load = field(default_factory=Load)
+    """What was sent when it was due, who used the machine, what stood still."""
 
 
 class Finding(NamedTuple):

@@ -30,7 +30,11 @@ RULES: Final[dict[str, Rule]] = {
 
 def judge(seen: Observations) -> Verdict:
     """Apply every rule: void if one says so, else degraded if one says so, else valid."""
-    findings = [finding for rule in RULES.values() for finding in rule(seen)]
-    found = {finding.status for finding in findings}
+    named = [(name, finding) for name, rule in RULES.items() for finding in rule(seen)]
+    found = {finding.status for _, finding in named}
     worst = next((s for s in (Status.VOID, Status.DEGRADED) if s in found), Status.VALID)
-    return Verdict(status=worst, reasons=[finding.reason for finding in findings])
+    return Verdict(
+        status=worst,
+        reasons=[finding.reason for _, finding in named],
+        rules=[name for name, _ in named],
+    )

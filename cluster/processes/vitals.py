@@ -25,12 +25,15 @@ class CollectorPauses:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._started_ns = 0
+        self._since_ns = clock.stamp_ns()
         self._total_ns = 0
         self._count = 0
-        self._biggest: list[int] = []
+        self._biggest: list[tuple[int, int]] = []
+        """(how long, when it began), in nanoseconds; a heap."""
 
     def forget(self) -> None:
         """Start again at nothing: what came before says nothing about serving."""
+        self._since_ns = self._clock.stamp_ns()
         self._total_ns = 0
         self._count = 0
         self._biggest.clear()
@@ -50,14 +53,21 @@ class CollectorPauses:
         self._total_ns += pause_ns
         self._count += 1
         if len(self._biggest) < BIGGEST:
-            heapq.heappush(self._biggest, pause_ns)
-        elif pause_ns > self._biggest[0]:
-            heapq.heapreplace(self._biggest, pause_ns)
+            heapq.heappush(self._biggest, (pause_ns, self._started_ns))
+        elif pause_ns > self._biggest[0][0]:
+            heapq.heapreplace(self._biggest, (pause_ns, self._started_ns))
 
     def summary(self) -> dict[str, object]:
-        """Return ``pauses_ms`` (the biggest, biggest first), ``total_ms`` and ``count``."""
+        """Return the pauses as they stand.
+
+        ``pauses_ms`` (the biggest, biggest first), ``began_ns`` (the stamps at which these began),
+        ``total_ms`` and ``count`` of all, and ``over_ms``: how long they have been counted.
+        """
+        biggest = sorted(self._biggest, reverse=True)
         return {
-            "pauses_ms": [ns / 1e6 for ns in sorted(self._biggest, reverse=True)],
+            "pauses_ms": [pause_ns / 1e6 for pause_ns, _ in biggest],
+            "began_ns": [began_ns for _, began_ns in biggest],
+            "over_ms": (self._clock.stamp_ns() - self._since_ns) / 1e6,
             "total_ms": self._total_ns / 1e6,
             "count": self._count,
         }

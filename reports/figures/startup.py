@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from reports.figures.canvas import rule_y, sheet, write_durations
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import ALARM, INK, MAIN, tint
-from reports.model import Latency, Run
+from reports.latency import Latency
+from reports.model import Run
 from reports.samples import PodSample
 from reports.wording import counted, duration_ms, round_ms
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bench.latency import Latency
 from bench.measurements.exposition import bucket_quantile, parse
 from bench.measurements.histogram import LatencyHistogram
 from bench.measurements.registry import histograms, measure
-from bench.results import Latency
 from bench.service_levels import service_levels
 from tests.bench.run_results import MS, ORIGIN, observed
 

@@ -8,14 +8,23 @@ from typing import Any, get_type_hints
 import msgspec
 import pytest
 
+import bench.latency
+import bench.load_results
 import bench.matrix_results
 import bench.results
 import bench.switches
 import reports.comparing
+import reports.latency
+import reports.load_model
 import reports.model
 import reports.switch_facts
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
+    (bench.latency.Latency, reports.latency.Latency),
+    *(
+        (getattr(bench.load_results, name), getattr(reports.load_model, name))
+        for name in ("Load", "Sent", "MachineUse", "Vitals", "Stall")
+    ),
     *(
         (getattr(bench.results, name), getattr(reports.model, name))
         for name in (
@@ -23,7 +32,6 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
             "Verdict",
             "Environment",
             "ServiceLevel",
-            "Latency",
             "PodStartup",
             "ApiLatency",
             "Throughput",
