@@ -7,8 +7,11 @@ who used the machine; for how long a process, or the API server, stood still.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from bench.latency import Latency
+
+HEARTBEATS: Final = "heartbeats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class MachineUse:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """How a process fared while phases were played; lag covers audits, too."""
+    """How a process fared since it was ready; what is said of phases leaves audits out."""
 
     pauses: int
     """Runs of the cyclic collector."""
@@ -76,6 +79,8 @@ class Vitals:
     """How much later than asked the event loop woke a timer."""
     lag_p99_ms: float | None
     lag_max_ms: float | None
+    frozen_max_ms: float | None = None
+    """The longest lag within a phase."""
 
 
 @dataclass(frozen=True, slots=True)

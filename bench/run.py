@@ -104,7 +104,9 @@ class Run:
                 died = plane.died
             died += [name for name in plane.died if name not in died]
         statistics = read_statistics(self._options.statistics_dir, plane.pids)
-        statistics[MEASURING] = ProcessStatistics(gc=pauses.summary(), loop_lag_ms=lag.summary())
+        statistics[MEASURING] = ProcessStatistics(
+            gc=pauses.summary(), loop_lag_ms=lag.summary(), loop_lag_longest=lag.longest()
+        )
         observed = Observed(
             config=self._config,
             origin_ns=stage.origin_ns,

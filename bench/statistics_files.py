@@ -13,11 +13,17 @@ from bench.results import UnreadableResultsError, read_json
 POLL_S: Final = 0.005
 
 
+class Span(NamedTuple):
+    """When something began, and how long it took."""
+
+    begin_ns: int
+    lasted_ns: int
+
+
 class Pauses(NamedTuple):
     """Runs of a process's cyclic collector."""
 
-    biggest: list[tuple[int, int]]
-    """(when it began, how long it took), in nanoseconds."""
+    longest: list[Span]
     total_ms: float
     runs: float
     over_ms: float
@@ -31,16 +37,19 @@ class ProcessStatistics:
     counters: dict[str, float] = field(default_factory=dict)
     gc: dict[str, object] = field(default_factory=dict)
     loop_lag_ms: dict[str, float] = field(default_factory=dict)
+    loop_lag_longest: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def lags(self) -> list[Span]:
+        """Return the longest lags of its loop."""
+        told = self.loop_lag_longest
+        return _spans(told.get("began_ns"), told.get("lags_ms"))
 
     @property
     def pauses(self) -> Pauses:
         """Return what it tells of its collector; nothing where it does not."""
-        lengths, stamps = (_numbers(self.gc.get(key)) for key in ("pauses_ms", "began_ns"))
         return Pauses(
-            biggest=[
-                (int(began_ns), int(pause_ms * 1e6))
-                for began_ns, pause_ms in zip(stamps, lengths, strict=False)
-            ],
+            longest=_spans(self.gc.get("began_ns"), self.gc.get("pauses_ms")),
             total_ms=_number(self.gc.get("total_ms")),
             runs=_number(self.gc.get("count")),
             over_ms=_number(self.gc.get("over_ms")),
@@ -49,6 +58,11 @@ class ProcessStatistics:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _spans(stamps_ns: object, lengths_ms: object) -> list[Span]:
+    pairs = zip(_numbers(stamps_ns), _numbers(lengths_ms), strict=False)
+    return [Span(int(began_ns), int(lasted_ms * 1e6)) for began_ns, lasted_ms in pairs]
 
 
 def _numbers(value: object) -> list[float]:

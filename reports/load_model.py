@@ -44,6 +44,7 @@ class Vitals:
     lag_p50_ms: float | None = None
     lag_p99_ms: float | None = None
     lag_max_ms: float | None = None
+    frozen_max_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

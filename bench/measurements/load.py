@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from bench.load_results import Load, MachineUse, Sent, Stall, Vitals
+from bench.latency import Latency
+from bench.load_results import HEARTBEATS, Load, MachineUse, Sent, Stall, Vitals
 from bench.measurements.histogram import LatencyHistogram
 from bench.observed import Observed
 from bench.requests import Request
 from bench.scenarios.stage import Mark
-from bench.statistics_files import ProcessStatistics
-from bench.switches import APISERVER, CONTROL, NODES
+from bench.statistics_files import ProcessStatistics, Span
+from bench.switches import APISERVER, CONTROL, NODES, RUNNING
 
 STALL_NS_MIN: Final = 250_000_000
 """Shorter ones are noise of a machine of two cores that also makes the load."""
@@ -20,7 +21,7 @@ STALLS_MAX: Final = 20
 PLANE: Final = (APISERVER, CONTROL)
 BEATS: Final = "heartbeat_beats"
 
-Span = tuple[str, int, int]
+Phase = tuple[str, int, int]
 """A phase: name, begin and end stamp."""
 
 
@@ -40,17 +41,17 @@ def load(observed: Observed) -> Load:
     )
 
 
-def _spans(observed: Observed) -> Iterator[Span]:
+def _spans(observed: Observed) -> Iterator[Phase]:
     for phase in observed.phases:
         end_ns = phase.end.stamp_ns if phase.end else observed.end_ns
         yield phase.name, phase.begin.stamp_ns, end_ns
 
 
-def _phase_at(spans: list[Span], stamp_ns: int) -> str:
+def _phase_at(spans: list[Phase], stamp_ns: int) -> str:
     return next((name for name, begin, end in spans if begin <= stamp_ns <= end), "")
 
 
-def _scheduled(observed: Observed, spans: list[Span]) -> Iterator[Sent]:
+def _scheduled(observed: Observed, spans: list[Phase]) -> Iterator[Sent]:
     """Yield the measuring process's own schedules, by phase and sort of call."""
     groups: defaultdict[tuple[str, str], list[Request]] = defaultdict(list)
     for request in observed.requests:
@@ -94,11 +95,17 @@ def _heartbeats(observed: Observed) -> Iterator[Sent]:
     due = observed.config.nodes * elapsed_ns / 1e9 / interval_s
     yield Sent(
         phase="run",
-        what="heartbeats",
+        what=HEARTBEATS,
         intended=int(due),
         sent=int(beats),
         intended_per_s=_rate(due, elapsed_ns),
         achieved_per_s=_rate(beats, elapsed_ns),
+        late=Latency(
+            count=int(beats),
+            p50_ms=last.counters[NODES].get("heartbeat_late_ms_p50"),
+            p99_ms=last.counters[NODES].get("heartbeat_late_ms_p99"),
+            max_ms=last.counters[NODES].get("heartbeat_late_ms_max"),
+        ),
     )
 
 
@@ -144,24 +151,38 @@ def observed_cores(total_s: float, seconds: float) -> int:
     return max(1, round(total_s / seconds))
 
 
-def _vitals(found: ProcessStatistics, spans: list[Span]) -> Vitals:
+def _vitals(found: ProcessStatistics, spans: list[Phase]) -> Vitals:
     pauses = found.pauses
     lag = found.loop_lag_ms
     return Vitals(
         pauses=int(pauses.runs),
-        pause_max_ms=max(
-            (ns / 1e6 for begin, ns in pauses.biggest if _phase_at(spans, begin)), default=0.0
-        ),
+        pause_max_ms=_longest_ms(pauses.longest, spans) or 0.0,
         pause_share=pauses.total_ms / pauses.over_ms if pauses.over_ms else None,
         lag_p50_ms=lag.get("p50"),
         lag_p99_ms=lag.get("p99"),
         lag_max_ms=lag.get("max"),
+        frozen_max_ms=_longest_ms(found.lags, spans),
     )
 
 
-def _stalls(observed: Observed, spans: list[Span]) -> list[Stall]:
+def _longest_ms(found: list[Span], spans: list[Phase]) -> float | None:
+    """Return the longest of those that were under way in a phase."""
+    within = [
+        span.lasted_ns / 1e6
+        for span in found
+        if any(
+            span.begin_ns <= end and begin <= span.begin_ns + span.lasted_ns
+            for _, begin, end in spans
+        )
+    ]
+    return max(within, default=None)
+
+
+def _stalls(observed: Observed, spans: list[Phase]) -> list[Stall]:
     found = [("answer", beat.sent_ns, beat.waited_ns) for beat in observed.beats]
-    for begin_ns, end_ns in observed.gaps:
+    # Pods that are told to take their time, or to crash, leave gaps that nobody is to blame for.
+    gaps = observed.gaps if observed.config.behaviour == RUNNING else ()
+    for begin_ns, end_ns in gaps:
         frozen_ns = sum(
             max(0, min(end_ns, freeze.end_ns) - max(begin_ns, freeze.begin_ns))
             for freeze in observed.freezes

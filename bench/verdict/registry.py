@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from bench.results import Status, Verdict
-from bench.verdict import generator, outcome
+from bench.verdict import generator, machine, outcome, standstill
 from bench.verdict.observations import Observations, Rule
 
 RULES: Final[dict[str, Rule]] = {
@@ -18,11 +18,17 @@ RULES: Final[dict[str, Rule]] = {
     "pods-surplus": outcome.pods_surplus,
     "audit-disagrees": outcome.audit_disagrees,
     "generator-late": generator.generator_late,
+    "rate-missed": generator.rate_missed,
     "requests-failed": outcome.requests_failed,
     "process-died": outcome.process_died,
     "watch-gap": outcome.watch_gap,
     "heartbeats-late": generator.heartbeats_late,
     "events-unsent": generator.events_unsent,
+    "server-stalled": standstill.server_stalled,
+    "collector-paused": standstill.collector_paused,
+    "loop-lagged": standstill.loop_lagged,
+    "machine-busy": machine.machine_busy,
+    "machine-stolen": machine.machine_stolen,
     "profiled": outcome.profiled,
     "settings-unproven": outcome.settings_unproven,
 }

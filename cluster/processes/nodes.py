@@ -7,6 +7,7 @@ import asyncio
 import socket
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from cluster.apiserver.listener import bind, listen
@@ -126,6 +127,9 @@ def _count_fleet(shell: Shell, fleet: Fleet) -> None:
         count_fields(shell, "stamps_", [fleet.stamps], "kept left_out")
     shell.counter("pod_late_ms_max", lambda: pods.late_ns_max / 1e6)
     shell.counter("heartbeat_late_ms_max", lambda: beats.late_ns_max / 1e6)
+    for percentile in (50, 99):
+        read = partial(fleet.heartbeats.late_ms, percentile)
+        shell.counter(f"heartbeat_late_ms_p{percentile}", read)
 
 
 def parser() -> argparse.ArgumentParser:

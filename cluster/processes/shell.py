@@ -121,6 +121,7 @@ class Shell:
             "counters": dict(sorted(counters.items())),
             "gc": self._pauses.summary(),
             "loop_lag_ms": self._lag.summary(),
+            "loop_lag_longest": self._lag.longest(),
         }
 
     def write_statistics(self) -> None:

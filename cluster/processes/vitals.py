@@ -13,10 +13,32 @@ from hdrh.histogram import HdrHistogram
 from storage.clock import Clock
 
 BIGGEST = 20
-"""How many pauses are kept one by one."""
+"""How many pauses, and how many lags, are kept one by one."""
 
 LAG_INTERVAL_S = 0.05
 LAG_MAX_US = 60_000_000
+
+
+class _Longest:
+    """The longest of many times, with when they began."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int]] = []
+
+    def clear(self) -> None:
+        self._heap.clear()
+
+    def offer(self, ns: int, began_ns: int) -> None:
+        """Keep a time if it is among the longest."""
+        if len(self._heap) < BIGGEST:
+            heapq.heappush(self._heap, (ns, began_ns))
+        elif ns > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (ns, began_ns))
+
+    def summary(self, name: str) -> dict[str, list[float]]:
+        """Return their milliseconds as ``name``, longest first, and ``began_ns`` of each."""
+        longest = sorted(self._heap, reverse=True)
+        return {name: [ns / 1e6 for ns, _ in longest], "began_ns": [at for _, at in longest]}
 
 
 class CollectorPauses:
@@ -28,15 +50,14 @@ class CollectorPauses:
         self._since_ns = clock.stamp_ns()
         self._total_ns = 0
         self._count = 0
-        self._biggest: list[tuple[int, int]] = []
-        """(how long, when it began), in nanoseconds; a heap."""
+        self._longest = _Longest()
 
     def forget(self) -> None:
         """Start again at nothing: what came before says nothing about serving."""
         self._since_ns = self._clock.stamp_ns()
         self._total_ns = 0
         self._count = 0
-        self._biggest.clear()
+        self._longest.clear()
 
     def __enter__(self) -> Self:
         gc.callbacks.append(self._observe)
@@ -52,10 +73,7 @@ class CollectorPauses:
         pause_ns = self._clock.stamp_ns() - self._started_ns
         self._total_ns += pause_ns
         self._count += 1
-        if len(self._biggest) < BIGGEST:
-            heapq.heappush(self._biggest, (pause_ns, self._started_ns))
-        elif pause_ns > self._biggest[0][0]:
-            heapq.heapreplace(self._biggest, (pause_ns, self._started_ns))
+        self._longest.offer(pause_ns, self._started_ns)
 
     def summary(self) -> dict[str, object]:
         """Return the pauses as they stand.
@@ -63,10 +81,8 @@ class CollectorPauses:
         ``pauses_ms`` (the biggest, biggest first), ``began_ns`` (the stamps at which these began),
         ``total_ms`` and ``count`` of all, and ``over_ms``: how long they have been counted.
         """
-        biggest = sorted(self._biggest, reverse=True)
         return {
-            "pauses_ms": [pause_ns / 1e6 for pause_ns, _ in biggest],
-            "began_ns": [began_ns for _, began_ns in biggest],
+            **self._longest.summary("pauses_ms"),
             "over_ms": (self._clock.stamp_ns() - self._since_ns) / 1e6,
             "total_ms": self._total_ns / 1e6,
             "count": self._count,
@@ -83,12 +99,14 @@ class LoopLag:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._histogram = HdrHistogram(1, LAG_MAX_US, 2)
+        self._longest = _Longest()
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns = 0
 
     def forget(self) -> None:
         """Start again at nothing."""
         self._histogram.reset()
+        self._longest.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._arm()
@@ -112,9 +130,14 @@ class LoopLag:
         self._timer = asyncio.get_running_loop().call_later(LAG_INTERVAL_S, self._sample)
 
     def _sample(self) -> None:
-        late_us = (self._clock.stamp_ns() - self._due_ns) // 1000
-        self._histogram.record_value(min(max(late_us, 1), LAG_MAX_US))
+        late_ns = self._clock.stamp_ns() - self._due_ns
+        self._histogram.record_value(min(max(late_ns // 1000, 1), LAG_MAX_US))
+        self._longest.offer(late_ns, self._due_ns)
         self._arm()
+
+    def longest(self) -> dict[str, list[float]]:
+        """Return the longest lags, as ``lags_ms``, and ``began_ns``: when each timer was due."""
+        return self._longest.summary("lags_ms")
 
     def summary(self) -> dict[str, float]:
         """Return ``p50``, ``p99`` and ``max`` in milliseconds."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bench.latency import Latency
+from bench.load_results import Load, MachineUse, Sent, Stall, Vitals
 from bench.results import Status
 from bench.verdict.observations import Observations
 from bench.verdict.registry import RULES, judge
@@ -13,6 +16,34 @@ from bench.verdict.registry import RULES, judge
 GOOD = Observations(
     pods_expected=100, pods_running=100, pods_left=0, audits_made=2, late_p99_ms=1.0, requests=50
 )
+
+
+FINE = MachineUse(60.0, 2, 1.9, 0.01, 1.2, 0.6, 0.1)
+SLOW = Latency(count=9, p99_ms=20.0, max_ms=1_200.0)
+
+
+def loaded(**parts: Any) -> Observations:
+    """Return a good run whose load had these parts."""
+    return replace(GOOD, nodes=100, load=Load(**parts))
+
+
+def sent(achieved_per_s: float, what: str = "create pods", intended: int = 200) -> Sent:
+    return Sent("steady", what, intended, intended, 20.0, achieved_per_s)
+
+
+def vitals(**parts: Any) -> dict[str, Vitals]:
+    usual: dict[str, Any] = {
+        "pauses": 9,
+        "pause_max_ms": 60.0,
+        "pause_share": 0.01,
+        "frozen_max_ms": 80.0,
+    }
+    lags = {"lag_p50_ms": 0.3, "lag_p99_ms": 12.0, "lag_max_ms": 80.0}
+    return {"nodes": Vitals(**{**usual, **lags, **parts})}
+
+
+def stalled(what: str, lasted_s: float) -> list[Stall]:
+    return [Stall("steady", what, 9.0, lasted_s), Stall("steady", what, 4.0, 1.5)]
 
 
 def events(posted: int, dropped: int, waiting: int) -> dict[str, float]:
@@ -31,6 +62,65 @@ FIRING = [
     ("audit-disagrees", replace(GOOD, audits_made=1), Status.VOID, "1 of 2 audits"),
     ("generator-late", replace(GOOD, late_p99_ms=60.0), Status.DEGRADED, "sent late: p99 60 ms"),
     ("generator-late", replace(GOOD, late_p99_ms=1500.0), Status.VOID, "sent late: p99 1500 ms"),
+    (
+        "generator-late",
+        loaded(sent=[replace(sent(20.0), late=SLOW)]),
+        Status.DEGRADED,
+        "sent create pods 1.2 s late in the steady phase, allowed 1 s",
+    ),
+    ("rate-missed", loaded(sent=[sent(18.0)]), Status.DEGRADED, "18 a second in the steady"),
+    ("rate-missed", loaded(sent=[sent(15.0)]), Status.VOID, "intended 20: 75%, allowed 95%"),
+    (
+        "rate-missed",
+        loaded(sent=[sent(17.0, "heartbeats", 1000)]),
+        Status.DEGRADED,
+        "heartbeats: 17 a second",
+    ),
+    (
+        "server-stalled",
+        loaded(stalls=stalled("answer", 2.0)),
+        Status.DEGRADED,
+        "the API server answered nothing for 2.0 s in the steady phase, allowed 1 s",
+    ),
+    (
+        "server-stalled",
+        loaded(stalls=stalled("progress", 12.0)),
+        Status.VOID,
+        "no event came on the watch, though pods were due, for 12.0 s in the steady phase",
+    ),
+    (
+        "collector-paused",
+        loaded(vitals=vitals(pause_max_ms=240.0)),
+        Status.DEGRADED,
+        "nodes paused for 240 ms to collect garbage, allowed 100 ms",
+    ),
+    ("collector-paused", loaded(vitals=vitals(pause_max_ms=1001.0)), Status.VOID, "1001 ms"),
+    ("loop-lagged", loaded(vitals=vitals(lag_p99_ms=70.0)), Status.DEGRADED, "p99 70 ms, allowed"),
+    ("loop-lagged", loaded(vitals=vitals(lag_p99_ms=1200.0)), Status.VOID, "nodes lagged: p99"),
+    (
+        "loop-lagged",
+        loaded(vitals=vitals(frozen_max_ms=2000.0)),
+        Status.DEGRADED,
+        "nodes stood still for 2.0 s, allowed 1 s",
+    ),
+    (
+        "machine-busy",
+        loaded(machine={"fill": replace(FINE, others_cores=0.3)}),
+        Status.DEGRADED,
+        "other processes took 0.30 of 2 cores in the fill phase: 15%, allowed 10%",
+    ),
+    (
+        "machine-busy",
+        loaded(machine={"fill": replace(FINE, others_cores=1.2)}),
+        Status.VOID,
+        "1.20 of 2 cores",
+    ),
+    (
+        "machine-stolen",
+        loaded(machine={"fill": replace(FINE, stolen_share=0.2)}),
+        Status.DEGRADED,
+        "took 20% of the cores' time in the fill phase",
+    ),
     ("requests-failed", replace(GOOD, requests=500, request_errors=1), Status.DEGRADED, "1 of 500"),
     ("requests-failed", replace(GOOD, request_errors=5), Status.VOID, "5 of 50 requests failed"),
     ("process-died", replace(GOOD, died=["nodes (exit code 1)"]), Status.VOID, "nodes (exit"),
@@ -96,6 +186,30 @@ def test_processes_that_kept_up_are_not_blamed() -> None:
     verdict = judge(replace(GOOD, heartbeat_s=10.0, counters={"nodes": kept_up, "apiserver": {}}))
 
     assert verdict.reasons == []
+
+
+NEAR_LIMITS = Load(
+    sent=[
+        sent(19.1),
+        Sent("steady", "create pods", 3, 3, 20.0, 8.0),  # too short to be judged
+        Sent("steady", "delete pods", 1, 1, None, None),
+        sent(16.0, "heartbeats", 60),  # of 100 nodes, so that chance alone may do it
+        Sent("run", "heartbeats", 300, 300, 20.0, 20.0, late=SLOW),  # another rule's
+    ],
+    machine={"fill": FINE, "steady": replace(FINE, seconds=0.9, others_cores=1.9)},
+    vitals=vitals(pause_max_ms=99.0, lag_p99_ms=49.0, frozen_max_ms=999.0),
+    stalls=[Stall("fill", "answer", 1.0, 0.9), Stall("fill", "progress", 1.0, 1.0)],
+)
+
+
+def test_a_load_within_its_limits_is_not_blamed() -> None:
+    assert judge(replace(GOOD, nodes=100, load=NEAR_LIMITS)).reasons == []
+
+
+def test_each_reason_stands_beside_the_rule_that_gave_it() -> None:
+    verdict = judge(replace(GOOD, watch_resumed=1, pods_left=1))
+
+    assert verdict.rules == ["pods-missing", "watch-gap"]
 
 
 def test_without_heartbeats_none_is_late() -> None:
