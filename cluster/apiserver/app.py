@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,7 @@ from cluster.apiserver.verbs.success import STATUS_KIND
 from cluster.apiserver.verbs.table import SUBRESOURCES, find_verb
 from cluster.apiserver.yaml_form import MEDIA as YAML
 from cluster.apiserver.yaml_form import in_yaml
+from storage.attribution import Layer
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +40,18 @@ class ApiServer:
         self._inflight = inflight
         self._pages = pages
         self._authenticator = authenticator
+        self._layers = api.layers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request, and follow where it spends its CPU if it is picked for that."""
+        served = self._serve(scope, receive, send)
+        layers = self._layers
+        picked = layers.requests
+        if not picked.due():
+            return served
+        return layers.follow(served, Layer.AUTHENTICATE, picked.weight)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(f"no {scope['type']} here")
         try:
@@ -48,6 +59,8 @@ class ApiServer:
         except StatusError as error:
             await send_answer(send, self._failure(scope, error))
             return
+        if self._layers.on:
+            self._layers.enter(Layer.ROUTE)
         route = parse_route(scope["path"])
         if route is None:
             await self._serve_page(scope, send)
@@ -76,7 +89,7 @@ class ApiServer:
         call.send = in_yaml(call.send)
 
     async def _serve_resource(self, call: Call) -> None:
-        api, metrics = self._api, self._api.metrics
+        api, metrics, layers = self._api, self._api.metrics, self._layers
         started_ns = api.clock.stamp_ns()
         inflight, label = self._inflight, call.method if call.method in METHODS else "other"
         kind = READ if call.method == "GET" else WRITE
@@ -97,6 +110,8 @@ class ApiServer:
                 raise  # the head is out: all that is left is to break the connection
             answer = self._failure(call.scope, error)
         finally:
+            if layers.on:
+                layers.enter(Layer.SOCKET)
             if entered:
                 inflight.leave(call, kind)
         if answer is None:
@@ -104,6 +119,8 @@ class ApiServer:
         else:
             code, media = answer.code, answer.media_type
             size = await send_answer(call.send, answer)
+        if layers.on:
+            layers.enter(Layer.ROUTE)
         route = call.route
         # Clients choose paths and methods freely: what is not served must not make new series.
         subresource = route.subresource if route.subresource in SUBRESOURCES else ""

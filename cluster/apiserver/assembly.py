@@ -31,6 +31,7 @@ from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.interface import Codec
 from serialization.codecs.registry import CODECS
 from serialization.kinds import SERVICES
+from storage.attribution import OFF, Layers
 from storage.clock import Clock
 from storage.interface import Store
 from storage.watchcache.cache import WatchCache
@@ -50,6 +51,8 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
     dial: Dial = dial_http
     """The way to the kubelets, for logs."""
+    layers: Layers = OFF
+    """Where the CPU of the loop's thread goes; the store's is to be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ async def assemble(
         reads = Reads(cache, fanout)
         allocators = _allocators(cache, registry, random)
         api = Api(store, cache, reads, negotiator, registry, metrics, clock, random, allocators)
-        api.dial = config.dial
+        api.dial, api.layers = config.dial, config.layers
         await create_first_namespaces(api)
 
         async def metrics_text() -> bytes:
