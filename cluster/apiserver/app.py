@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from cluster.apiserver import negotiation
 from cluster.apiserver.api import Api
-from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
+from cluster.apiserver.asgi import ANSWER, Answer, Receive, Scope, Send, send_answer
 from cluster.apiserver.authentication import Authenticator
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, status_error, unknown_resource
@@ -57,7 +57,7 @@ class ApiServer:
         try:
             self._authenticator.check(scope)
         except StatusError as error:
-            await send_answer(send, self._failure(scope, error))
+            await send_answer(scope, send, self._failure(scope, error))
             return
         if self._layers.on:
             self._layers.enter(Layer.ROUTE)
@@ -68,9 +68,9 @@ class ApiServer:
         strategy = self._api.registry.find(route.group, route.version, route.plural)
         if strategy is None:
             if route.group not in self._api.registry.groups:
-                await send_answer(send, NOT_FOUND)
+                await send_answer(scope, send, NOT_FOUND)
             else:
-                await send_answer(send, self._failure(scope, unknown_resource()))
+                await send_answer(scope, send, self._failure(scope, unknown_resource()))
             return
         call = Call(route, strategy, scope, receive, send)
         if b"yaml" in call.accept:
@@ -87,6 +87,7 @@ class ApiServer:
         elif negotiator.streams(call.accept):
             return  # there are no streams of YAML; only that it is refused is told in it
         call.send = in_yaml(call.send)
+        call.scope.get("extensions", {}).pop(ANSWER, None)  # it would go past the wrapper
 
     async def _serve_resource(self, call: Call) -> None:
         api, metrics, layers = self._api, self._api.metrics, self._layers
@@ -118,7 +119,7 @@ class ApiServer:
             code, media, size = 200, call.media, call.size
         else:
             code, media = answer.code, answer.media_type
-            size = await send_answer(call.send, answer)
+            size = await send_answer(call.scope, call.send, answer)
         if layers.on:
             layers.enter(Layer.ROUTE)
         route = call.route
@@ -135,7 +136,7 @@ class ApiServer:
             answer = await self._pages.answer(scope, query)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets a Status
             answer = self._failure(scope, error)
-        await send_answer(send, answer)
+        await send_answer(scope, send, answer)
 
     def _failure(self, scope: Scope, error: Exception) -> Answer:
         """Return the Status of a failure, in the form that the client takes (else JSON)."""

@@ -6,12 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, cast
 
 import uvicorn
 from uvicorn._types import ASGIApplication
 
-from cluster.apiserver.fanout.transport import WatchProtocol
+from cluster.apiserver.connection import Connection, Heads
 from cluster.client.asgi import Application
 
 BACKLOG: Final = 8192
@@ -57,7 +58,7 @@ async def listen(
     """
     config = uvicorn.Config(
         cast("ASGIApplication", app),
-        http=WatchProtocol,
+        http=cast("type[asyncio.Protocol]", partial(Connection, Heads())),
         ws="none",
         loop="none",
         lifespan="off",

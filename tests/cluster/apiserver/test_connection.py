@@ -1,0 +1,191 @@
+"""Connections over real sockets: what is answered whole, what is not, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+import uvloop
+
+from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.listener import bind, listen
+from serialization.codecs.registry import CODECS
+from storage.clock import SystemClock
+from storage.registry import STORES, StoreOptions
+from tests.cluster.apiserver.kinds import CONFIG_MAPS_PATH, PODS_PATH, config_map, pod
+
+FIELDS = "host: x\r\ncontent-type: application/json\r\n"
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[int]:
+    """Serve on a free port of the loopback while entered."""
+    config, clock = ServerConfig(CODECS["protobuf"]), SystemClock()
+    sock = bind("127.0.0.1", 0)
+    async with (
+        STORES["memory"].make(StoreOptions(clock=clock)) as store,
+        assemble(store, config, clock, Random(1)) as server,
+        listen(server.app, sock, end_watches=server.fanout.shut_down),
+    ):
+        yield sock.getsockname()[1]
+
+
+def run(main: Callable[[], Coroutine[object, object, None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(main(), 20))
+
+
+def raw(method: str, path: str, body: object = None, more: str = "") -> bytes:
+    content = json.dumps(body).encode() if body is not None else b""
+    head = f"{method} {path} HTTP/1.1\r\n{FIELDS}{more}content-length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Read one answer: its code, its headers, its body."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    status, *lines = head.splitlines()[:-1]
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status[9:12]), headers, await reader.readexactly(int(headers["content-length"]))
+
+
+def test_requests_that_come_together_are_answered_in_their_order() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            names = [f"m{index}" for index in range(20)]
+            writer.write(
+                b"".join(
+                    raw("POST", CONFIG_MAPS_PATH, config_map(name))
+                    + raw("GET", f"{CONFIG_MAPS_PATH}/{name}")
+                    + raw("GET", f"{CONFIG_MAPS_PATH}/{name}-none")
+                    for name in names
+                )
+            )
+            codes = [(await answer(reader))[0] for _ in range(3 * len(names))]
+            writer.close()
+
+            assert codes == [201, 200, 404] * len(names)
+
+    run(main)
+
+
+def test_body_that_comes_in_pieces_is_read_whole() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            request = raw("POST", PODS_PATH, pod())
+            for at in range(0, len(request), 101):
+                writer.write(request[at : at + 101])
+                await writer.drain()
+                await asyncio.sleep(0)
+            code, _headers, body = await answer(reader)
+            writer.close()
+
+            assert code == 201
+            assert json.loads(body)["metadata"]["name"] == "a"
+
+    run(main)
+
+
+@pytest.mark.parametrize("path", [f"{CONFIG_MAPS_PATH}/a", "/readyz", "/no/such/path"])
+def test_connection_that_is_to_close_says_so_and_closes(path: str) -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(raw("GET", path, more="connection: close\r\n"))
+            _code, headers, _body = await answer(reader)
+            rest = await reader.read()
+            writer.close()
+
+            assert headers["connection"] == "close"
+            assert rest == b""
+
+    run(main)
+
+
+def test_head_has_no_body_and_the_connection_goes_on() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(raw("HEAD", f"{CONFIG_MAPS_PATH}/a"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(raw("GET", "/readyz"))
+            code, _headers, body = await answer(reader)
+            writer.close()
+
+            assert head.startswith(b"HTTP/1.1 405 ")
+            assert (code, body) == (200, b"ok")
+
+    run(main)
+
+
+def test_answers_carry_the_same_headers_whole_or_in_events() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(raw("GET", f"{CONFIG_MAPS_PATH}/a"))
+            _code, whole, told = await answer(reader)
+            writer.write(raw("GET", f"{CONFIG_MAPS_PATH}/a", more="connection: close\r\n"))
+            _code, events, told_again = await answer(reader)
+            writer.close()
+
+            assert events.pop("connection") == "close"
+            assert events.keys() == whole.keys()
+            assert {**events, "date": whole["date"]} == whole
+            assert told == told_again
+
+    run(main)
+
+
+def test_answer_in_yaml_is_not_sent_past_its_writer() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            more = "accept: application/yaml\r\n"
+            writer.write(raw("POST", CONFIG_MAPS_PATH, config_map("a"), more=more))
+            code, headers, body = await answer(reader)
+            writer.close()
+
+            assert (code, headers["content-type"]) == (201, "application/yaml")
+            assert b"kind: ConfigMap\n" in body
+
+    run(main)
+
+
+def test_answers_that_a_client_takes_late_all_come() -> None:
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            big = config_map("big") | {"data": {"text": "x" * 200_000}}
+            writer.write(raw("POST", CONFIG_MAPS_PATH, big))
+            assert (await answer(reader))[0] == 201
+            count = 100
+            writer.write(raw("GET", f"{CONFIG_MAPS_PATH}/big") * count)
+            await asyncio.sleep(0)
+            codes = [(await answer(reader))[0] for _ in range(count)]
+            writer.close()
+
+            assert codes == [200] * count
+
+    run(main)
+
+
+def test_idle_connection_is_closed_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.apiserver.listener.KEEP_ALIVE_S", 0.05)
+
+    async def main() -> None:
+        async with listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(raw("GET", "/readyz"))
+            code, _headers, _body = await answer(reader)
+            rest = await reader.read()
+            writer.close()
+
+            assert (code, rest) == (200, b"")
+
+    run(main)
