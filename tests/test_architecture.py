@@ -64,6 +64,7 @@ REGISTRIES: Final = (
     Registry("bench.measurements.registry", "measure", ("bench.measurements",), whole=True),
     Registry("bench.verdict.registry", "RULES", ("bench.verdict",)),
     Registry("bench.load.users.registry", "USERS", ("bench.load.users",)),
+    Registry("bench.apibench.operations.registry", "OPERATIONS", ("bench.apibench.operations",)),
     Registry("bench.commands.registry", "COMMANDS", ("bench.commands",)),
     Registry("reports.figures.registry", "FIGURES", ("reports.figures",)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.commands import locust, matrix, micro, report, run, up
+from bench.commands import api_bench, locust, matrix, micro, report, run, up
 from bench.commands.interface import Command
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -13,5 +13,6 @@ COMMANDS: Final[dict[str, Command]] = {
     "matrix": matrix,
     "micro": micro,
     "locust": locust,
+    "api-bench": api_bench,
     "report": report,
 }

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
 from geventhttpclient import HTTPClient
 
 from bench.load.settings import Server
-
-
-def context_of(server: Server) -> ssl.SSLContext | None:
-    """Return the context for a server, None for plain HTTP."""
-    if not server.url.startswith("https:"):
-        return None
-    context = ssl.create_default_context(cafile=server.ca_file or None)
-    if server.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if server.certificate_file:
-        context.load_cert_chain(server.certificate_file, server.key_file or None)
-    return context
-
+from bench.tls import context_of
 
 TIMEOUT_S: Final = 60.0
 

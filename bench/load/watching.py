@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from bench.load.connecting import context_of
 from bench.load.settings import Server
+from bench.tls import context_of
 from serialization.codecs.interface import Codec, Frame
 
 READ_BYTES: Final = 1 << 16

@@ -1,0 +1,44 @@
+"""``create``: POST of a pod, each of a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+from bench.apibench.operations.interface import Plan, Work
+from bench.apibench.pods import pod
+from bench.apibench.site import Site
+
+
+class Creates:
+    """Creates of pods: one prebuilt request, cut where the name stands."""
+
+    take: Callable[[bytes], None] | None = None
+
+    def __init__(self, site: Site, names: Iterator[int]) -> None:
+        self._names = names
+        self._name = site.name
+        placeholder = site.name(0)
+        body = site.encode(pod(site.namespace, placeholder))
+        request = site.request("POST", site.path(), body)
+        self._pieces = request.split(placeholder.encode())
+
+    def next(self, stamp_ns: int) -> bytes | None:
+        return self._name(next(self._names)).encode().join(self._pieces)
+
+    def answered(self, code: int) -> None:
+        return
+
+
+class Create:
+    """The operation."""
+
+    sort = "POST pods"
+    meaning = "POST of a 2.6 KB pod, unbound, each of a name of its own"
+
+    async def prepare(self, site: Site, plan: Plan) -> list[Work]:
+        names = count(1)
+        return [Creates(site, names) for _ in range(plan.connections)]
+
+
+OPERATION = Create()

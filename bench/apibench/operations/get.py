@@ -1,0 +1,51 @@
+"""``get`` and ``get-rv0``: GET of one pod, newest, or whatever the server has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+from typing import Final
+
+from bench.apibench.operations.interface import Plan, Work
+from bench.apibench.pods import pod
+from bench.apibench.site import Site
+
+PODS_DEFAULT: Final = 100
+
+
+class Gets:
+    """GETs of pods in turn."""
+
+    take: Callable[[bytes], None] | None = None
+
+    def __init__(self, requests: list[bytes], start: int) -> None:
+        self._requests = cycle(requests[start:] + requests[:start])
+
+    def next(self, stamp_ns: int) -> bytes | None:
+        return next(self._requests)
+
+    def answered(self, code: int) -> None:
+        return
+
+
+class Get:
+    """The operation."""
+
+    sort = "GET pods"
+
+    def __init__(self, query: str, meaning: str) -> None:
+        self._query = query
+        self.meaning = meaning
+
+    async def prepare(self, site: Site, plan: Plan) -> list[Work]:
+        pods = plan.pods or PODS_DEFAULT
+        requests = []
+        for number in range(pods):
+            name = site.name(number)
+            await site.call("POST pods", "POST", site.path(), pod(site.namespace, name))
+            requests.append(site.request("GET", site.path(name) + self._query))
+        return [Gets(requests, at % pods) for at in range(plan.connections)]
+
+
+GET = Get("", "GET of one pod, of a hundred in turn")
+GET_RV0 = Get("?resourceVersion=0", "GET of one pod, whatever version the server has at hand")

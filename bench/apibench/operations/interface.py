@@ -1,0 +1,54 @@
+"""What an operation is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from bench.apibench.site import Site
+
+
+class Work(Protocol):
+    """The requests of one connection. Hot path: the generator must stay cheaper than the server."""
+
+    def next(self, stamp_ns: int) -> bytes | None:
+        """Return the next request, written at ``stamp_ns``; None when there is nothing left."""
+        ...
+
+    @property
+    def take(self) -> Callable[[bytes], None] | None:
+        """What is given the pieces of each answer's body; None: nobody looks at them."""
+        ...
+
+    def answered(self, code: int) -> None:
+        """Take note that the answer is whole."""
+        ...
+
+
+class Plan(NamedTuple):
+    """How much work there is to be."""
+
+    connections: int
+    pods: int = 0
+    """0: the operation's own choice."""
+
+
+class Operation(Protocol):
+    """One sort of request."""
+
+    @property
+    def sort(self) -> str:
+        """``<verb> <resource>`` as a server's /metrics counts it: ``PUT pods/status``."""
+        ...
+
+    @property
+    def meaning(self) -> str:
+        """What it does, in half a line."""
+        ...
+
+    async def prepare(self, site: Site, plan: Plan) -> list[Work]:
+        """Make what it needs, return the work of each connection.
+
+        Raises SetUpError, UnreachableError.
+        """
+        ...

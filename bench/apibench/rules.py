@@ -1,0 +1,43 @@
+"""What makes a row worth nothing, and what is to be said beside it. A rule each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bench.apibench.settings import Outcome
+
+GENERATOR_CORES_MAX: Final = 0.9
+"""Of the one core that a generator can use: above it the rate is the generator's own."""
+GENERATOR_BOUND: Final = "generator-bound"
+
+
+def cores(outcome: Outcome, name: str) -> float | None:
+    """Return how many cores a process kept busy in the window; None where it is not known."""
+    used = outcome.cpu_s.get(name)
+    return None if used is None or outcome.window_s <= 0 else used / outcome.window_s
+
+
+def why_invalid(outcome: Outcome) -> Iterator[str]:
+    """Say why a row is worth nothing."""
+    if outcome.failures:
+        told = ", ".join(f"{count} x {what}" for what, count in sorted(outcome.failures.items()))
+        yield f"failed: {told}; first: {outcome.first_failure}"
+    if not outcome.operations:
+        yield "not one operation was done"
+
+
+def notes_on(outcome: Outcome) -> Iterator[str]:
+    """Say what to know beside a row."""
+    for name in ("generator", "watchers"):
+        busy = cores(outcome, name)
+        if busy is not None and busy > GENERATOR_CORES_MAX:
+            which = "" if name == "generator" else f" ({name})"
+            yield f"{GENERATOR_BOUND}{which}: {busy:.2f} of one core"
+
+
+def count_mismatches(counted: Mapping[str, tuple[int, int]], *, alone: bool) -> Iterator[str]:
+    """Compare the generator's counts with the server's own (``alone``: nobody else asks it)."""
+    for sort, (ours, theirs) in sorted(counted.items()):
+        if theirs < ours or (alone and theirs != ours):
+            yield f"counts differ: {sort}: the generator {ours}, the server {theirs}"

@@ -1,0 +1,154 @@
+"""``kubedyno api-bench``: single operations against a Kubernetes API, ours or any."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from bench.apibench.endpoint import UnreachableError
+from bench.apibench.operations.registry import OPERATIONS
+from bench.apibench.orchestration import Cell, CellFailedError, Target, measure
+from bench.apibench.results import API_BENCH_FILE, SCHEMA_VERSION, ApiBench, Row
+from bench.apibench.site import SetUpError
+from bench.child import ChildError
+from bench.commands.api_bench_summary import print_api_bench
+from bench.commands.interface import OK, VOID, CommandError, UsageError
+from bench.commands.options import (
+    check_names,
+    claim_directory,
+    names,
+    not_negative,
+    positive,
+    rate,
+    seconds,
+)
+from bench.environment import describe_environment
+from bench.kubeconfig_reading import KubeconfigError, read_kubeconfig
+from bench.load.settings import Server
+from bench.results import write_json
+from storage.clock import Clock, SystemClock
+
+HELP: Final = "single operations against a Kubernetes API, ours or any: rates, latencies, CPU"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--server", default="", metavar="URL", help="default: start one a cell")
+    target.add_argument("--kubeconfig", type=Path, help="its current context names the server")
+    parser.add_argument("--token-file", type=Path, help="of a bearer token, with --server")
+    parser.add_argument("--insecure", action="store_true", help="do not check its certificate")
+    parser.add_argument(
+        "--server-pid", type=pids, default=(), metavar="PID,PID", help="whose CPU is the server's"
+    )
+    parser.add_argument("--store", default="etcd3", help="of an own server")
+    parser.add_argument(
+        "--storage-codec", default="", metavar="CODEC", help="of an own server; default: the codec"
+    )
+    parser.add_argument(
+        "--op", type=names, default=["create"], help=f"of {', '.join(OPERATIONS)}; a,b,c"
+    )
+    parser.add_argument("--codec", type=names, default=["protobuf"], help="on the wire; a,b")
+    parser.add_argument("--connections", type=counts, default=[16], metavar="N,N")
+    parser.add_argument("--duration", type=seconds, default=5.0, metavar="S", help="of a cell")
+    parser.add_argument("--count", type=not_negative, default=0, help="operations, not a duration")
+    parser.add_argument("--rate", type=rate, default=0.0, help="a second, open loop; 0: closed")
+    parser.add_argument("--pods", type=not_negative, default=0, help="that a cell works on")
+    parser.add_argument("--rounds", type=positive, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
+    parser.add_argument("--out", type=Path, help="default: nowhere")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+
+
+def counts(text: str) -> list[int]:
+    """Parse ``1,16,64``."""
+    return [positive(part) for part in names(text)]
+
+
+def pids(text: str) -> tuple[int, ...]:
+    """Parse ``123,456``."""
+    return tuple(counts(text))
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Measure, write, print."""
+    _check(arguments)
+    directory = claim_directory(arguments.out, (API_BENCH_FILE,)) if arguments.out else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="kubedyno-api-bench-") as scratch:
+            target = _target(arguments, Path(scratch))
+            results = asyncio.run(_run(arguments, target, SystemClock()))
+    except KubeconfigError as error:
+        raise UsageError(str(error)) from error
+    except (CellFailedError, ChildError, SetUpError, UnreachableError) as error:
+        raise CommandError(str(error)) from error
+    if directory is not None:
+        write_json(directory / API_BENCH_FILE, results)
+    if arguments.json:
+        with tempfile.TemporaryDirectory() as scratch:
+            sys.stdout.buffer.write(write_json(Path(scratch) / "r.json", results).read_bytes())
+    else:
+        print_api_bench(results)
+    return VOID if any(row.invalid for row in results.rows) else OK
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    check_names(arguments.codec, [arguments.store], arguments.storage_codec)
+    for name in arguments.op:
+        if name not in OPERATIONS:
+            raise UsageError(f"no operation {name!r}; there are {', '.join(OPERATIONS)}")
+    if arguments.server and not arguments.server.startswith(("http://", "https://")):
+        raise UsageError(f"{arguments.server!r} is no URL of a server")
+
+
+def _target(arguments: argparse.Namespace, scratch: Path) -> Target:
+    server = None
+    if arguments.kubeconfig is not None:
+        server = read_kubeconfig(arguments.kubeconfig, scratch)
+    elif arguments.server:
+        token = arguments.token_file.read_text().strip() if arguments.token_file else ""
+        server = Server(arguments.server.rstrip("/"), token, insecure=arguments.insecure)
+    return Target(
+        server, arguments.server_pid, arguments.store, arguments.storage_codec, arguments.seed
+    )
+
+
+async def _run(arguments: argparse.Namespace, target: Target, clock: Clock) -> ApiBench:
+    started, began_ns = clock.now(), clock.stamp_ns()
+    environment = describe_environment()
+    rows: list[Row] = []
+    for round_ in range(1, arguments.rounds + 1):
+        for cell in _cells(arguments):
+            sys.stderr.write(f"round {round_}: {cell.name}\n")
+            rows.append(await measure(cell, target, round_))
+    return ApiBench(
+        schema_version=SCHEMA_VERSION,
+        run_id=f"api-bench-{started:%Y%m%d-%H%M%S}",
+        started=started.isoformat(),
+        duration_s=(clock.stamp_ns() - began_ns) / 1e9,
+        environment=environment,
+        command=" ".join(["kubedyno", *sys.argv[1:]]),
+        server=target.title,
+        rows=rows,
+    )
+
+
+def _cells(arguments: argparse.Namespace) -> list[Cell]:
+    return [
+        Cell(
+            operation,
+            codec,
+            connections,
+            duration_s=arguments.duration,
+            count=arguments.count,
+            rate=arguments.rate,
+            pods=arguments.pods,
+        )
+        for operation in arguments.op
+        for codec in arguments.codec
+        for connections in arguments.connections
+    ]
