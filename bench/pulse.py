@@ -63,8 +63,7 @@ class Pulse:
                     while not question.done():
                         waited_ns += await self._tick(question)
                 finally:
-                    answered = question.done() and not question.cancelled() and question.result()
-                    self.beats.append(Beat(sent_ns, waited_ns, answered))
+                    self.beats.append(Beat(sent_ns, waited_ns, _answered(question)))
                 rest_ns = int(INTERVAL_S * 1e9) - (self._clock.stamp_ns() - sent_ns)
                 while rest_ns > 0:
                     rest_ns -= await self._tick(None, rest_ns)
@@ -87,3 +86,9 @@ class Pulse:
         if end_ns - begin_ns > TICK_NS_MAX:
             self.freezes.append(Freeze(begin_ns, end_ns))
         return min(end_ns - begin_ns, TICK_NS_MAX)
+
+
+def _answered(question: asyncio.Task[bool]) -> bool:
+    if not question.done() or question.cancelled() or question.exception() is not None:
+        return False
+    return question.result()
