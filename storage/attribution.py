@@ -14,10 +14,16 @@ stands for it until it is stepped again, whatever runs meanwhile. Nothing in the
 to know that it may be suspended.
 
 Sections nest (``begin``, ``end``): what is inside is charged to itself, not to what it is in.
+
+Two things are not sampled but read off clocks of the system, exactly: what other threads use
+(``whole_thread``), and what the loop's thread spends in the kernel, which is nearly all sending,
+receiving and polling (uvloop sends at the end of a turn, where no section is open).
 """
 
 from __future__ import annotations
 
+import resource
+import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
 from enum import StrEnum
@@ -62,6 +68,10 @@ class Layer(StrEnum):
     """Who sees an event, and its frames."""
     SOCKET = "socket"
     """Heads of answers, and handing bytes to transports; the kernel's part is not in it."""
+
+
+KERNEL: Final = "kernel"
+"""The loop's thread in system calls: sockets, polling; pages that are touched first."""
 
 
 class Outer(NamedTuple):
@@ -109,7 +119,9 @@ class Layers:
     __slots__ = (
         "_cpu_ns",
         "_layer",
+        "_over_ns",
         "_since_ns",
+        "_threads",
         "_weight",
         "batches",
         "border_ns",
@@ -143,6 +155,10 @@ class Layers:
         self._layer = ""
         self._since_ns = 0
         self._weight = 1
+        self._threads: dict[str, int] = {}
+        """Clocks of other threads."""
+        self._over_ns: dict[str, int] = {}
+        """What threads used that have ended."""
         self.requests: Gate = Closed()
         self.reads: Gate = Closed()
         """Of the sockets: what is parsed is not known as a request yet."""
@@ -196,6 +212,41 @@ class Layers:
     ) -> Followed[T]:
         """Return an awaitable that runs a coroutine and charges its steps, not its waits."""
         return Followed(self, coroutine, layer, weight)
+
+    @property
+    def enabled(self) -> bool:
+        """False for a meter that is off for good."""
+        return self.stamp_ns > 0
+
+    def whole_thread(self, layer: str) -> None:
+        """Charge all that the calling thread uses, until it calls ``thread_over``."""
+        if self.enabled:
+            self._threads[layer] = time.pthread_getcpuclockid(threading.get_ident())
+
+    def thread_over(self, layer: str) -> None:
+        """Take the last reading of the calling thread, which is about to end."""
+        if self._threads.pop(layer, None) is not None:
+            self._over_ns[layer] = self._over_ns.get(layer, 0) + time.thread_time_ns()
+
+    def seconds(self) -> dict[str, float]:
+        """Return CPU seconds by layer. To be called in the thread that is metered."""
+        found = {layer: ns / 1e9 for layer, ns in self.sums_ns.items() if layer}
+        for layer, ns in self._over_ns.items():
+            found[layer] = found.get(layer, 0.0) + ns / 1e9
+        for layer, clock in self._threads.items():
+            found[layer] = found.get(layer, 0.0) + time.clock_gettime_ns(clock) / 1e9
+        found[KERNEL] = resource.getrusage(resource.RUSAGE_THREAD).ru_stime
+        return found
+
+    def flat(self) -> dict[str, float]:
+        """Return all that there is to tell under the names that ``--stats`` uses."""
+        if not self.enabled:
+            return {}
+        told = {f"cpu_layer_{layer}_s": s for layer, s in sorted(self.seconds().items())}
+        told["cpu_process_s"] = time.process_time()
+        told["cpu_attribution_s"] = self.stamps * self.border_ns / 1e9
+        told["cpu_attribution_stamps"] = self.stamps
+        return told
 
     def _calibrate(self) -> None:
         """Learn what stamps cost, in this process and on this machine."""

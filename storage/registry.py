@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from storage.attribution import OFF, Layers
 from storage.clock import Clock, SystemClock
 from storage.engine.committer import InlineCommitter, ThreadCommitter
 from storage.engine.store import EngineStore, Parts
@@ -27,6 +28,8 @@ class StoreOptions:
     """False: commits are not flushed to the disk. For measuring what the flush costs."""
     inline_commits: bool = False
     """Commit on the loop, not in a thread: for tests and virtual time."""
+    layers: Layers = OFF
+    """Where the CPU of the loop's thread goes, and all of the commit thread's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ MEMORY: Final = Capabilities(
 
 
 def _memory(options: StoreOptions) -> Store:
-    committer = InlineCommitter(options.clock)
+    committer = InlineCommitter(options.clock, options.layers)
     return EngineStore(Parts(MemoryBackend(), committer, options.clock, MEMORY))
 
 
@@ -62,8 +65,8 @@ def _etcd3(options: StoreOptions) -> Store:
     if options.data_dir is None:
         raise StoreOpenError("the etcd3 store needs a data directory")
     backend = Etcd3Backend(options.data_dir, sync=options.sync)
-    inline = options.inline_commits
-    committer = InlineCommitter(options.clock) if inline else ThreadCommitter(options.clock)
+    made = InlineCommitter if options.inline_commits else ThreadCommitter
+    committer = made(options.clock, options.layers)
     return EngineStore(Parts(backend, committer, options.clock, ETCD3))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Protocol
 
+from storage.attribution import OFF, Layer, Layers
 from storage.clock import Clock
 
 Job = Callable[[], None]
@@ -43,8 +44,9 @@ def _run(job: Job, clock: Clock) -> tuple[Exception | None, int]:
 class InlineCommitter:
     """Runs jobs on the loop itself: for stores that do not block, for tests and virtual time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, layers: Layers = OFF) -> None:
         self._clock = clock
+        self._layers = layers
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -58,14 +60,17 @@ class InlineCommitter:
         self._loop = None
 
     def _turn(self, job: Job, done: Done) -> None:
-        done(*_run(job, self._clock))
+        layers = self._layers
+        error, duration_ns = layers.batch(Layer.COMMIT, _run, job, self._clock)
+        layers.batch(Layer.STORE, done, error, duration_ns)
 
 
 class ThreadCommitter:
     """Runs jobs in one thread of its own, so that a slow sync never holds the loop."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, layers: Layers = OFF) -> None:
         self._clock = clock
+        self._layers = layers
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,7 +82,7 @@ class ThreadCommitter:
         self._thread.start()
 
     def submit(self, job: Job, done: Done) -> None:
-        self._jobs.put((job, done))
+        self._layers.batch(Layer.STORE, self._jobs.put, (job, done))  # wakes the thread: 3 us
 
     def close(self) -> None:
         if self._thread is not None:
@@ -87,11 +92,13 @@ class ThreadCommitter:
 
     def _work(self) -> None:
         assert self._loop is not None
-        tell = self._loop.call_soon_threadsafe
+        tell, layers = self._loop.call_soon_threadsafe, self._layers
+        layers.whole_thread(Layer.COMMIT)
         while (item := self._jobs.get()) is not None:
             job, done = item
             error, duration_ns = _run(job, self._clock)
             try:
-                tell(done, error, duration_ns)
+                tell(layers.batch, Layer.STORE, done, error, duration_ns)
             except RuntimeError:  # the loop is closed: nobody is left to tell
                 return
+        layers.thread_over(Layer.COMMIT)

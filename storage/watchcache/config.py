@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from storage.attribution import OFF, Layers
+
 HISTORY_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -26,3 +28,5 @@ class CacheConfig:
     """Keep encoded bytes; off: encode for every watcher and list."""
     wait_s: float = 3.0
     """How long a read waits for a revision that has not come yet."""
+    layers: Layers = OFF
+    """Where the CPU of the loop's thread goes."""

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from serialization.codecs.interface import Codec
 from serialization.scheme import Resource
+from storage.attribution import Layer
 from storage.errors import CompactedError, StoreClosedError, StoreError
 from storage.interface import Store, Watch
 from storage.records import Batch, KeyValue
@@ -254,13 +255,20 @@ class ResourceCache:
             self._opening.deliver(batch)
             return
         contents, counters, intake = self._contents, self._counters, self._intake
+        layers = self._config.layers
         for change in batch.changes:
+            if layers.on:
+                layers.enter(Layer.CACHE)
             counters.events_received += 1
             key, value, revision = change[:3]
             obj = None if value is None else intake.take(key, value, revision)
             event = contents.apply(change, obj)
             if event is not None:
+                if layers.on:
+                    layers.enter(Layer.FANOUT)
                 self._dispatcher.dispatch(event)
+        if layers.on:
+            layers.enter(Layer.STORE)
         self._progressed(batch.revision)
 
     def closed(self, error: StoreError) -> None:

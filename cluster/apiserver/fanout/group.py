@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cluster.apiserver.fanout.chunk import Chunk
 from cluster.apiserver.fanout.stream import Stream
 from cluster.apiserver.views.interface import View
+from storage.attribution import OFF, Layer, Layers
 from storage.errors import StoreError
 from storage.watchcache.events import WatchEvent
 from storage.watchcache.objects import CachedObject
@@ -44,6 +45,7 @@ class Group:
         view: View,
         *,
         became_dirty: Callable[[Group], None],
+        layers: Layers = OFF,
     ) -> None:
         self.key = key
         self.members: dict[Stream, int] = {}
@@ -56,6 +58,7 @@ class Group:
         self._view_key = key.view
         self._waiting: list[WatchEvent] = []
         self._became_dirty = became_dirty
+        self._layers = layers
         self._subscription = cache.subscribe(key.selection, self)
 
     def join(self, stream: Stream) -> None:
@@ -94,7 +97,9 @@ class Group:
             return self._flush_apart(events)
         frames = [self._frame(event, memo) for event in events]
         chunk = Chunk(b"".join(frames))
-        sent = 0
+        layers, sent = self._layers, 0
+        if layers.on:
+            layers.enter(Layer.SOCKET)
         for stream, skip in list(self.members.items()):  # an overflow takes a member out
             if not skip:
                 stream.write(chunk)
@@ -104,6 +109,8 @@ class Group:
             if skip < len(frames):
                 stream.write(Chunk(b"".join(frames[skip:])))
                 sent += len(frames) - skip
+        if layers.on:
+            layers.enter(Layer.FANOUT)
         return sent
 
     def _flush_apart(self, events: list[WatchEvent]) -> int:
