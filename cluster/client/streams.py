@@ -39,6 +39,8 @@ class StreamReader:
         self._ended = False
         self._error: TransportError | None = None
         self._wake: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Kept: to ask for the running loop costs CPython 3.11 a system call (getpid) each time."""
         self._response: Response | None = None
 
     @property
@@ -79,7 +81,9 @@ class StreamReader:
                 raise self._error
             if self._ended:
                 return []
-            self._wake = asyncio.get_running_loop().create_future()
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._wake = self._loop.create_future()
             await self._wake
         pieces, self._pieces = self._pieces, []
         self._buffered_bytes = 0

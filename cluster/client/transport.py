@@ -67,6 +67,8 @@ class HttpTransport:
         self._streams: dict[Connection, None] = {}
         self._streams_used = 0
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Kept: to ask for the running loop costs CPython 3.11 a system call (getpid) each time."""
         self.connections_opened = 0
         """How many connections were made in all; close to the pool's size when keep-alive works."""
         self.repeats = 0
@@ -89,10 +91,11 @@ class HttpTransport:
             connection.abort()
 
     async def request(self, request: Request, *, timeout_s: float) -> Response:
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        now = self._now()
+        deadline = now + timeout_s
         payload = self._encode(request)
         while True:
-            connection = self._take_idle() or await self._acquire(deadline)
+            connection = self._take_idle(now) or await self._acquire(deadline)
             answer: asyncio.Future[Response] | None = None
             try:
                 answer = connection.send(payload, deadline)
@@ -113,6 +116,12 @@ class HttpTransport:
                 if connection.answer_begun or not connection.served or not request.idempotent:
                     raise
             self.repeats += 1
+            now = self._now()
+
+    def _now(self) -> float:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
 
     async def open_stream(
         self, request: Request, *, timeout_s: float, lifetime_s: float = 0.0
@@ -142,11 +151,10 @@ class HttpTransport:
         head = f"{method} {self._path_prefix}{target} HTTP/1.1\r\n{length}".encode()
         return b"".join((head, self._host_header, headers, b"\r\n", body))
 
-    def _take_idle(self) -> Connection | None:
+    def _take_idle(self, now: float) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            age_s = asyncio.get_running_loop().time() - connection.idle_since
-            if connection.usable and age_s < self._options.idle_s_max:
+            if connection.usable and now - connection.idle_since < self._options.idle_s_max:
                 return connection
             connection.abort()
         return None

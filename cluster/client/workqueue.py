@@ -191,6 +191,7 @@ class RateLimitedQueue(Generic[K]):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._shut_down = False
+        self._running_loop: asyncio.AbstractEventLoop | None = None
         self.adds = 0
         """How often a key was put in line."""
         self.retries = 0
@@ -216,14 +217,14 @@ class RateLimitedQueue(Generic[K]):
         if delay_s <= 0:
             self.add(key)
             return
-        self._delays.put(key, asyncio.get_running_loop().time() + delay_s)
+        self._delays.put(key, self._loop().time() + delay_s)
         self._arm()
 
     def add_rate_limited(self, key: K) -> None:
         self.retries += 1
         delay_s = self._backoff.next_s(key)
         if self._bucket is not None:
-            delay_s = max(delay_s, self._bucket.next_s(asyncio.get_running_loop().time()))
+            delay_s = max(delay_s, self._bucket.next_s(self._loop().time()))
         self.add_after(key, delay_s)
 
     def forget(self, key: K) -> None:
@@ -237,7 +238,7 @@ class RateLimitedQueue(Generic[K]):
         while not self._line:
             if self._shut_down:
                 raise ShutDownError("the queue has been shut down")
-            place = asyncio.get_running_loop().create_future()
+            place = self._loop().create_future()
             self._waiting.append(place)
             try:
                 await place
@@ -261,6 +262,12 @@ class RateLimitedQueue(Generic[K]):
         while self._waiting:
             self._wake_one()
 
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Return the queue's loop; kept, for CPython 3.11 asks the system (getpid) each time."""
+        if self._running_loop is None:
+            self._running_loop = asyncio.get_running_loop()
+        return self._running_loop
+
     def _wake_one(self) -> None:
         while self._waiting:
             place = self._waiting.popleft()
@@ -278,13 +285,13 @@ class RateLimitedQueue(Generic[K]):
             self._timer.cancel()
         # Kept here: for a moment that has passed, uvloop gives a handle without ``when``.
         self._timer_due = due
-        loop = asyncio.get_running_loop()
+        loop = self._loop()
         at = max(due, loop.time() + at_least_s) if at_least_s else due
         self._timer = loop.call_at(at, self._come_due)
 
     def _come_due(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time() + FUZZ_S
+        now = self._loop().time() + FUZZ_S
         for key in self._delays.take(now):
             self.add(key)
         self._arm(at_least_s=EARLY_S if now < self._timer_due else 0.0)

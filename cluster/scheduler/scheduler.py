@@ -181,7 +181,10 @@ class Scheduler:
         self._wake.clear()
         next_ns = self.queue.next_ns()
         # In whole milliseconds: uvloop's clock moves in them, a fraction makes its timer spin.
-        delay_s = None if next_ns is None else math.ceil(max(next_ns - now_ns, 0) / 1e6) / 1e3
+        if next_ns is None:
+            await self._wake.wait()
+            return
+        delay_s = math.ceil(max(next_ns - now_ns, 0) / 1e6) / 1e3
         try:
             async with asyncio.timeout(delay_s):
                 await self._wake.wait()
