@@ -153,6 +153,8 @@ class Flag(IntFlag):
     """A DIGEST or ENTRY of the API server's watch cache."""
     FOLLOWER = 64
     """A DIGEST or ENTRY of a follower's cache, at the end."""
+    ANY = 128
+    """A LIST or READ that asked for any state that a cache has (resourceVersion "0")."""
 
 
 SEEN_BY_TYPE: Final = {

@@ -22,6 +22,9 @@ from typing import Final, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from cluster.client.history import HistoryWriter
+from cluster.client.history_follower import Follower
+from cluster.client.history_format import Flag
 from cluster.client.indexer import Entry, EntryMaker, Indexer
 from cluster.client.interface import (
     EVERYTHING,
@@ -52,6 +55,8 @@ class Feed:
     client: ApiClient
     clock: Clock
     options: ReflectorOptions = field(default_factory=ReflectorOptions)
+    history: HistoryWriter | None = None
+    """Where to write down what they see; None: nowhere."""
 
 
 class SharedInformer(Generic[M]):
@@ -72,9 +77,13 @@ class SharedInformer(Generic[M]):
         self._sinks: list[EventSink[M]] = []
         self._synced = asyncio.Event()
         self._name = f"{resource.plural} {selection}"
+        self._follower: Follower | None = None
+        if feed.history is not None:
+            self._follower = Follower(feed.history, resource, selection)
         self._reflector = Reflector(
             client, resource, self, chance, selection=selection, options=feed.options
         )
+        self._reflector.follower = self._follower
 
     @property
     def lister(self) -> Lister[M]:
@@ -100,6 +109,12 @@ class SharedInformer(Generic[M]):
         """Follow the server until cancelled."""
         await self._reflector.run()
 
+    def record_state(self, flags: Flag = Flag.FOLLOWER) -> None:
+        """Write the digest of the cache into the history, if there is one."""
+        if self._follower is not None and self._synced.is_set():
+            entries = self._indexer.list()
+            self._follower.holds(((each.key, each.resource_version) for each in entries), flags)
+
     # reflector.Target
 
     async def replace(self, items: list[bytes]) -> None:
@@ -116,6 +131,7 @@ class SharedInformer(Generic[M]):
             if (last := self._indexer.remove(key)) is not None:
                 self._tell_deleted(last)
         self._synced.set()
+        self.record_state(Flag.NONE)
 
     def apply(self, events: list[RawEvent]) -> str:
         revision = ""
@@ -123,9 +139,13 @@ class SharedInformer(Generic[M]):
             if event.type == "BOOKMARK":
                 self.counters.bookmarks += 1
                 revision = self._maker.resource_version(event.bare)
+                if self._follower is not None:
+                    self._follower.promised(revision, event.received_ns)
                 continue
             entry = self._maker.entry(event.bare, event.received_ns)
             revision = entry.resource_version
+            if self._follower is not None:
+                self._follower.took(event.type, entry, event.received_ns)
             if event.type == "DELETED":
                 if self._indexer.remove(entry.key) is not None:
                     self._tell_deleted(entry)
@@ -168,8 +188,9 @@ class InformerFactory:
         *,
         shared: bool = True,
         options: ReflectorOptions | None = None,
+        history: HistoryWriter | None = None,
     ) -> None:
-        self._feed = Feed(client, clock, options or ReflectorOptions())
+        self._feed = Feed(client, clock, options or ReflectorOptions(), history)
         self._chance = chance
         self._shared = shared
         self._group = asyncio.TaskGroup()
@@ -214,6 +235,11 @@ class InformerFactory:
         for informer in self._informers:
             total.add(informer.counters)
         return total
+
+    def record_states(self) -> None:
+        """Write the digests of all caches into the history, if there is one."""
+        for informer in self._informers:
+            informer.record_state()
 
     @property
     def queries(self) -> int:

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cluster.client.failures import is_expired, retry_after_s
+from cluster.client.history_follower import Follower
 from cluster.client.interface import (
     EVERYTHING,
     INITIAL_EVENTS_END,
@@ -107,6 +108,8 @@ class Reflector:
         options: ReflectorOptions | None = None,
     ) -> None:
         self._client = client
+        self.follower: Follower | None = None
+        """Writes down what is listed and watched; set it before ``run``."""
         self._resource = resource
         self._selection = selection
         self._target = target
@@ -140,6 +143,9 @@ class Reflector:
         listing = await self._client.list_raw(
             self._resource, self._selection, resource_version=self._list_at
         )
+        if self.follower is not None:
+            count = len(listing.items)
+            self.follower.listed(self._list_at, listing.resource_version, count)
         await self._target.replace(listing.items)
         self._revision = listing.resource_version
 
@@ -150,6 +156,8 @@ class Reflector:
         loop = asyncio.get_running_loop()
         began, seen = loop.time(), 0
         state: list[bytes] | None = None if self._revision else []
+        if self.follower is not None and state is None:
+            self.follower.opened(self._revision)
         events = self._client.watch_raw(
             self._resource,
             self._selection,
@@ -173,6 +181,8 @@ class Reflector:
                     self._failures = 0
                     self.counters.events += len(news)
         finally:
+            if self.follower is not None:
+                self.follower.closed()
             if loop.time() - began >= STEADY_WATCH_S:
                 self._failures = 0
         if not seen and loop.time() - began < SHORT_WATCH_S:
@@ -186,6 +196,9 @@ class Reflector:
             elif event.type == "BOOKMARK":
                 mark = self._client.decode(PartialObjectMetadata, event.bare)
                 if INITIAL_EVENTS_END in mark.metadata.annotations:
+                    if self.follower is not None:
+                        revision, count = mark.metadata.resourceVersion, len(state)
+                        self.follower.listed(self._list_at, revision, count, streamed=True)
                     return batch[number:]
         return []
 

@@ -13,8 +13,7 @@ from typing import Final, NamedTuple
 
 from cluster.client.events import EventRecorder, Recorder, SilentRecorder
 from cluster.client.informer import InformerFactory
-from cluster.client.interface import ObjectKey
-from cluster.client.rest import RestClient
+from cluster.client.interface import ApiClient, ObjectKey
 from cluster.client.workqueue import RateLimitedQueue
 from cluster.controllers.registry import CONTROLLERS, EVENT_SOURCES
 from cluster.controllers.runner import Runner, Surroundings
@@ -63,8 +62,8 @@ async def drain_events(
 class Links(NamedTuple):
     """What ties a component to the world: an API server, time, and chance."""
 
-    client: RestClient
-    events: RestClient | None
+    client: ApiClient
+    events: ApiClient | None
     """Posts events; None: there are none."""
     informers: InformerFactory
     """Entered already."""
