@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from google.protobuf.message import Message
@@ -52,7 +52,8 @@ class ServerConfig:
     dial: Dial = dial_http
     """The way to the kubelets, for logs."""
     layers: Layers = OFF
-    """Where the CPU of the loop's thread goes; the store's is to be the same."""
+    """Where the CPU of the loop's thread goes, that of cache and fan-out included. Give the store
+    the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,11 @@ class Assembly:
     fanout: Fanout
     inflight: Inflight
 
-    def counters(self) -> dict[str, int]:
+    def counters(self) -> dict[str, float]:
         """Return every counter under the name that ``--stats`` uses."""
         counted = self.api.metrics.flat() | self.inflight.flat()
-        return counted | self.api.cache.counters.flat() | self.fanout.counters.flat()
+        counted |= self.api.cache.counters.flat() | self.fanout.counters.flat()
+        return {**counted, **self.api.layers.flat()}
 
 
 @asynccontextmanager
@@ -82,15 +84,17 @@ async def assemble(
     registry = Registry(served(clock) if strategies is None else strategies)
     metrics = RequestMetrics()
     inflight = Inflight(config.limits, metrics.inflight)
-    async with WatchCache(store, config.storage_codec, registry.resources, config.cache) as cache:
+    layers = config.layers
+    caching = replace(config.cache, layers=layers)
+    async with WatchCache(store, config.storage_codec, registry.resources, caching) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])
         # A server that starts again on a store must not draw the same uids again.
         random = Random(f"{random.getrandbits(64)}/{store.current_revision()}")
-        fanout = Fanout(config.fanout, clock, random)
+        fanout = Fanout(replace(config.fanout, layers=layers), clock, random)
         reads = Reads(cache, fanout)
         allocators = _allocators(cache, registry, random)
         api = Api(store, cache, reads, negotiator, registry, metrics, clock, random, allocators)
-        api.dial, api.layers = config.dial, config.layers
+        api.dial, api.layers = config.dial, layers
         await create_first_namespaces(api)
 
         async def metrics_text() -> bytes:

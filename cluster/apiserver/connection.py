@@ -23,6 +23,7 @@ from uvicorn.server import ServerState
 
 from cluster.apiserver.asgi import ANSWER, NO_STORE, Answer
 from cluster.apiserver.fanout.transport import EXTENSION, WatchProtocol
+from storage.attribution import Layer, Layers
 
 HEADS_MAX: Final = 256
 """Kinds of answers whose head is kept; there are far fewer in a second."""
@@ -97,6 +98,7 @@ class Connection(WatchProtocol):
     def __init__(
         self,
         heads: Heads,
+        layers: Layers,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, object],
@@ -104,7 +106,21 @@ class Connection(WatchProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._heads = heads
+        self._layers = layers
         self._idle_since_s = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came over the socket; now and then, see what that costs."""
+        layers = self._layers
+        picked = layers.reads
+        if not picked.due():
+            super().data_received(data)
+            return
+        outer = layers.begin(Layer.PARSE, picked.weight)
+        try:
+            super().data_received(data)
+        finally:
+            layers.end(outer)
 
     def on_message_begin(self) -> None:
         """Begin a request; its scope is made when the whole head is there."""

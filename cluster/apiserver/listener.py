@@ -14,6 +14,7 @@ from uvicorn._types import ASGIApplication
 
 from cluster.apiserver.connection import Connection, Heads
 from cluster.client.asgi import Application
+from storage.attribution import OFF, Layers
 
 BACKLOG: Final = 8192
 """2000 nodes that come up at once, with two connections each, must not be refused."""
@@ -50,15 +51,20 @@ def url_of(sock: socket.socket) -> str:
 
 @asynccontextmanager
 async def listen(
-    app: Application, sock: socket.socket, *, end_watches: Callable[[], None] | None = None
+    app: Application,
+    sock: socket.socket,
+    *,
+    end_watches: Callable[[], None] | None = None,
+    layers: Layers = OFF,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on a bound socket while entered.
 
-    At the exit ``end_watches`` is called, and requests under way may end.
+    At the exit ``end_watches`` is called, and requests under way may end. ``layers`` are charged
+    what parsing costs.
     """
     config = uvicorn.Config(
         cast("ASGIApplication", app),
-        http=cast("type[asyncio.Protocol]", partial(Connection, Heads())),
+        http=cast("type[asyncio.Protocol]", partial(Connection, Heads(), layers)),
         ws="none",
         loop="none",
         lifespan="off",
