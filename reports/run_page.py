@@ -24,6 +24,7 @@ from reports.html import (
 )
 from reports.latency import Latency
 from reports.limits import LIMITS
+from reports.load_section import load_section
 from reports.model import Results, Run, process_order
 from reports.reproduce import run_command
 from reports.wording import (
@@ -62,6 +63,7 @@ def run_page(run: Run) -> str:
             section("Pod start-up, step by step", _startup(results)),
             section("API calls", _api_calls(results)),
             section("Processes", _processes(results)),
+            section("What the numbers rest on", load_section(results.measurements.load)),
             section("Bytes", _bytes(results)),
             section("Counters", _counters(results)) if results.measurements.counters else "",
             section("Most expensive functions", _hot(results)) if results.measurements.hot else "",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from bench.commands.load_lines import load_lines
 from bench.comparisons import undecided
 from bench.latency import Latency
 from bench.matrix_results import Cell, CodecResults, Comparison, Interval, MatrixResults
@@ -54,6 +55,8 @@ def print_run(results: Results, console: Console) -> None:
     console.print(f"  pod start-up  {_latency(startup.pod_startup)} (probes, end to end)")
     console.print(f"  in the fill   {_latency(startup.watched_startup)} (first event to Running)")
     console.print(_process_table(results))
+    for line in load_lines(measured.load):
+        console.print(f"  {line}", highlight=False)
     for name, level in results.slo.items():
         word = "[green]met[/green]" if level.met else "[red]MISSED[/red]"
         console.print(

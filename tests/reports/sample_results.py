@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from reports.reading import SCHEMA_VERSION
+from tests.reports.sample_load import LOAD
 
 Json = dict[str, Any]
 PODS: Final = 400
@@ -219,6 +220,7 @@ def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
             "lateness": latency([0.1, 0.2, 0.4]),
             "counters": {"apiserver": {"requests": 5210.0, "watch_events": 4800.0}},
             "hot": {},
+            "load": LOAD,
         },
     }
 
