@@ -14,6 +14,7 @@ from cluster.apiserver.authentication import Authenticator, BearerTokens, Everyb
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.inflight import Limits
 from cluster.apiserver.listener import bind, listen, url_of
+from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
 from storage.compactor import Compactor
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
+    add_attribution_argument(parser)
     add_shell_arguments(parser)
     return parser
 
@@ -90,7 +92,8 @@ def _count(text: str) -> int:
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
-    options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock)
+    layers = meter(arguments)
+    options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock, layers=layers)
     config = ServerConfig(
         CODECS[arguments.storage_codec],
         CODECS[arguments.json_codec],
@@ -104,12 +107,13 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
             arguments.max_mutating_requests_inflight,
             arguments.request_timeout,
         ),
+        layers=layers,
     )
     sock = _bind(arguments.listen)
     async with (
         STORES[arguments.store].make(options) as store,
         assemble(store, config, shell.clock, shell.random) as server,
-        listen(server.app, sock, end_watches=server.fanout.shut_down),
+        listen(server.app, sock, end_watches=server.fanout.shut_down, layers=layers),
     ):
         shell.counters(server.counters)
         await _stay(shell, store, url_of(sock), arguments.compact_every)
