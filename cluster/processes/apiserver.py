@@ -14,6 +14,8 @@ from cluster.apiserver.authentication import Authenticator, BearerTokens, Everyb
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
 from cluster.apiserver.inflight import Limits
 from cluster.apiserver.listener import bind, listen, url_of
+from cluster.apiserver.store_history import StoreHistory
+from cluster.processes.keeping_history import add_history_argument, keep_history
 from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
@@ -57,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
+    add_history_argument(parser)
     add_attribution_argument(parser)
     add_shell_arguments(parser)
     return parser
@@ -92,13 +95,20 @@ def _count(text: str) -> int:
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
+    with keep_history(shell, arguments.history, "apiserver") as history:
+        await _serve(shell, arguments, None if history is None else StoreHistory(history))
+
+
+async def _serve(shell: Shell, arguments: argparse.Namespace, truth: StoreHistory | None) -> None:
     layers = meter(arguments)
     options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock, layers=layers)
     config = ServerConfig(
         CODECS[arguments.storage_codec],
         CODECS[arguments.json_codec],
         cache=CacheConfig(
-            watch_index=arguments.watch_index == "on", encode_once=arguments.encode_once == "on"
+            watch_index=arguments.watch_index == "on",
+            encode_once=arguments.encode_once == "on",
+            observer=truth,
         ),
         fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
         authenticator=_authenticator(arguments.token_file),
@@ -110,13 +120,19 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
         layers=layers,
     )
     sock = _bind(arguments.listen)
+    shell.fills()
     async with (
         STORES[arguments.store].make(options) as store,
         assemble(store, config, shell.clock, shell.random) as server,
         listen(server.app, sock, end_watches=server.fanout.shut_down, layers=layers),
     ):
         shell.counters(server.counters)
+        cache = server.api.cache
+        if truth is not None:
+            truth.begin(cache)
         await _stay(shell, store, url_of(sock), arguments.compact_every)
+        if truth is not None:
+            await truth.end(cache, store)
 
 
 async def _stay(shell: Shell, store: Store, url: str, compact_every_s: float) -> None:

@@ -89,15 +89,26 @@ class Shell:
         """Have everything in the statistics that ``read`` returns when they are written."""
         self._groups.append(read)
 
+    def fills(self) -> None:
+        """Say that from now until ``ready`` hardly anything but what stays is made.
+
+        The collector is off until then: over the objects of a store that is being read it finds
+        nothing, again and again. With 60,000 pods and 360,000 events it took 2.8 of 8.3 s.
+        """
+        gc.freeze()
+        gc.disable()
+
     def ready(self, **facts: str | int) -> None:
         """Say on standard output that this process serves, once, with ``facts`` beside.
 
         What is on the heap by now stays: it is taken out of the collector's sight. Pauses and lag
         count from here on.
         """
-        gc.collect()
+        if gc.isenabled():
+            gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        gc.enable()
         self._pauses.forget()
         self._lag.forget()
         line = {"ready": True, "pid": os.getpid(), **facts}
@@ -153,6 +164,7 @@ class Shell:
                         self.stop()
                         overdue.cancel()
             finally:
+                gc.enable()  # it may have ended before it was ready
                 self.write_statistics()
 
     async def _watch_parent(self) -> None:
