@@ -21,7 +21,6 @@ from serialization.kinds import EVENTS, PODS
 from serialization.scheme import Resource
 from storage.interface import Store
 from storage.watchcache.cache import WatchCache
-from storage.watchcache.events import CacheEvent
 from storage.watchcache.fields import fields_of
 from storage.watchcache.objects import CachedObject
 from storage.watchcache.resource import ResourceCache
@@ -43,19 +42,24 @@ class StoreHistory:
         self._node_at = names.index("spec.nodeName")
         self._phase_at = names.index("status.phase")
 
-    def observe(self, resource: Resource, event: CacheEvent) -> None:
+    def observe(
+        self,
+        resource: Resource,
+        revision: int,
+        after: CachedObject | None,
+        before: CachedObject | None,
+    ) -> None:
         """Take one change. Hot: once for every write."""
         now_ns = self._stamp()
         history = self._history
-        obj, previous = event.object, event.previous
-        before = previous.revision if previous is not None else 0
-        told = obj if obj is not None else previous
+        asked = before.revision if before is not None else 0
+        told = after if after is not None else before
         assert told is not None, "an event is about something"
-        seen = DELETED if obj is None else (MODIFIED if before else ADDED)
+        seen = DELETED if after is None else (MODIFIED if asked else ADDED)
         key = history.stored_once(told.key) if resource is EVENTS else history.stored(told.key)
         node, flags = self._of_pod(told) if resource is PODS else (0, 0)
-        ours = (self._source, key, node, 0, before)
-        history.put((CHANGE, seen, 0, flags, 0, *ours, event.revision, now_ns, now_ns))
+        ours = (self._source, key, node, 0, asked)
+        history.put((CHANGE, seen, 0, flags, 0, *ours, revision, now_ns, now_ns))
 
     def begin(self, cache: WatchCache) -> None:
         """Write down what is there already: at the revision of each object."""

@@ -58,7 +58,8 @@ class HistoryWriter:
     @property
     def entries(self) -> int:
         """How many records have been written."""
-        return self._flushed + self._offset // RECORD.size
+        waiting = 0 if self._closed else self._offset // RECORD.size
+        return self._flushed + waiting
 
     def put(self, record: Fields) -> None:
         """Append a record. After ``close`` it is dropped: what comes then is no part of a run."""

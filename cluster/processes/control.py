@@ -8,14 +8,14 @@ import socket
 import sys
 import uuid
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, NamedTuple
 
 from cluster.client.events import EventRecorder, SilentRecorder
+from cluster.client.history import HistoryWriter
 from cluster.client.informer import InformerFactory
-from cluster.client.interface import ObjectKey
+from cluster.client.interface import ApiClient, ObjectKey
 from cluster.client.leader import Candidacy, LeaderElector
 from cluster.client.reflector import ReflectorOptions
-from cluster.client.rest import RestClient
 from cluster.controllers.registry import CONTROLLERS
 from cluster.processes.assembly import (
     CONTROL_EVENTS_IN_FLIGHT,
@@ -35,6 +35,7 @@ from cluster.processes.counting import (
     count_fields,
     count_informers,
 )
+from cluster.processes.keeping_history import add_history_argument, keep_history, recorded
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
 
 LOCK: Final = ObjectKey("kube-system", "kubedyno-control")
@@ -44,29 +45,46 @@ LOCK: Final = ObjectKey("kube-system", "kubedyno-control")
 async def main(shell: Shell, arguments: argparse.Namespace) -> None:
     """Run controllers and scheduler until the shell is stopped; when asked to, only as leader."""
     async with AsyncExitStack() as stack:
+        history = stack.enter_context(keep_history(shell, arguments.history, "control"))
         client = await stack.enter_async_context(work_client(arguments, shell, "control"))
         in_flight = CONTROL_EVENTS_IN_FLIGHT * (1 + len(CONTROLLERS))
         posts = event_client(arguments, shell, "control", in_flight)
         events = await stack.enter_async_context(posts)
         count_clients(shell, client, events)
-        term = _Term(shell, arguments, client, events)
+        clients = Clients(
+            recorded(client, history, "work"),
+            recorded(events, history, "events") if arguments.events else None,
+        )
+        term = _Term(shell, arguments, clients, history)
         if arguments.leader_elect:
             await _contend(shell, term)
         else:
             await term.serve()
 
 
+class Clients(NamedTuple):
+    """What a term works with."""
+
+    work: ApiClient
+    events: ApiClient | None
+    """Posts events; None: there are none."""
+
+
 class _Term:
     """Controllers and scheduler, made anew each time that this process comes to lead."""
 
     def __init__(
-        self, shell: Shell, arguments: argparse.Namespace, client: RestClient, events: RestClient
+        self,
+        shell: Shell,
+        arguments: argparse.Namespace,
+        clients: Clients,
+        history: HistoryWriter | None,
     ) -> None:
         self._shell = shell
         self._shared = arguments.shared_informers
         self._initial_events = arguments.initial_events
-        self.client = client
-        self.events = events if arguments.events else None
+        self._history = history
+        self.client, self.events = clients
         self._said_ready = False
 
     def ready(self) -> None:
@@ -84,6 +102,7 @@ class _Term:
             shell.random,
             shared=self._shared,
             options=ReflectorOptions(initial_events=self._initial_events),
+            history=self._history,
         ) as informers:
             links = Links(self.client, self.events, informers, shell.clock, shell.random)
             control = Control(links)
@@ -94,6 +113,7 @@ class _Term:
                 working = group.create_task(control.run(self.ready))
                 await shell.stopped()
                 await drain_events(control.recorders)
+                informers.record_states()
                 working.cancel()
 
 
@@ -141,6 +161,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="cluster.processes.control", description=__doc__)
     add_shell_arguments(made)
     add_client_arguments(made)
+    add_history_argument(made)
     made.add_argument("--shared-informers", type=on_or_off, default=True, metavar="on|off")
     made.add_argument(
         "--initial-events",

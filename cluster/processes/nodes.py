@@ -33,6 +33,7 @@ from cluster.processes.counting import (
     count_fields,
     count_informers,
 )
+from cluster.processes.keeping_history import add_history_argument, keep_history, recorded
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 
 LEASE_STATUS_BEATS = 30
@@ -62,14 +63,16 @@ def fleet_options(arguments: argparse.Namespace, endpoint: Endpoint = NOWHERE) -
 async def main(shell: Shell, arguments: argparse.Namespace) -> None:
     """Run the hollow nodes until the shell is stopped."""
     async with AsyncExitStack() as stack:
+        history = stack.enter_context(keep_history(shell, arguments.history, "nodes"))
         client = await stack.enter_async_context(work_client(arguments, shell, "nodes"))
         in_flight = events_in_flight(arguments.nodes)
         events = await stack.enter_async_context(event_client(arguments, shell, "nodes", in_flight))
         informers = await stack.enter_async_context(
-            InformerFactory(client, shell.clock, shell.random)
+            InformerFactory(client, shell.clock, shell.random, history=history)
         )
-        posting = events if arguments.events else None
-        links = Links(client, posting, informers, shell.clock, shell.random)
+        work = recorded(client, history, "work")
+        posting = recorded(events, history, "events") if arguments.events else None
+        links = Links(work, posting, informers, shell.clock, shell.random)
         sock = _bind(arguments.kubelet_listen)
         nodes = Nodes(links, fleet_options(arguments, _endpoint(sock, arguments.kubelet_address)))
         fleet = nodes.fleet
@@ -86,6 +89,7 @@ async def main(shell: Shell, arguments: argparse.Namespace) -> None:
             working = group.create_task(nodes.run(lambda: shell.ready(nodes=fleet.registered)))
             await shell.stopped()
             await drain_events([nodes.recorder] if nodes.recorder is not None else [])
+            informers.record_states()
             working.cancel()
         if fleet.stamps is not None:
             fleet.stamps.write(arguments.stamps)
@@ -137,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="cluster.processes.nodes", description=__doc__)
     add_shell_arguments(made)
     add_client_arguments(made)
+    add_history_argument(made)
     made.add_argument("--nodes", type=int, required=True, metavar="N")
     made.add_argument("--first-node", type=int, default=0, metavar="N")
     made.add_argument("--name-prefix", default="hollow-node-")

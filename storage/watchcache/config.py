@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
+from serialization.scheme import Resource
 from storage.attribution import OFF, Layers
+from storage.watchcache.objects import CachedObject
 
 HISTORY_BYTES: Final = 64 * 1024 * 1024
+
+
+class ChangeObserver(Protocol):
+    """Is told every change that is taken in, before any watcher; must neither block nor raise."""
+
+    def observe(
+        self,
+        resource: Resource,
+        revision: int,
+        after: CachedObject | None,
+        before: CachedObject | None,
+    ) -> None:
+        """Take the state after a change (None: deleted) and before it (None: created)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +44,6 @@ class CacheConfig:
     """Keep encoded bytes; off: encode for every watcher and list."""
     wait_s: float = 3.0
     """How long a read waits for a revision that has not come yet."""
+    observer: ChangeObserver | None = None
     layers: Layers = OFF
     """Where the CPU of the loop's thread goes."""

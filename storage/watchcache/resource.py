@@ -255,7 +255,7 @@ class ResourceCache:
             self._opening.deliver(batch)
             return
         contents, counters, intake = self._contents, self._counters, self._intake
-        layers = self._config.layers
+        layers, observer = self._config.layers, self._config.observer
         for change in batch.changes:
             if layers.on:
                 layers.enter(Layer.CACHE)
@@ -264,6 +264,8 @@ class ResourceCache:
             obj = None if value is None else intake.take(key, value, revision)
             event = contents.apply(change, obj)
             if event is not None:
+                if observer is not None:
+                    observer.observe(self.resource, event.revision, event.object, event.previous)
                 if layers.on:
                     layers.enter(Layer.FANOUT)
                 self._dispatcher.dispatch(event)
