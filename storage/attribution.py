@@ -25,7 +25,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from enum import StrEnum
 from random import Random
 from statistics import median
@@ -207,11 +207,13 @@ class Layers:
         finally:
             self.end(outer)
 
-    def follow(
-        self, coroutine: Coroutine[object, object, T], layer: str, weight: int
-    ) -> Followed[T]:
-        """Return an awaitable that runs a coroutine and charges its steps, not its waits."""
-        return Followed(self, coroutine, layer, weight)
+    def follow(self, awaited: Awaitable[T], layer: str, weight: int) -> Awaitable[T]:
+        """Return an awaitable that does the same and charges its steps, not its waits."""
+        return _Followed(self, awaited, layer, weight)
+
+    def whole(self, awaited: Awaitable[T], layer: str) -> Awaitable[T]:
+        """Follow it in any case, weighted as one: for what is rare and may cost anything."""
+        return _Followed(self, awaited, layer, 1) if self.enabled else awaited
 
     @property
     def enabled(self) -> bool:
@@ -263,39 +265,37 @@ class Layers:
         self.stamps = 0
 
 
-class Followed(Generic[T]):
-    """A coroutine whose steps are charged to layers; awaited once."""
+class _Followed(Generic[T]):
+    """What is awaited, step by step, with each step charged to layers; awaited once."""
 
-    __slots__ = ("_coroutine", "_layer", "_layers", "_weight")
+    __slots__ = ("_awaited", "_layer", "_layers", "_weight")
 
-    def __init__(
-        self, layers: Layers, coroutine: Coroutine[object, object, T], layer: str, weight: int
-    ) -> None:
+    def __init__(self, layers: Layers, awaited: Awaitable[T], layer: str, weight: int) -> None:
         self._layers = layers
-        self._coroutine = coroutine
+        self._awaited = awaited
         self._layer = layer
         self._weight = weight
 
     def __await__(self) -> Generator[object, object, T]:
-        """Step the coroutine; what it awaits is handed on to the loop."""
-        steps = self._coroutine.__await__()
+        """Step it; what it waits for is handed on to the loop."""
+        steps = self._awaited.__await__()
         layers, layer, weight = self._layers, self._layer, self._weight
         thrown: BaseException | None = None
         while True:
             outer = layers.begin(layer, weight)
             try:
-                awaited = steps.send(None) if thrown is None else steps.throw(thrown)
+                waiting = steps.send(None) if thrown is None else steps.throw(thrown)
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]  # it is untyped, and T
             finally:
                 layer = layers.end(outer)
             thrown = None
             try:
-                yield awaited
+                yield waiting
             except GeneratorExit:
                 steps.close()
                 raise
-            except BaseException as error:  # noqa: BLE001  it is the coroutine's to judge
+            except BaseException as error:  # noqa: BLE001  it is for what is awaited to judge
                 thrown = error
 
 

@@ -63,7 +63,7 @@ class ApiServer:
             self._layers.enter(Layer.ROUTE)
         route = parse_route(scope["path"])
         if route is None:
-            await self._serve_page(scope, send)
+            await self._layers.whole(self._serve_page(scope, send), Layer.READ)
             return
         strategy = self._api.registry.find(route.group, route.version, route.plural)
         if strategy is None:
@@ -103,7 +103,8 @@ class ApiServer:
                 entered = True
             if kind is WRITE:
                 api.negotiator.accept(call.accept)  # nothing is written that cannot be answered
-            answer = await served.serve(api, call)
+            serving = served.serve(api, call)
+            answer = await (layers.whole(serving, Layer.READ) if served.whole else serving)
         except asyncio.CancelledError:
             answer = self._failure(call.scope, inflight.excuse(call))
         except Exception as error:
