@@ -32,7 +32,7 @@ class Served(NamedTuple):
     long: bool = False
     """It runs for as long as it is asked to: it has no deadline, and takes no place in flight."""
     whole: bool = False
-    """What it costs may be anything, by what there is: attribution follows every call, no sample."""
+    """It may cost anything, by what there is: attribution follows each call, not a sample."""
 
 
 GET: Final = Served("get", "GET", get)
