@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from cluster.client.exchange import Request
-from cluster.client.interface import ApiError, TransportError
+from cluster.client.history import HistoryWriter
+from cluster.client.interface import ApiClient, ApiError, TransportError
 from cluster.client.rest import ClientOptions, RestClient
+from cluster.client.traffic import TrafficMeter
 from cluster.client.transport import HttpTransport, TransportOptions
+from cluster.processes.keeping_history import recorded
 from serialization.kinds import NAMESPACES
 from storage.clock import Clock
 
@@ -20,8 +23,10 @@ SCRAPE_S_MAX = 30.0
 class Connection:
     """A client, and the transport below it."""
 
-    client: RestClient
+    client: ApiClient
+    """Writes down its requests, where a history is kept."""
     transport: HttpTransport
+    meter: TrafficMeter
 
     async def revision(self) -> int:
         """Return the store's revision, as the list of a small kind tells it; 0 if it cannot."""
@@ -42,7 +47,7 @@ class Connection:
 
     def traffic(self) -> dict[str, int]:
         """Return the bytes so far: ``sent``, ``received``."""
-        counts = self.client.meter.by_call.values()
+        counts = self.meter.by_call.values()
         return {
             "sent": sum(traffic.sent_bytes for traffic in counts),
             "received": sum(traffic.received_bytes for traffic in counts),
@@ -50,8 +55,11 @@ class Connection:
 
 
 @asynccontextmanager
-async def connect(url: str, codec: str, clock: Clock) -> AsyncIterator[Connection]:
+async def connect(
+    url: str, codec: str, clock: Clock, history: HistoryWriter | None = None
+) -> AsyncIterator[Connection]:
     """Give a client of an API server in a codec (a name in ``CODECS``)."""
     async with HttpTransport(TransportOptions(url), clock) as transport:
         options = ClientOptions(base_url=url, codec=codec, user_agent="kubedyno-measuring")
-        yield Connection(RestClient(options, clock, transport), transport)
+        client = RestClient(options, clock, transport)
+        yield Connection(recorded(client, history, "work"), transport, client.meter)

@@ -26,6 +26,7 @@ PARTS: Final = (
     "audit",
     "data",
     "figures",
+    "history",
     "logs",
     "profiles",
     "recording",

@@ -53,6 +53,13 @@ class PlaneOptions:
         return self.directory / "stats"
 
     @property
+    def history_dir(self) -> Path | None:
+        """Return where the processes keep their histories; None where they keep none."""
+        if self.stamped and self.config.switches.history == "on":
+            return self.directory / "history"
+        return None
+
+    @property
     def stamps(self) -> Path:
         """Return the file in which the nodes write when they reported each pod running."""
         return self.directory / "stamps" / f"{NODES}.csv"
@@ -141,12 +148,13 @@ class Plane:
         )
 
     async def _launch(self, name: str, arguments: list[str], allowed_s: float) -> dict[str, object]:
-        options = self._options
+        options, history = self._options, self._options.history_dir
         command = [
             *options.python,
             f"cluster.processes.{name}",
             *arguments,
             *process_arguments(name, options.config.switches, options.config.behaviour),
+            *(() if history is None else ("--history", str(history))),
             *("--seed", str(options.config.seed)),
             *("--stats", str(options.statistics_dir / f"{name}.json")),
             *("--parent", str(os.getpid())),

@@ -9,9 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from cluster.client.interface import ApiClient, ApiError, RawEvent, TransportError
+from cluster.client.history_follower import Follower
+from cluster.client.history_format import Flag
+from cluster.client.interface import (
+    ApiClient,
+    ApiError,
+    ObjectKey,
+    RawEvent,
+    RawList,
+    TransportError,
+)
 from serialization.api.core.v1_pb2 import Pod
 from serialization.kinds import PODS
 from storage.clock import Clock
@@ -42,6 +51,28 @@ class PodRecord:
     """Its first sight was a list, so its first stamp is late."""
 
 
+class ToldPod(NamedTuple):
+    """What an event told of a pod, for the history."""
+
+    key: ObjectKey
+    resource_version: str
+    node_name: str
+    phase: str
+    deleting: bool
+
+    @classmethod
+    def of(cls, pod: Pod) -> ToldPod:
+        """Return it."""
+        metadata = pod.metadata
+        return cls(
+            ObjectKey(metadata.namespace, metadata.name),
+            metadata.resourceVersion,
+            pod.spec.nodeName,
+            pod.status.phase,
+            metadata.HasField("deletionTimestamp"),
+        )
+
+
 class PodRecorder:
     """Holds a watch on all pods and keeps a record of each. Belongs to one event loop."""
 
@@ -51,6 +82,8 @@ class PodRecorder:
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
         self._revision = ""
+        self.follower: Follower | None = None
+        """Writes what is seen into the history, where one is kept; set it before ``run``."""
         self.records: dict[str, PodRecord] = {}
         self.running = 0
         """Pods that were seen running, gone ones too."""
@@ -142,6 +175,7 @@ class PodRecorder:
 
     async def _list(self) -> None:
         listing = await self._client.list_raw(PODS)
+        self._listed(listing)
         stamp_ns = self._clock.stamp_ns()
         for bare in listing.items:
             record = self._update(self._client.decode(Pod, bare), stamp_ns)
@@ -152,6 +186,7 @@ class PodRecorder:
     async def _relist(self) -> None:
         known = {uid for uid, record in self.records.items() if not record.deleted_ns}
         listing = await self._client.list_raw(PODS)
+        self._listed(listing)
         stamp_ns = self._clock.stamp_ns()
         for bare in listing.items:
             known.discard(self._update(self._client.decode(Pod, bare), stamp_ns).uid)
@@ -160,12 +195,28 @@ class PodRecorder:
         self._revision = listing.resource_version
         self._changed.set()
 
+    def _listed(self, listing: RawList) -> None:
+        if self.follower is not None:
+            self.follower.listed("", listing.resource_version, len(listing.items))
+
+    def record_state(self) -> None:
+        """Write the digest of the pods that are there into the history, where one is kept."""
+        if self.follower is not None:
+            alive = (record for record in self.records.values() if not record.deleted_ns)
+            self.follower.holds(
+                ((ObjectKey(r.namespace, r.name), r.resource_version) for r in alive), Flag.FOLLOWER
+            )
+
     async def _watch(self) -> None:
+        if self.follower is not None:
+            self.follower.opened(self._revision)
         watch = self._client.watch_raw(PODS, resource_version=self._revision)
         try:
             async for events in watch:
                 self.take(events)
         finally:
+            if self.follower is not None:
+                self.follower.closed()
             await watch.aclose()
 
     def take(self, events: Iterable[RawEvent]) -> None:
@@ -174,7 +225,11 @@ class PodRecorder:
             pod = self._client.decode(Pod, event.bare)
             self._revision = pod.metadata.resourceVersion
             if event.type == "BOOKMARK":
+                if self.follower is not None:
+                    self.follower.promised(self._revision, event.received_ns)
                 continue
+            if self.follower is not None:
+                self.follower.took(event.type, ToldPod.of(pod), event.received_ns)
             self.events += 1
             self.last_event_ns = event.received_ns
             before = self.running

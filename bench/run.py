@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,11 +29,17 @@ from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
 from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
 from bench.verdict.observations import Observations
+from cluster.client.history import HistoryWriter
+from cluster.client.history_follower import Follower
+from cluster.client.interface import EVERYTHING
 from cluster.client.transport import HttpTransport, TransportOptions
 from cluster.processes.vitals import CollectorPauses, LoopLag
+from serialization.kinds import PODS
 from storage.clock import Clock
 
 MEASURING: Final = "measuring"
+SETTLE_S: Final = 2.0
+"""After a scenario of which a history is kept: what was written last is seen by all meanwhile."""
 Tell = Callable[[str, int, int], None]
 """Told a phase, how much is done, out of how much."""
 Beside = Callable[[], Coroutine[None, None, None]]
@@ -91,12 +98,16 @@ class Run:
         """Play the scenario on a fresh plane. Raises ChildError where that does not come up."""
         self._tell("start", 0, 1)
         with CollectorPauses(self._clock) as pauses, LoopLag(self._clock) as lag:
-            async with Plane(self._options) as plane:
+            async with Plane(self._options) as plane, AsyncExitStack() as stack:
                 if self._config.kubeconfig:
                     write_kubeconfig(Path(self._config.kubeconfig), plane.url)
-                async with connect(plane.url, self._config.codec, self._clock) as api:
+                history = stack.enter_context(self._history())
+                connecting = connect(plane.url, self._config.codec, self._clock, history)
+                async with connecting as api:
                     sampler = Sampler({**plane.pids, MEASURING: os.getpid()}, self._clock)
                     stage = self._stage(plane, api, sampler)
+                    if history is not None:
+                        stage.pods.follower = Follower(history, PODS, EVERYTHING)
                     async with HttpTransport(TransportOptions(plane.url), self._clock) as apart:
                         pulse = Pulse(apart, self._clock)
                         await self._perform(plane, stage, [sampler.run, pulse.run])
@@ -128,6 +139,16 @@ class Run:
         )
         observations = self._observations(stage, died, statistics)
         return Outcome(observed, observations, self._profilers.refused)
+
+    @contextmanager
+    def _history(self) -> Iterator[HistoryWriter | None]:
+        """Give this process's own history, where one is kept."""
+        directory = self._options.history_dir
+        if directory is None:
+            yield None
+            return
+        with HistoryWriter(directory, MEASURING, self._clock) as history:
+            yield history
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:
@@ -180,6 +201,9 @@ class Run:
             ]
             await asyncio.wait({self._scenario})
             self._scenario = None
+            if stage.pods.follower is not None:
+                await asyncio.sleep(SETTLE_S)
+                stage.pods.record_state()
             if self._config.profile:
                 self._hot = await self._profilers.stop()
             for task in around:

@@ -160,6 +160,10 @@ PROOFS: Final[dict[str, dict[str, tuple[Claim, ...]]]] = {
             Claim(NODES, ("informers",), most=lambda scale: scale.nodes),
         ),
     },
+    "history": {
+        "on": tuple(moved(process, "history_entries") for process in (APISERVER, CONTROL, NODES)),
+        "off": tuple(still(process, "history_entries") for process in (APISERVER, CONTROL, NODES)),
+    },
     "kubelet_listen": {
         "on": (moved(NODES, "kubelet_ports"),),
         "off": (still(NODES, "kubelet_ports"),),

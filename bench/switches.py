@@ -33,6 +33,7 @@ class Switches:
     heartbeat_kind: str = "status"
     node_watch: str = "on"
     kubelet_listen: str = "on"
+    history: str = "on"
 
 
 class Switch(NamedTuple):
@@ -85,6 +86,8 @@ SWITCHES: Final[dict[str, Switch]] = {
         "the kubelets answer at a port (logs)",
         spelled=MappingProxyType({"on": "127.0.0.1:0"}),
     ),
+    # The plane tells the processes where to keep it.
+    "history": Switch(ON_FIRST, (), "every process keeps a history of its run, which is checked"),
 }
 
 
