@@ -55,7 +55,7 @@ class WatchCache:
         """How many of those that wait have been left since they were last looked through."""
         self._order = count()
         self._tasks = asyncio.TaskGroup()
-        encoder = Encoder(codec, self.counters, encode_once=self.config.encode_once)
+        encoder = Encoder(codec, self.counters, self.config)
         shared = Shared(store, codec, self.config, self.counters, encoder)
         self._caches = {  # by message: a Resource hashes all its fields on every look-up
             resource.message: ResourceCache(

@@ -10,6 +10,7 @@ from storage.attribution import OFF, Layers
 from storage.watchcache.objects import CachedObject
 
 HISTORY_BYTES: Final = 64 * 1024 * 1024
+KEPT_BYTES: Final = 192 * 1024 * 1024
 
 
 class ChangeObserver(Protocol):
@@ -42,6 +43,9 @@ class CacheConfig:
     """Look watchers up by name, node or namespace; off: try each event on every watcher."""
     encode_once: bool = True
     """Keep encoded bytes; off: encode for every watcher and list."""
+    kept_bytes: int = KEPT_BYTES
+    """Bytes kept of all resources together in codecs other than the store's: as JSON, 60,000 pods
+    and a half more. What is dropped is encoded again when it is asked for."""
     wait_s: float = 3.0
     """How long a read waits for a revision that has not come yet."""
     observer: ChangeObserver | None = None

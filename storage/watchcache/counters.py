@@ -28,6 +28,8 @@ class CacheCounters:
     """Stored values that no codec could read; they are left out."""
     stamped: int = 0
     """Encodings made by putting the revision into stored bytes."""
+    evicted: int = 0
+    """Encodings that were dropped because there were too many (``CacheConfig.kept_bytes``)."""
     encodes: Counter[str] = field(default_factory=Counter)
     """Encodings made from a message, by codec name."""
     encode_hits: Counter[str] = field(default_factory=Counter)
@@ -45,6 +47,7 @@ class CacheCounters:
             "watchcache_resyncs": self.resyncs,
             "watchcache_undecodable": self.undecodable,
             "watchcache_stamped": self.stamped,
+            "watchcache_evicted": self.evicted,
         }
         numbers.update({f"watchcache_encodes_{name}": n for name, n in self.encodes.items()})
         numbers.update({f"watchcache_encode_hits_{n}": v for n, v in self.encode_hits.items()})

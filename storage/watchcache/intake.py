@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from sys import intern
 from typing import Final
 
 from google.protobuf.message import Message
@@ -23,7 +24,7 @@ EXPECTED_BYTES_MAX: Final = 16_384
 """A bigger document is decoded when it arrives: what writes that fail leave behind is bounded in
 bytes so, to 128 MiB with the bare forms."""
 
-Header = tuple[Mapping[str, str], tuple[str, ...], bytes]
+Header = tuple[Mapping[str, str] | None, tuple[str, ...], bytes]
 
 
 class Intake:
@@ -41,7 +42,9 @@ class Intake:
         self._kind = TypeMeta(resource.api_version, resource.kind)
         self._namespaced = resource.namespaced
         self._prefix_size = len(resource.prefix())
-        self._extract = fields_of(resource).extract
+        fields = fields_of(resource)
+        self._extract = fields.extract
+        self._held = fields.held
         self._label_sets: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self._expected: dict[bytes, Header] = {}
 
@@ -68,9 +71,19 @@ class Intake:
                 logger.warning("%s at %d: %s", key.decode(errors="replace"), revision, error)
                 return None
         labels, fields, bare = header
-        first, _slash, second = key[self._prefix_size :].decode().partition("/")
-        scope = (first, second) if self._namespaced else ("", first)
-        return CachedObject(key, scope, labels=labels, fields=fields, revision=revision, bare=bare)
+        namespace = ""
+        if self._namespaced:
+            namespace = intern(key[self._prefix_size : key.find(b"/", self._prefix_size)].decode())
+        return CachedObject(
+            key, namespace, labels=labels, fields=fields, revision=revision, bare=bare
+        )
+
+    def selectable(self, obj: CachedObject) -> tuple[Mapping[str, str], tuple[str, ...]]:
+        """Return an object's labels and fields, read from its bytes where they are not held."""
+        if obj.labels is not None:
+            return obj.labels, obj.fields
+        message = self._codec.decode_bare(self._message, obj.bare)
+        return self._labels(message), self._extract(message)
 
     def _without_type(self, document: bytes, message: Message) -> bytes:
         """Return the bare form of a document that the codec decodes as it is (JSON).
@@ -83,6 +96,8 @@ class Intake:
         return self._codec.encode_bare(message)
 
     def _header(self, bare: bytes, message: Message) -> Header:
+        if not self._held:
+            return None, (), bare
         return self._labels(message), self._extract(message), bare
 
     def _labels(self, message: Message) -> Mapping[str, str]:

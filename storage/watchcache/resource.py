@@ -141,7 +141,7 @@ class ResourceCache:
 
     def predicate(self, selection: Selection) -> Predicate:
         """Return the test that a selection applies to this resource's objects."""
-        return Predicate(selection, self._fields.names)
+        return Predicate(selection, self._fields.names, self._intake.selectable)
 
     def select(self, selection: Selection) -> Iterator[list[CachedObject]]:
         """Yield the selected objects in key order, in runs of up to 512, as of the call.

@@ -14,7 +14,7 @@ KEYS = st.builds(
 
 
 def entry(key: bytes, revision: int) -> CachedObject:
-    return CachedObject(key, ("", ""), labels={}, fields=(), revision=revision, bare=b"")
+    return CachedObject(key, "", labels={}, fields=(), revision=revision, bare=b"")
 
 
 def state(snapshot: Snapshot) -> list[tuple[bytes, int]]:
