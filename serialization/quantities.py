@@ -33,21 +33,24 @@ class _Step(NamedTuple):
     """The message to go on in; None where the field (or its elements) are quantities."""
 
 
-def settle_quantities(message: Message) -> None:
+def settle_quantities(message: Message, *, settled: str = "") -> None:
     """Put every quantity of a message into canonical form, in place.
 
+    ``settled`` names a field that needs no look, for all within is known to be in that form.
     Raises DecodeError, with the path of the first one that is none.
     """
     descriptor = cast("Descriptor", message.DESCRIPTOR)
     try:
-        _settle(message, descriptor)
+        _settle(message, descriptor, settled)
     except QuantityError as error:
         raise DecodeError(str(error), _path_of_fault(message, descriptor)) from None
 
 
-def _settle(message: Any, descriptor: Descriptor) -> None:
+def _settle(message: Any, descriptor: Descriptor, settled: str = "") -> None:
     """Walk without keeping a path: that is looked for again where there is a fault to name."""
     for name, _, repeated, is_map, below in _steps(descriptor):
+        if name == settled:
+            continue
         if repeated:
             values = getattr(message, name)
             if is_map and values:

@@ -24,7 +24,6 @@ from cluster.apiserver.resources.interface import Strategy
 from serialization.codecs.interface import Codec, TypeMeta
 from serialization.codecs.protobuf import CODEC as PROTOBUF
 from serialization.errors import DecodeError
-from serialization.quantities import settle_quantities
 from serialization.scheme import Resource
 from serialization.time_bounds import check_times
 from serialization.wire import check_wire_types
@@ -121,7 +120,7 @@ class Api:
             )
             if codec is PROTOBUF:  # JSON's types, quantities and times have been judged already
                 message = check_wire_types(message, bare)
-                settle_quantities(message)
+                strategy.settle(message)
                 check_times(message, bare)
         except DecodeError as error:
             raise bad_request(

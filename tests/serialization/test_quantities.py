@@ -55,3 +55,12 @@ def test_settle_quantities_leaves_what_a_real_server_answered_alone() -> None:
         message = codec.decode_bare(golden.resource.message, bare)
         settle_quantities(message)
         assert equal(message, codec.decode_bare(golden.resource.message, bare)), golden.name
+
+
+def test_settle_quantities_passes_over_a_field_that_is_settled() -> None:
+    node = Node()
+    node.status.capacity["cpu"].string = "1000"
+
+    settle_quantities(node, settled="status")
+
+    assert node.status.capacity["cpu"].string == "1000"

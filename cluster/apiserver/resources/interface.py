@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from cluster.apiserver.errors import FieldProblem
 from serialization.codecs.interface import TypeMeta
 from serialization.labels import subdomain_errors
+from serialization.quantities import settle_quantities
 from serialization.scheme import Resource
 
 M = TypeVar("M", bound=Message)
@@ -61,11 +62,23 @@ class Strategy(Generic[M]):
         """Return what is wrong with an object's name."""
         return subdomain_errors(name)
 
+    def settle(self, obj: M) -> None:
+        """Put the quantities of an object that came as protobuf into canonical form (hot path).
+
+        Raises DecodeError for what is none.
+        """
+        settle_quantities(obj)
+
     def default(self, obj: M) -> None:
         """Fill in what Kubernetes fills in; done after decoding and before validation."""
 
     def prepare_create(self, obj: M) -> None:
         """Clear what a client may not set at creation, compute what it cannot know."""
+
+    def admit(self, obj: M) -> None:
+        """Make of a decoded object what is to be judged and created (hot path)."""
+        self.default(obj)
+        self.prepare_create(obj)
 
     def validate(self, obj: M) -> list[FieldProblem]:
         """Return what is wrong with the object, apart from its metadata."""

@@ -8,12 +8,14 @@ from typing import Final
 from cluster.apiserver.errors import FieldProblem, forbidden, forbidden_field
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.pod_defaults import default_pod_spec
+from cluster.apiserver.resources.pod_specs import Admitted, BySpec, content_of, set_content
 from cluster.apiserver.resources.pod_update import pod_update_problems
 from cluster.apiserver.resources.pod_verdicts import PodVerdicts
 from cluster.apiserver.resources.qos import qos_class
 from serialization.api.core.v1_pb2 import Pod, PodSpec, Toleration
 from serialization.kinds import PODS
 from serialization.normal import equal
+from serialization.quantities import settle_quantities
 
 TOLERATION_S: Final = 300
 """How long a pod stays on a node that is not ready or not reachable, unless it says so itself."""
@@ -45,24 +47,50 @@ class PodStrategy(Strategy[Pod]):
     def __init__(self, priorities: Mapping[str, int] = SYSTEM_PRIORITIES) -> None:
         self._priorities = priorities
         self._verdicts = PodVerdicts()
+        self._settled: BySpec[bool] = BySpec()
+        self._filled: BySpec[bytes] = BySpec()
+        self._admitted: BySpec[Admitted] = BySpec()
+
+    def settle(self, obj: Pod) -> None:
+        content = content_of(obj.spec)
+        if self._settled.get(content):
+            settle_quantities(obj, settled="spec")
+            return
+        settle_quantities(obj)
+        self._settled.keep(content, content_of(obj.spec) == content)
 
     def default(self, obj: Pod) -> None:
         spec = obj.spec
-        default_pod_spec(spec)
-        if not spec.HasField("enableServiceLinks"):
-            spec.enableServiceLinks = True
+        content = content_of(spec)
+        filled = self._filled.get(content)
+        if filled is None:
+            default_pod_spec(spec)
+            if not spec.HasField("enableServiceLinks"):
+                spec.enableServiceLinks = True
+            filled = content_of(spec)
+            self._filled.keep(content, content if filled == content else filled)
+        elif filled != content:
+            set_content(spec, filled)
 
     def prepare_create(self, obj: Pod) -> None:
         """Set the status of a new pod, and what admission adds: priority and tolerations."""
-        obj.metadata.generation = 1
-        spec, status = obj.spec, obj.status
-        status.Clear()
-        status.phase = "Pending"
-        status.qosClass = qos_class(spec)
+        _begin(obj, qos_class(obj.spec))
+        spec = obj.spec
         self._admit_priority(obj)
         if not spec.HasField("preemptionPolicy"):
             spec.preemptionPolicy = "PreemptLowerPriority"
         _tolerate_absence(spec)
+
+    def admit(self, obj: Pod) -> None:
+        spec = obj.spec
+        content = content_of(spec)
+        known = self._admitted.get(content)
+        if known is None:
+            super().admit(obj)
+            self._admitted.keep(content, Admitted(content_of(spec), obj.status.qosClass))
+        else:
+            set_content(spec, known.spec)
+            _begin(obj, known.qos)
 
     def _admit_priority(self, obj: Pod) -> None:
         spec = obj.spec
@@ -123,6 +151,15 @@ class PodStrategy(Strategy[Pod]):
 
     def prepare_delete(self, obj: Pod) -> None:
         obj.metadata.generation += 1
+
+
+def _begin(obj: Pod, qos: str) -> None:
+    """Set what is known of a pod that nobody has seen yet."""
+    obj.metadata.generation = 1
+    status = obj.status
+    status.Clear()
+    status.phase = "Pending"
+    status.qosClass = qos
 
 
 def _tolerate_absence(spec: PodSpec) -> None:

@@ -47,8 +47,7 @@ def admit(api: Api, call: Call, obj: Message) -> None:
     if not meta.name and meta.generateName:
         meta.name = generated_name(meta.generateName, api.random)
         call.name_generated = True
-    strategy.default(obj)
-    strategy.prepare_create(obj)
+    strategy.admit(obj)
 
 
 def _check_version(meta: ObjectMeta) -> None:
