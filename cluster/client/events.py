@@ -1,26 +1,24 @@
 """The event recorder: tells what a component did, without ever making it wait.
 
 ``record`` only puts the event in line; a few workers post it. The line is bounded: what finds it
-full is dropped and counted, since an event is never worth the work that it reports. Aggregation is
-thin: the same event on the same object is written once, and when it comes again its count is
-raised (PUT) as long as it is among the last ``RECENT_MAX``.
+full is dropped and counted, since an event is never worth the work that it reports. Events that
+repeat themselves are counted, combined or withheld first (``event_correlation``). A repetition is
+one PUT, as client-go's is one PATCH, in the order of their counts.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import deque
 from typing import Final, NamedTuple, Protocol
 
+from cluster.client.event_correlation import About, Correlator, Series, Text
 from cluster.client.interface import ApiClient, ApiError, TransportError
 from serialization.api.core.v1_pb2 import Event, EventSource, ObjectReference
 from serialization.api.meta.v1_pb2 import ObjectMeta, Time
 from serialization.errors import DecodeError
 from serialization.kinds import EVENTS
 from storage.clock import Clock
-
-RECENT_MAX: Final = 4096
-"""How many posted events are remembered for their count, as client-go's cache does."""
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -45,20 +43,9 @@ class SilentRecorder:
         return
 
 
-class _Identity(NamedTuple):
-    """What makes two events the same but for their count."""
-
-    uid: str
-    field: str
-    kind: str
-    reason: str
-    message: str
-    source: str
-
-
 class _Waiting(NamedTuple):
     event: Event
-    identity: _Identity
+    series: Series
 
 
 class EventRecorder:
@@ -75,14 +62,18 @@ class EventRecorder:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._component = component
+        self.component = component
         self._line: asyncio.Queue[_Waiting] = asyncio.Queue(waiting_max)
-        self._recent: OrderedDict[_Identity, Event] = OrderedDict()
+        self._correlator = Correlator()
+        self._behind: dict[Series, deque[Event]] = {}
+        """Repetitions of events that are being written."""
         self._workers = workers
         self._last_stamp = 0
         self.posted = 0
         self.dropped = 0
         """Events that found the line full."""
+        self.withheld = 0
+        """Events of which too many were told before, about one object."""
         self.failed = 0
         """Events that the server refused, or that got no answer."""
 
@@ -107,32 +98,35 @@ class EventRecorder:
         if self._line.full():
             self.dropped += 1
             return
+        now = self._clock.now().timestamp()
         reason, message = text
-        identity = _Identity(about.uid, about.fieldPath, about.kind, reason, message, host)
-        self._line.put_nowait(_Waiting(self._event(host, about, text, warning=warning), identity))
-
-    def _event(
-        self, host: str, about: ObjectReference, text: tuple[str, str], *, warning: bool
-    ) -> Event:
-        now = self._clock.now()
-        stamp = max(int(now.timestamp() * 1e6) * 1000, self._last_stamp + 1)
-        self._last_stamp = stamp
+        told = self._correlator.judge(
+            About(host, about.kind, about.namespace, about.name, about.uid),
+            Text(reason, message, about.fieldPath, warning),
+            now,
+        )
+        if told is None:
+            self.withheld += 1
+            return
+        self._last_stamp = stamp = max(int(now * 1e6) * 1000, self._last_stamp + 1)
+        series, count, message = told
         at = Time(seconds=stamp // 10**9)
-        return Event(
+        event = Event(
             metadata=ObjectMeta(
                 name=f"{about.name}.{stamp:x}", namespace=about.namespace or "default"
             ),
             involvedObject=about,
-            reason=text[0],
-            message=text[1],
+            reason=reason,
+            message=message,
             source=EventSource(component=self._component, host=host or None),
             firstTimestamp=at,
             lastTimestamp=at,
-            count=1,
+            count=count,
             type=WARNING if warning else NORMAL,
             reportingComponent=self._component,
             reportingInstance=host,
         )
+        self._line.put_nowait(_Waiting(event, series))
 
     async def run(self) -> None:
         """Post what is recorded, until cancelled."""
@@ -142,38 +136,53 @@ class EventRecorder:
 
     async def _work(self) -> None:
         while True:
-            waiting = await self._line.get()
+            event, series = await self._line.get()
             try:
-                await self._post(waiting)
-                self.posted += 1
-            except (ApiError, TransportError, DecodeError):
-                self.failed += 1
+                if series.busy:
+                    self._behind.setdefault(series, deque()).append(event)
+                else:
+                    await self._post_all(event, series)
             finally:
                 self._line.task_done()
 
-    async def _post(self, waiting: _Waiting) -> None:
-        event, identity = waiting
-        before = self._recent.get(identity)
-        stored: Event | None = None
-        if before is not None:
-            stored = await self._count_again(before, event)
-        if stored is None:
-            stored = await self._client.create(EVENTS, event.metadata.namespace, event)
-        self._recent[identity] = stored
-        self._recent.move_to_end(identity)
-        if len(self._recent) > RECENT_MAX:
-            self._recent.popitem(last=False)
+    async def _post_all(self, event: Event, series: Series) -> None:
+        """Post an event, and the repetitions of it that come while it is under way."""
+        series.busy = True
+        try:
+            await self._post(event, series)
+            while (behind := self._behind.get(series)) is not None:
+                await self._post(behind.popleft(), series)
+                if not behind:
+                    del self._behind[series]
+        finally:
+            series.busy = False
+            self._behind.pop(series, None)
 
-    async def _count_again(self, before: Event, event: Event) -> Event | None:
+    async def _post(self, event: Event, series: Series) -> None:
+        try:
+            stored: Event | None = None
+            if series.name:
+                stored = await self._count_again(event, series)
+            if stored is None:
+                stored = await self._client.create(EVENTS, event.metadata.namespace, event)
+        except (ApiError, TransportError, DecodeError):
+            self.failed += 1
+            return
+        self.posted += 1
+        series.name = stored.metadata.name
+        series.resource_version = stored.metadata.resourceVersion
+
+    async def _count_again(self, event: Event, series: Series) -> Event | None:
         """Raise the count of an event that was posted before; None when it must be posted anew."""
         again = Event()
-        again.CopyFrom(before)
-        again.count += 1
-        again.lastTimestamp.CopyFrom(event.lastTimestamp)
+        again.CopyFrom(event)
+        again.metadata.name = series.name
+        again.metadata.resourceVersion = series.resource_version
+        again.firstTimestamp.seconds = series.first_s
         try:
             return await self._client.update(EVENTS, again)
         except ApiError as error:
-            if error.code in {404, 409}:  # its hour is over, or another worker counted at once
+            if error.code in {404, 409}:  # its hour is over, or somebody else wrote it
                 return None
             raise
 

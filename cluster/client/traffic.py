@@ -54,23 +54,26 @@ class Traffic:
 
 
 class TrafficMeter:
-    """Counts by (verb, plural), and tells the observer."""
+    """Counts by verb and resource, and tells the observer."""
 
     def __init__(self, observer: Observer | None) -> None:
         self._observer = observer
-        self._by_call: dict[tuple[str, str], Traffic] = {}
+        self._by_parts: dict[tuple[str, str, str], Traffic] = {}
 
     @property
     def by_call(self) -> dict[tuple[str, str], Traffic]:
-        """Return the counts so far, by (verb, plural)."""
-        return self._by_call
+        """Return the counts so far, by (verb, resource): ``("PUT", "pods/status")``."""
+        return {
+            (verb, f"{plural}/{subresource}" if subresource else plural): traffic
+            for (verb, plural, subresource), traffic in self._by_parts.items()
+        }
 
     def of(self, call: Call) -> Traffic:
         """Return the running counts that a call belongs to."""
-        key = (call.verb, call.resource.plural)
-        traffic = self._by_call.get(key)
+        key = (call.verb, call.resource.plural, call.subresource)
+        traffic = self._by_parts.get(key)
         if traffic is None:
-            traffic = self._by_call[key] = Traffic()
+            traffic = self._by_parts[key] = Traffic()
         return traffic
 
     def done(self, call: Call, code: int, stamps: tuple[int, int], sizes: tuple[int, int]) -> None:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from typing import Final
 
 from cluster.client.events import EventRecorder
 from cluster.client.informer import InformerFactory
 from cluster.client.rest import RestClient
 from cluster.processes.shell import Shell
-
-COUNTED: Final = (
-    ("GET", "nodes"),
-    ("GET", "pods"),
-    ("DELETE", "pods"),
-    ("PATCH", "nodes"),
-    ("PATCH", "pods"),
-    ("POST", "events"),
-    ("POST", "nodes"),
-    ("POST", "pods"),
-    ("PUT", "events"),
-    ("PUT", "nodes"),
-    ("PUT", "pods"),
-    ("PUT", "replicationcontrollers"),
-)
-"""Requests that are counted one by one; lists and watches are counted by the informers."""
 
 
 def count_fields(shell: Shell, prefix: str, counted: Iterable[object], fields: str) -> None:
@@ -36,10 +20,8 @@ def count_fields(shell: Shell, prefix: str, counted: Iterable[object], fields: s
 
 
 def count_clients(shell: Shell, *clients: RestClient) -> None:
-    """Have the requests and bytes of clients in the statistics."""
-    for verb, plural in COUNTED:
-        name = f"requests_{verb.lower()}_{plural}"
-        shell.counter(name, partial(_requests, clients, (verb, plural)))
+    """Have the requests (``requests_put_pods/status``) and bytes of clients in the statistics."""
+    shell.counters(partial(_requests, clients))
     for field in ("requests", "sent_bytes", "received_bytes"):
         shell.counter(f"client_{field}", partial(_traffic, clients, field))
 
@@ -53,17 +35,22 @@ def count_informers(shell: Shell, informers: InformerFactory) -> None:
 
 
 def count_events(shell: Shell, *recorders: EventRecorder) -> None:
-    """Have what became of events in the statistics."""
-    count_fields(shell, "events_", recorders, "posted dropped failed waiting")
+    """Have what became of events in the statistics: of all, and how many each component posted."""
+    count_fields(shell, "events_", recorders, "posted dropped failed waiting withheld")
+    for recorder in recorders:
+        count_fields(shell, f"events_{recorder.component}_", [recorder], "posted")
 
 
 def _sum(parts: tuple[object, ...], field: str) -> float:
     return sum(float(getattr(part, field)) for part in parts)
 
 
-def _requests(clients: tuple[RestClient, ...], call: tuple[str, str]) -> float:
-    each = (client.meter.by_call.get(call) for client in clients)
-    return sum(traffic.requests for traffic in each if traffic is not None)
+def _requests(clients: tuple[RestClient, ...]) -> dict[str, float]:
+    counted: Counter[str] = Counter()
+    for client in clients:
+        for (verb, resource), traffic in client.meter.by_call.items():
+            counted[f"requests_{verb.lower()}_{resource}"] += traffic.requests
+    return {name: float(count) for name, count in counted.items()}
 
 
 def _traffic(clients: tuple[RestClient, ...], field: str) -> float:
