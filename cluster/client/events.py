@@ -118,12 +118,12 @@ class EventRecorder:
             involvedObject=about,
             reason=reason,
             message=message,
-            source=EventSource(component=self._component, host=host or None),
-            firstTimestamp=at,
+            source=EventSource(component=self.component, host=host or None),
+            firstTimestamp=Time(seconds=series.first_s),
             lastTimestamp=at,
             count=count,
             type=WARNING if warning else NORMAL,
-            reportingComponent=self._component,
+            reportingComponent=self.component,
             reportingInstance=host,
         )
         self._line.put_nowait(_Waiting(event, series))
@@ -178,7 +178,6 @@ class EventRecorder:
         again.CopyFrom(event)
         again.metadata.name = series.name
         again.metadata.resourceVersion = series.resource_version
-        again.firstTimestamp.seconds = series.first_s
         try:
             return await self._client.update(EVENTS, again)
         except ApiError as error:
