@@ -21,12 +21,15 @@ NODE = ObjectReference(kind="Node", name="n", uid="v")
 
 
 def run(
-    scenario: Callable[[FakeApi, EventRecorder], Awaitable[None]], *, waiting_max: int = 100
+    scenario: Callable[[FakeApi, EventRecorder], Awaitable[None]],
+    *,
+    waiting_max: int = 100,
+    workers: int = 1,
 ) -> None:
     async def main() -> None:
         api = FakeApi()
         recorder = EventRecorder(
-            api, SystemClock(), component="part", waiting_max=waiting_max, workers=1
+            api, SystemClock(), component="part", waiting_max=waiting_max, workers=workers
         )
         async with asyncio.TaskGroup() as group:
             work = group.create_task(recorder.run())
@@ -77,9 +80,35 @@ def test_event_whose_object_expired_is_posted_anew() -> None:
         recorder.record(POD, "Started", "it runs")
         await recorder.drain()
 
-        assert [event.count for event in api.objects(Event)] == [1]
+        assert [event.count for event in api.objects(Event)] == [2]
 
     run(scenario)
+
+
+def test_repetition_is_not_written_while_the_event_is() -> None:
+    async def scenario(api: FakeApi, recorder: EventRecorder) -> None:
+        for _ in range(5):
+            recorder.record(POD, "BackOff", "again", warning=True)
+        await recorder.drain()
+
+        (event,) = api.objects(Event)
+        assert (event.count, recorder.posted, recorder.failed) == (5, 5, 0)
+
+    run(scenario, workers=4)
+
+
+def test_controller_of_many_pods_tells_of_nine_and_combines_the_rest() -> None:
+    async def scenario(api: FakeApi, recorder: EventRecorder) -> None:
+        for number in range(250):
+            recorder.record(POD, "SuccessfulCreate", f"Created pod: p-{number}")
+        await recorder.drain()
+
+        counts = {event.message: event.count for event in api.objects(Event)}
+        combined = "(combined from similar events): Created pod: p-24"
+        assert counts == {f"Created pod: p-{n}": 1 for n in range(9)} | {combined: 16}
+        assert (recorder.posted, recorder.withheld, recorder.dropped) == (25, 225, 0)
+
+    run(scenario, workers=4, waiting_max=1000)
 
 
 def test_full_line_drops_and_counts() -> None:
@@ -110,10 +139,10 @@ def test_refused_event_is_counted_and_the_next_one_posted(error: Exception) -> N
 
 def test_events_of_one_object_have_different_names() -> None:
     async def scenario(api: FakeApi, recorder: EventRecorder) -> None:
-        for number in range(50):
-            recorder.record(POD, "Started", str(number))
+        for number in range(20):
+            recorder.record(POD, f"Started{number}", "it runs")
         await recorder.drain()
 
-        assert len(api.objects(Event)) == 50
+        assert len(api.objects(Event)) == 20
 
     run(scenario)
