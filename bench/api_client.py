@@ -17,6 +17,7 @@ from serialization.kinds import NAMESPACES
 from storage.clock import Clock
 
 SCRAPE_S_MAX = 30.0
+OLD_READ = "/api/v1/nodes?limit=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class Connection:
             return int((await self.client.list_raw(NAMESPACES)).resource_version)
         except (ApiError, TransportError, ValueError):
             return 0
+
+    async def read_at(self, revision: int) -> int:
+        """List as of a revision; return the answer's code, 0 where there was none."""
+        target = f"{OLD_READ}&resourceVersion={revision}&resourceVersionMatch=Exact"
+        try:
+            answer = await self.transport.request(Request("GET", target), timeout_s=SCRAPE_S_MAX)
+        except TransportError:
+            return 0
+        return answer.code
 
     async def metrics(self) -> str:
         """Return the API server's /metrics; empty if it cannot be read."""

@@ -52,8 +52,14 @@ class Observed:
 
     @property
     def filled(self) -> list[PodRecord]:
-        """Return the pods of the fill: all that are no probes."""
-        return [record for record in self.records if record.uid not in self.probes]
+        """Return the pods of the fill: all that are no probes, and came before its end."""
+        fill = self.phase("fill")
+        end_ns = fill[1].stamp_ns if fill else self.end_ns
+        return [
+            record
+            for record in self.records
+            if record.added_ns <= end_ns and record.uid not in self.probes
+        ]
 
     @property
     def last_running_ns(self) -> int:

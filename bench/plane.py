@@ -175,6 +175,8 @@ def apiserver_arguments(options: PlaneOptions) -> list[str]:
         *("--storage-codec", config.storage_codec or config.codec),
         *("--watch-write", config.watch_write),
     ]
+    if config.compact_every_s:
+        arguments += ["--compact-every", f"{config.compact_every_s:g}"]
     if config.codec in JSON_CODECS:
         arguments += ["--json-codec", config.codec]
     if options.stamped:

@@ -87,6 +87,8 @@ class PodRecorder:
         self.records: dict[str, PodRecord] = {}
         self.running = 0
         """Pods that were seen running, gone ones too."""
+        self.running_of: dict[str, int] = {}
+        """uid of an owner → how many of its pods were seen running."""
         self.gone = 0
         self.events = 0
         self.running_bytes = 0
@@ -259,6 +261,8 @@ class PodRecorder:
         if not record.running_ns and pod.status.phase == RUNNING:
             record.running_ns = stamp_ns
             self.running += 1
+            for owner in metadata.ownerReferences:
+                self.running_of[owner.uid] = self.running_of.get(owner.uid, 0) + 1
         return record
 
     def _delete(self, record: PodRecord, stamp_ns: int) -> None:

@@ -27,6 +27,7 @@ import msgspec
 
 from bench.latency import Latency
 from bench.load_results import Load
+from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 
 SCHEMA_VERSION: Final = 1
@@ -118,6 +119,12 @@ class Config:
     probes: int = 25
     """Pods that the measuring process creates one by one in the steady phase."""
     probe_interval_ms: float = 200.0
+    steady_s: float = 0.0
+    """How long the cluster stays full with churn; 0: for the probes alone."""
+    churn_per_s: float = CHURN_PER_S
+    """Changes of pods a second in such a steady phase: of the controllers' and of probes."""
+    compact_every_s: float = 0.0
+    """How often the API server compacts its store; 0: as usual."""
     heartbeat_s: float = 10.0
     seed: int = 0
     profile: bool = False
@@ -144,6 +151,12 @@ class Config:
             parts.append(f"watch-{self.watch_write}")
         if self.heartbeat_s != 10.0:
             parts.append(f"heartbeat-{self.heartbeat_s:g}s")
+        if self.steady_s != usual_steady_s(self.nodes, self.pods):
+            parts.append(f"steady-{self.steady_s:g}s")
+        if self.steady_s and self.churn_per_s != CHURN_PER_S:
+            parts.append(f"churn-{self.churn_per_s:g}")
+        if self.compact_every_s != usual_compact_every_s(self.steady_s):
+            parts.append(f"compact-{self.compact_every_s:g}s")
         parts += departures(self.switches, self.behaviour)
         return "-".join(parts).replace("/", "_").replace(",", "+")
 

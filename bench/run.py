@@ -183,6 +183,7 @@ class Run:
             mark=mark,
             audit=audit,
             progress=self._tell,
+            read_at=api.read_at,
             stall_s=self._stall_s,
         )
         return stage
@@ -231,7 +232,7 @@ class Run:
     ) -> Observations:
         requests = stage.requests.requests
         return Observations(
-            pods_expected=self._config.pods + self._config.probes,
+            pods_expected=stage.due,
             pods_running=stage.pods.running,
             pods_left=stage.pods.alive,
             completed=not self._interrupted,

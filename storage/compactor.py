@@ -20,6 +20,9 @@ class Compactor:
 
     def __init__(self, store: Store, interval_s: float) -> None:
         self.compactions = 0
+        """That removed revisions."""
+        self.compacted_revision = 0
+        """The last one of them: reads below it are refused. 0 before the first."""
         self._store = store
         self._interval_s = interval_s
 
@@ -38,4 +41,5 @@ class Compactor:
                 continue
             else:
                 self.compactions += 1
+                self.compacted_revision = target
             target = newest

@@ -18,6 +18,14 @@ from bench.commands.switch_options import (
     chosen_switches,
 )
 from bench.results import Config
+from bench.steadiness import (
+    CHURN_PER_S,
+    FULL_NODES,
+    FULL_PODS,
+    FULL_STEADY_S,
+    usual_compact_every_s,
+    usual_steady_s,
+)
 from serialization.codecs.registry import CODECS
 from storage.registry import STORES
 
@@ -108,8 +116,33 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probe-interval", type=seconds, default=Config().probe_interval_ms, metavar="MS"
     )
+    add_steady_arguments(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     parser.add_argument("--fault", default="", choices=("", *FAULTS), help=argparse.SUPPRESS)
+
+
+def add_steady_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the steady phase of a load has."""
+    parser.add_argument(
+        "--steady",
+        type=rate,
+        metavar="S",
+        help=f"stay full for so long, with churn (default: {FULL_STEADY_S:g} from {FULL_NODES} "
+        f"nodes and {FULL_PODS} pods on, else 0: probes alone)",
+    )
+    parser.add_argument(
+        "--churn",
+        type=rate,
+        default=CHURN_PER_S,
+        metavar="R",
+        help="pod changes a second while it is steady (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--compact-every",
+        type=rate,
+        metavar="S",
+        help="of the store (default: half of the steady phase, at most 300; without one 300)",
+    )
 
 
 def plane_config(arguments: argparse.Namespace, codec: str, store: str) -> Config:
@@ -130,9 +163,17 @@ def plane_config(arguments: argparse.Namespace, codec: str, store: str) -> Confi
 
 def load_config(arguments: argparse.Namespace, codec: str, store: str) -> Config:
     """Return the config of one cell. Raises UsageError."""
+    steady_s, compact_every_s = arguments.steady, arguments.compact_every
+    if steady_s is None:
+        steady_s = usual_steady_s(arguments.nodes, arguments.pods)
+    if compact_every_s is None:
+        compact_every_s = usual_compact_every_s(steady_s)
     return replace(
         plane_config(arguments, codec, store),
         pods=arguments.pods,
+        steady_s=steady_s,
+        churn_per_s=arguments.churn,
+        compact_every_s=compact_every_s,
         rate=arguments.rate,
         probes=arguments.probes,
         probe_interval_ms=arguments.probe_interval,

@@ -19,6 +19,8 @@ SAYINGS: Final = {
     "start": "starting the plane",
     "fill": "pods running",
     "steady": "pods running, probes too",
+    "churn": "seconds of churn",
+    "settle": "pods running, after the churn",
     "audit": "auditing",
     "delete": "pods deleted",
     "stop": "stopping the plane",

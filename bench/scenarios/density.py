@@ -1,8 +1,9 @@
-"""Density: fill the nodes with pods, watch single pods start on the full cluster, empty it.
+"""Density: fill the nodes with pods, keep the full cluster busy for a while, empty it.
 
 *Fill* creates replication controllers (``mix``) and ends when all their pods were seen running.
 *Steady* creates pods one by one, open loop: the probes, whose start-up is measured exactly, from
-the intended create to the receipt of Running. *Delete* scales the controllers to 0, deletes probes
+the intended create to the receipt of Running; with ``steady_s`` they are a part of the ``churn``
+that goes on for so long, across a compaction. *Delete* scales the controllers to 0, deletes probes
 and controllers, and ends when every pod was seen deleted.
 """
 
@@ -12,33 +13,31 @@ from contextlib import suppress
 from typing import Final
 
 from bench.requests import Call
-from bench.scenarios.stage import AuditLabel, Stage
+from bench.scenarios.churn import CREATE_POD, DELETE_POD, Churn
+from bench.scenarios.resizing import resize
+from bench.scenarios.stage import AuditLabel, OldRead, Stage
 from bench.workload import mix, pod_template
 from cluster.client.interface import ApiError, ObjectKey, Propagation, TransportError
-from serialization.api.core.v1_pb2 import ReplicationController
 from serialization.kinds import NAMESPACES, PODS, REPLICATION_CONTROLLERS
 
 WORKERS: Final = 16
 """Requests under way at once where no rate is asked for."""
-CONFLICTS_MAX: Final = 20
 QUIET_S: Final = 0.25
 QUIET_S_MAX: Final = 5.0
 
 CREATE_NAMESPACE: Final = Call("create", "namespaces")
 CREATE_CONTROLLER: Final = Call("create", "replicationcontrollers")
-GET_CONTROLLER: Final = Call("get", "replicationcontrollers")
-UPDATE_CONTROLLER: Final = Call("update", "replicationcontrollers")
 DELETE_CONTROLLER: Final = Call("delete", "replicationcontrollers")
-CREATE_POD: Final = Call("create", "pods")
-DELETE_POD: Final = Call("delete", "pods")
 
 
 async def play(stage: Stage) -> None:
     """Play all phases; a phase that stalls is the last one before the clearing up."""
     await _create_namespaces(stage)
     full = await _fill(stage)
-    if full and stage.config.probes:
+    if full and stage.config.steady_s:
         full = await _steady(stage)
+    elif full and stage.config.probes:
+        full = await _probe(stage)
     if full:
         await stage.pods.quiet(QUIET_S, QUIET_S_MAX)
         await stage.audit(AuditLabel("full", running=True))
@@ -57,6 +56,7 @@ async def _create_namespaces(stage: Stage) -> None:
 
 async def _fill(stage: Stage) -> bool:
     config = stage.config
+    stage.due += config.pods
     groups = mix.groups(config.pods, config.nodes)
 
     async def create(group: mix.Group, due_ns: int) -> None:
@@ -79,24 +79,45 @@ async def _fill(stage: Stage) -> bool:
         return await _reach(stage, "fill", config.pods)
 
 
-async def _steady(stage: Stage) -> bool:
+async def _probe(stage: Stage) -> bool:
+    """Create the probes one by one, and nothing else."""
     config = stage.config
     space = mix.namespaces(config.nodes)[0]
+    stage.due += config.probes
 
     async def create(number: int, due_ns: int) -> None:
-        stage.progress("steady", stage.pods.running, config.pods + config.probes)
+        stage.progress("steady", stage.pods.running, stage.due)
+        name = f"probe-{number:05d}"
         with suppress(ApiError, TransportError):
             made = await stage.requests.time(
                 CREATE_POD,
-                stage.client.create(PODS, space, pod_template.pod(space, _probe(number))),
+                stage.client.create(PODS, space, pod_template.pod(space, name)),
                 due_ns,
             )
             stage.probes[made.metadata.uid] = due_ns
+            stage.standing[made.metadata.uid] = name
 
     async with stage.phase("steady"):
         numbers = range(config.probes)
         await stage.pacer.open_loop(numbers, config.probe_interval_ms / 1000, create)
-        return await _reach(stage, "steady", config.pods + config.probes)
+        return await _reach(stage, "steady", stage.due)
+
+
+async def _steady(stage: Stage) -> bool:
+    """Stay full while pods come and go; then bring all controllers back to their sizes."""
+    churn = Churn(stage)
+    stage.churn = churn.counts
+    gone = stage.pods.gone
+    async with stage.phase("steady") as phase:
+        await churn.play()
+        reached = await _reach(stage, "settle", stage.due)
+    stage.old_read = OldRead(phase.begin.revision, await stage.read_at(phase.begin.revision))
+    await churn.settle()
+
+    def count() -> int:
+        return stage.pods.gone - gone
+
+    return await stage.pods.reach(count, stage.to_go, stage.stall_s) and reached
 
 
 async def _reach(stage: Stage, phase: str, target: int) -> bool:
@@ -113,7 +134,7 @@ async def _delete(stage: Stage) -> bool:
     before = stage.pods.gone
 
     async def scale(named: tuple[str, str], due_ns: int) -> None:
-        await _scale_to_zero(stage, ObjectKey(*named), due_ns)
+        await resize(stage, ObjectKey(*named), 0, due_ns)
 
     async def remove(named: tuple[str, str], due_ns: int) -> None:
         await stage.requests.time(
@@ -127,9 +148,9 @@ async def _delete(stage: Stage) -> bool:
             due_ns,
         )
 
-    async def remove_probe(number: int, due_ns: int) -> None:
+    async def remove_probe(name: str, due_ns: int) -> None:
         await stage.requests.time(
-            DELETE_POD, stage.client.delete(PODS, ObjectKey(space, _probe(number))), due_ns
+            DELETE_POD, stage.client.delete(PODS, ObjectKey(space, name)), due_ns
         )
 
     def count() -> int:
@@ -139,34 +160,8 @@ async def _delete(stage: Stage) -> bool:
     async with stage.phase("delete"):
         controllers = list(stage.controllers.values())
         await stage.pacer.closed_loop(controllers, WORKERS, scale)
-        await stage.pacer.closed_loop(range(len(stage.probes)), WORKERS, remove_probe)
+        await stage.pacer.closed_loop(list(stage.standing.values()), WORKERS, remove_probe)
         gone = await stage.pods.reach(count, total, stage.stall_s)
         await stage.pacer.closed_loop(controllers, WORKERS, remove)
         stage.controllers.clear()
         return gone
-
-
-async def _scale_to_zero(stage: Stage, key: ObjectKey, due_ns: int) -> None:
-    """GET and PUT until no one else wrote in between (the controller writes its status)."""
-    for _ in range(CONFLICTS_MAX):
-        found = await stage.requests.time(
-            GET_CONTROLLER,
-            stage.client.get(REPLICATION_CONTROLLERS, ReplicationController, key),
-            due_ns,
-        )
-        found.spec.replicas = 0
-        try:
-            await stage.requests.time(
-                UPDATE_CONTROLLER, stage.client.update(REPLICATION_CONTROLLERS, found)
-            )
-        except ApiError as error:
-            if error.code != 409:
-                raise
-        else:
-            return
-        due_ns = 0
-    raise TransportError(f"{key}: {CONFLICTS_MAX} conflicts in a row")
-
-
-def _probe(number: int) -> str:
-    return f"probe-{number:05d}"

@@ -44,6 +44,14 @@ class PhaseRecord:
     end: Mark | None = None
 
 
+class OldRead(NamedTuple):
+    """A read at a revision that compaction should have taken away."""
+
+    revision: int
+    code: int
+    """Of the answer; 0 where there was none. 410: it is gone."""
+
+
 class AuditLabel(NamedTuple):
     """When an audit is made, and what must be there then."""
 
@@ -82,11 +90,22 @@ class Stage:
     audit: Callable[[AuditLabel], Awaitable[None]]
     """Has the auditor compare; what it costs is left out of the measurements."""
     progress: ProgressSink
+    read_at: Callable[[int], Awaitable[int]]
+    """Reads the state at a revision; returns the answer's code, 0 where there was none."""
     phases: list[PhaseRecord] = field(default_factory=list)
     origin_ns: int = 0
     """The first intended create; 0 before."""
     probes: dict[str, int] = field(default_factory=dict)
     """uid of a probe → when its create was due."""
+    standing: dict[str, str] = field(default_factory=dict)
+    """uid → name of the probes that nobody has deleted, oldest first."""
+    due: int = 0
+    """How many pods must have been seen running by now, gone ones too."""
+    to_go: int = 0
+    """How many pods the churn has had deleted."""
+    churn: dict[str, int] = field(default_factory=dict)
+    """Changes of the churn, by sort."""
+    old_read: OldRead | None = None
     controllers: dict[str, tuple[str, str]] = field(default_factory=dict)
     """uid of a living controller → namespace and name."""
     namespaces: dict[str, str] = field(default_factory=dict)

@@ -140,6 +140,7 @@ async def _stay(shell: Shell, store: Store, url: str, compact_every_s: float) ->
     async with asyncio.TaskGroup() as group:
         compactor = Compactor(store, compact_every_s)
         shell.counter("store_compactions", lambda: compactor.compactions)
+        shell.counter("store_compacted_revision", lambda: compactor.compacted_revision)
         compacting = group.create_task(compactor.run()) if compact_every_s else None
         shell.ready(url=url)
         await shell.stopped()

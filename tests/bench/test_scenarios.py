@@ -50,6 +50,9 @@ async def _play(
     async def audit(label: AuditLabel) -> None:
         recordings.append(await record(stage, label))
 
+    async def read_at(revision: int) -> int:
+        return 410
+
     def tell(phase: str, done: int, total: int) -> None:
         progress.append((phase, done, total))
 
@@ -63,6 +66,7 @@ async def _play(
         mark=mark,
         audit=audit,
         progress=tell,
+        read_at=read_at,
         stall_s=3.0,
     )
     if conflicts:
@@ -146,3 +150,20 @@ def test_density_tells_its_progress_up_to_the_end() -> None:
     assert ("fill", 37, 37) in played.progress
     assert ("steady", 42, 42) in played.progress
     assert ("delete", 42, 42) in played.progress
+
+
+CHURNED = Config(nodes=1, pods=200, steady_s=20.0, churn_per_s=20.0)
+
+
+def test_density_churns_at_its_rate_and_every_pod_is_accounted_for() -> None:
+    played = run_virtual(_play("density", CHURNED))
+
+    stage, counts = played.stage, played.stage.churn
+    assert sum(counts.values()) == 400
+    assert (counts["created"], counts["grown"]) == (100, 100)
+    assert stage.pods.running == stage.due == 200 + counts["created"] + counts["grown"]
+    assert stage.pods.alive == 0
+    assert stage.requests.errors == 0
+    full, empty = played.recordings
+    assert len(full.pods) == 200 + counts["created"] - counts["deleted"]
+    assert len(empty.pods_seen) == stage.due
