@@ -68,7 +68,7 @@ class Told(NamedTuple):
     """What is to be told now."""
 
     series: Series
-    count: int
+    times: int
     message: str
 
 

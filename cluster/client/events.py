@@ -109,7 +109,7 @@ class EventRecorder:
             self.withheld += 1
             return
         self._last_stamp = stamp = max(int(now * 1e6) * 1000, self._last_stamp + 1)
-        series, count, message = told
+        series, times, message = told
         at = Time(seconds=stamp // 10**9)
         event = Event(
             metadata=ObjectMeta(
@@ -121,7 +121,7 @@ class EventRecorder:
             source=EventSource(component=self.component, host=host or None),
             firstTimestamp=Time(seconds=series.first_s),
             lastTimestamp=at,
-            count=count,
+            count=times,
             type=WARNING if warning else NORMAL,
             reportingComponent=self.component,
             reportingInstance=host,

@@ -22,7 +22,7 @@ def tell(correlator: Correlator, messages: list[str], now_s: float = 0.0) -> lis
 
 
 def said(told: list[Told | None]) -> list[tuple[str, int] | None]:
-    return [None if each is None else (each.message, each.count) for each in told]
+    return [None if each is None else (each.message, each.times) for each in told]
 
 
 def names(first: int, count: int) -> list[str]:
