@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from storage.records import Change
 from storage.watchcache.events import CacheEvent, EventRing
 from storage.watchcache.fields import FieldSet
@@ -39,6 +41,14 @@ class Contents:
         event = CacheEvent(change.revision, obj, previous)
         self.ring.append(event)
         return event
+
+    def load(self, objects: Sequence[CachedObject]) -> None:
+        """Add objects in key order, whose keys come after all that are here."""
+        self.objects.load(objects)
+        self.bytes_held += sum(obj.size for obj in objects)
+        for position, table in self._tables:
+            for obj in objects:
+                table.setdefault(obj.fields[position], {})[obj.key] = obj
 
     def put(self, obj: CachedObject) -> CachedObject | None:
         """Add or replace an object; return the one that it replaced."""

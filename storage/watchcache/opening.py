@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Final
 
 from storage.errors import StoreClosedError, StoreError
@@ -62,15 +63,16 @@ class Opening:
 
     async def list(self, fields: FieldSet, reach: int) -> None:
         """Read the objects; history is wanted for ``reach`` revisions back. Raises StoreError."""
-        items, self._listed = await _list(self._store, self._prefix)
+        taken: list[CachedObject] = []
+        async for items, revision in _pages(self._store, self._prefix):
+            self._listed = revision
+            found = [self._intake.take(item.key, item.value, item.revision) for item in items]
+            taken += [obj for obj in found if obj is not None]
         oldest = max(self._store.oldest_revision(), self._listed - reach)
         self.since = min(oldest, self._listed)
         ring = EventRing(self._config.history_events, self.since, self._config.history_bytes)
         contents = self._contents = Contents(fields, ring)
-        for item in items:
-            obj = self._intake.take(item.key, item.value, item.revision)
-            if obj is not None:
-                contents.put(obj)
+        contents.load(taken)
         if self.since >= self._store.current_revision():  # such a watch may be told nothing
             self._arrived()
 
@@ -158,13 +160,19 @@ class Opening:
         return self._intake.take(change.key, change.value, change.revision)
 
 
-async def _list(store: Store, prefix: bytes) -> tuple[list[KeyValue], int]:
+async def _pages(store: Store, prefix: bytes) -> AsyncIterator[tuple[list[KeyValue], int]]:
+    """Yield all keys of a prefix in order, a page at a time, and the revision that they are as of.
+
+    So no more than a page of documents is held beside the objects made of them.
+    """
     if not store.capabilities.old_revisions:
         listing = await store.list(prefix)
-        return listing.items, listing.revision
+        yield listing.items, listing.revision
+        return
     listing = await store.list(prefix, limit=PAGE)
-    items, revision = listing.items, listing.revision
+    revision = listing.revision
+    yield listing.items, revision
     while listing.remaining:
-        listing = await store.list(prefix, limit=PAGE, after=items[-1].key, revision=revision)
-        items += listing.items
-    return items, revision
+        after = listing.items[-1].key
+        listing = await store.list(prefix, limit=PAGE, after=after, revision=revision)
+        yield listing.items, revision

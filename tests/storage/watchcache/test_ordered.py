@@ -77,3 +77,22 @@ def test_snapshot_goes_on_behind_a_key_whether_it_is_there_or_not() -> None:
         b"/p/f": [],
     }
     assert snapshot.remaining(b"/p/b") == 2
+
+
+@given(st.sets(KEYS), st.sets(KEYS), st.integers(1, 5))
+def test_loaded_objects_are_what_putting_them_one_by_one_makes(
+    loaded: set[bytes], put: set[bytes], piece: int
+) -> None:
+    at_once, one_by_one = OrderedObjects(), OrderedObjects()
+    objects = [entry(key, 1) for key in sorted(loaded)]
+    for start in range(0, len(objects), piece):
+        at_once.load(objects[start : start + piece])
+    for obj in objects:
+        one_by_one.put(obj)
+    for key in sorted(put):
+        at_once.put(entry(key, 2))
+        one_by_one.put(entry(key, 2))
+
+    prefix = b"/registry/pods/"
+    assert state(at_once.snapshot(prefix, 0)) == state(one_by_one.snapshot(prefix, 0))
+    assert len(at_once) == len(one_by_one)
