@@ -10,13 +10,12 @@ from cluster.processes.assembly import EVENTS_DRAIN_S, drain_events
 from serialization.api.core.v1_pb2 import ObjectReference
 from storage.virtual_time import VirtualClock, run_virtual
 
-POD = ObjectReference(kind="Pod", namespace="ns", name="p", uid="u")
-
 
 def recorder_with(events: int) -> EventRecorder:
     recorder = EventRecorder(FakeApi(), VirtualClock(), component="part")
     for number in range(events):
-        recorder.record(POD, "Started", str(number))
+        pod = ObjectReference(kind="Pod", namespace="ns", name="p", uid=str(number))
+        recorder.record(pod, "Started", "it runs")
     return recorder
 
 
