@@ -11,8 +11,10 @@ import gc
 import os
 import resource
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,7 +24,8 @@ from bench.apibench.endpoint import Endpoint, UnreachableError
 from bench.apibench.lanes import Lane, Tally, connect
 from bench.apibench.operations.interface import Plan
 from bench.apibench.operations.registry import OPERATIONS
-from bench.apibench.settings import OUTCOME_FILE, Outcome, Task
+from bench.apibench.pacing import Pace, PacedLane
+from bench.apibench.settings import OUTCOME_FILE, SAMPLES_FILE, Outcome, Task
 from bench.apibench.site import SetUpError, Site
 from bench.measurements.histogram import LatencyHistogram
 from bench.results import read_json, write_json
@@ -44,68 +47,117 @@ class Reading(NamedTuple):
     cpu_s: dict[str, float]
 
 
-def read_cpu(pids: dict[str, list[int]], clock: Clock) -> Reading:
+def read_cpu(pids: dict[str, list[int]], tally: Tally) -> Reading:
     """Read what processes have used so far, by name; those that are gone count as nothing."""
     used = {
         name: sum(usage.cpu_s for pid in group if (usage := read_usage(pid)) is not None)
         for name, group in pids.items()
     }
-    return Reading(clock.stamp_ns(), used)
+    return Reading(tally.stamp(), used)
 
 
 async def perform(task: Task, clock: Clock) -> Outcome:
     """Do one cell. Raises SetUpError, UnreachableError."""
-    endpoint = Endpoint(task.server)
-    site = Site(endpoint, CODECS[task.codec], task.namespace, task.series)
+    site = Site(Endpoint(task.server), CODECS[task.codec], task.namespace, task.series)
     operation = OPERATIONS[task.operation]
-    works = await operation.prepare(site, Plan(task.connections, task.pods))
+    works = await operation.prepare(site, Plan(task.connections, clock, task.pods, task.nodes))
     tally = Tally(clock)
-    lanes = [Lane(work, tally) for work in works]
-    await connect(endpoint, lanes)
-    begin, end, latencies = await _window(task, tally, lanes, clock)
+    tally.left = task.count or -1
+    tally.sent = array("q") if task.samples else None
+    pace = Pace(task.rate, tally) if task.rate else None
+    lanes = [Lane(work, tally) if pace is None else PacedLane(work, tally, pace) for work in works]
+    await connect(site.endpoint, lanes)
+    window = await _run(task, tally, lanes, pace)
     for lane in lanes:
         lane.close()
-    requests = site.requests + Counter({operation.sort: tally.answered})
+    if window.sent is not None:
+        _write_samples(task, window.sent, window.latencies)
+    begin, end = window.begin, window.end
     return Outcome(
-        operations=latencies.count,
+        operations=len(window.latencies),
         window_s=(end.stamp_ns - begin.stamp_ns) / 1e9,
         begin_ns=begin.stamp_ns,
         end_ns=end.stamp_ns,
         cpu_s={name: end.cpu_s[name] - begin.cpu_s[name] for name in end.cpu_s},
-        histogram=latencies.encode(),
-        requests=dict(requests),
+        histogram=histogram_of(window.latencies).encode(),
+        requests=dict(site.requests + Counter({operation.sort: tally.answered})),
         failures=dict(tally.failures),
         first_failure=tally.first_failure,
-        received_bytes=tally.received_bytes,
+        received_bytes=window.received_bytes,
+        late_ms_max=pace.late_ns_max / 1e6 if pace else 0.0,
+        sequences={pod: times for work in works for pod, times in work.written().items()},
+        short=window.short,
     )
 
 
-async def _window(
-    task: Task, tally: Tally, lanes: list[Lane], clock: Clock
-) -> tuple[Reading, Reading, LatencyHistogram]:
-    """Run the lanes; return the window's bounds and what was measured between them."""
+class Window(NamedTuple):
+    """What was measured between two readings."""
+
+    begin: Reading
+    end: Reading
+    latencies: array[int]
+    sent: array[int] | None
+    received_bytes: int
+    short: bool
+
+
+async def _run(task: Task, tally: Tally, lanes: list[Lane], pace: Pace | None) -> Window:
+    """Run the lanes to their end; return what happened in the window."""
     pids = {**task.pids, "generator": [os.getpid()]}
-    tally.left = task.count or -1
-    begin = read_cpu(pids, clock)
-    for lane in lanes:
-        lane.send()
-    if task.count:
-        async with asyncio.timeout(COUNTED_S_MAX):
-            await tally.idle.wait()
-    else:
-        await asyncio.sleep(task.warmup_s)
+    async with asyncio.TaskGroup() as group:
+        begin = read_cpu(pids, tally)
+        if pace is not None:
+            group.create_task(pace.run())
+        else:
+            for lane in lanes:
+                lane.send()
+        short = False
+        if task.count:
+            await _ended(tally, COUNTED_S_MAX)
+        else:
+            await asyncio.sleep(task.warmup_s)
+            tally.forget()
+            begin = read_cpu(pids, tally)
+            short = pace is None and await _ran_out(tally, task.duration_s)
+            if pace is not None:
+                await asyncio.sleep(task.duration_s)
+        end = read_cpu(pids, tally)
+        window = Window(begin, end, tally.latencies, tally.sent, tally.received_bytes, short)
         tally.forget()
-        begin = read_cpu(pids, clock)
-        await asyncio.sleep(task.duration_s)
-    end = read_cpu(pids, clock)
-    measured, received = tally.latencies, tally.received_bytes
-    tally.forget()
-    tally.stopping = True
-    if tally.busy:
-        async with asyncio.timeout(DRAIN_S_MAX):
+        tally.stopping = True
+    await _drained(tally)
+    return window
+
+
+async def _ended(tally: Tally, most_s: float) -> None:
+    """Return once all that was to be sent is answered. Raises TimeoutError."""
+    async with asyncio.timeout(most_s):
+        while tally.left or tally.busy:
+            tally.idle.clear()
             await tally.idle.wait()
-    tally.received_bytes = received
-    return begin, end, histogram_of(measured)
+
+
+async def _ran_out(tally: Tally, duration_s: float) -> bool:
+    """Return after that time, or earlier and True, when there is nothing left to be done."""
+    try:
+        async with asyncio.timeout(duration_s):
+            await tally.idle.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _drained(tally: Tally) -> None:
+    """Return once nothing is under way. Raises TimeoutError."""
+    async with asyncio.timeout(DRAIN_S_MAX):
+        while tally.busy:
+            tally.idle.clear()
+            await tally.idle.wait()
+
+
+def _write_samples(task: Task, sent: array[int], latencies: array[int]) -> None:
+    pairs = array("q", chain.from_iterable(zip(sent, latencies, strict=True)))
+    (Path(task.directory) / SAMPLES_FILE).write_bytes(pairs.tobytes())
 
 
 def histogram_of(latencies_ns: Iterable[int]) -> LatencyHistogram:

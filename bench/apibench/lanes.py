@@ -14,6 +14,7 @@ from typing import cast
 from bench.apibench.answers import AnswerFaultError, AnswerReader
 from bench.apibench.endpoint import Endpoint, UnreachableError
 from bench.apibench.operations.interface import Work
+from serialization.errors import DecodeError
 from storage.clock import Clock
 
 CONNECT_S_MAX = 30.0
@@ -26,13 +27,15 @@ class Tally:
         self.stamp = clock.stamp_ns
         self.latencies = array("q")
         """Nanoseconds, of the answers with 2xx since ``forget``."""
+        self.sent: array[int] | None = None
+        """Where wanted: when each of them was sent, or due."""
         self.answered = 0
         """All answers, whatever their code, since the beginning."""
         self.received_bytes = 0
         self.failures: Counter[str] = Counter()
         self.first_failure = ""
         self.stopping = False
-        self.left = 0
+        self.left = -1
         """How many more requests may be sent; below 0: any number."""
         self.busy = 0
         """Lanes with a request under way."""
@@ -43,6 +46,8 @@ class Tally:
         """Begin to count: what was measured so far was warm-up."""
         self.latencies = array("q")
         self.received_bytes = 0
+        if self.sent is not None:
+            self.sent = array("q")
 
     def fail(self, what: str, said: str = "") -> None:
         """Count something that went wrong."""
@@ -75,7 +80,7 @@ class Lane(asyncio.Protocol):
         if not tally.stopping and tally.left and transport is not None:
             request = self._work.next(due_ns or now)
         if request is None or transport is None:
-            self._rest()
+            self.rest()
             return False
         tally.left -= 1
         if not self.busy:
@@ -85,7 +90,8 @@ class Lane(asyncio.Protocol):
         transport.write(request)
         return True
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """Have nothing under way."""
         tally = self._tally
         if self.busy:
             self.busy = False
@@ -104,15 +110,24 @@ class Lane(asyncio.Protocol):
             tally = self._tally
             tally.answered += 1
             if 200 <= reader.code < 300:
-                tally.latencies.append(tally.stamp() - self._sent_ns)
+                sent_ns = self._sent_ns
+                tally.latencies.append(tally.stamp() - sent_ns)
+                if tally.sent is not None:
+                    tally.sent.append(sent_ns)
                 tally.received_bytes += reader.body_bytes
+                self._note()
             else:
                 tally.fail(str(reader.code), repr(data[-300:]))
-            self._work.answered(reader.code)
             if reader.closing:
                 self._lost("the server closes its connections")
             else:
                 self.on_answered()
+
+    def _note(self) -> None:
+        try:
+            self._work.answered()
+        except (ValueError, IndexError, DecodeError) as error:
+            self._tally.fail(f"an answer that cannot be used: {error}")
 
     def on_answered(self) -> None:
         """Go on; what is paced waits instead."""
@@ -126,7 +141,7 @@ class Lane(asyncio.Protocol):
     def _lost(self, why: str) -> None:
         self._tally.fail(why)
         self.close()
-        self._rest()
+        self.rest()
 
     def close(self) -> None:
         """End the connection."""

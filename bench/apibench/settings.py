@@ -8,6 +8,7 @@ from typing import Final
 from bench.load.settings import Server
 
 OUTCOME_FILE: Final = "outcome.json"
+SAMPLES_FILE: Final = "samples.bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Task:
     """Operations a second, open loop; 0: each connection sends when it has its answer."""
     pods: int = 0
     """How many pods the operation works on; 0: its own choice."""
+    nodes: int = 0
+    """Above 0: those pods are on as many nodes, one after the other."""
+    samples: bool = False
+    """Write when each request was sent and how long it took: ``samples.bin``, pairs of int64."""
     series: str = "a"
     """Sets this cell's names apart from others' in the same namespace."""
     pids: dict[str, list[int]] = field(default_factory=dict)
@@ -59,6 +64,8 @@ class Outcome:
     first_failure: str = ""
     received_bytes: int = 0
     """Bodies of the answers in the window."""
+    late_ms_max: float = 0.0
+    """How far the generator was behind its own schedule, with a rate."""
     sequences: dict[str, int] = field(default_factory=dict)
     """By pod: how often it was written, for those who check watches."""
     short: bool = False

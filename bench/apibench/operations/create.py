@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
-from bench.apibench.operations.interface import Plan, Work
+from bench.apibench.operations.interface import Plan, Repeated, Work
 from bench.apibench.pods import pod
 from bench.apibench.site import Site
 
 
-class Creates:
+class Creates(Repeated):
     """Creates of pods: one prebuilt request, cut where the name stands."""
-
-    take: Callable[[bytes], None] | None = None
 
     def __init__(self, site: Site, names: Iterator[int]) -> None:
         self._names = names
@@ -25,9 +23,6 @@ class Creates:
 
     def next(self, stamp_ns: int) -> bytes | None:
         return self._name(next(self._names)).encode().join(self._pieces)
-
-    def answered(self, code: int) -> None:
-        return
 
 
 class Create:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import cycle
 from typing import Final
 
-from bench.apibench.operations.interface import Plan, Work
-from bench.apibench.pods import pod
+from bench.apibench.filling import fill
+from bench.apibench.operations.interface import Plan, Repeated, Work
 from bench.apibench.site import Site
 
 PODS_DEFAULT: Final = 100
 
 
-class Gets:
+class Gets(Repeated):
     """GETs of pods in turn."""
-
-    take: Callable[[bytes], None] | None = None
 
     def __init__(self, requests: list[bytes], start: int) -> None:
         self._requests = cycle(requests[start:] + requests[:start])
 
     def next(self, stamp_ns: int) -> bytes | None:
         return next(self._requests)
-
-    def answered(self, code: int) -> None:
-        return
 
 
 class Get:
@@ -39,11 +33,9 @@ class Get:
 
     async def prepare(self, site: Site, plan: Plan) -> list[Work]:
         pods = plan.pods or PODS_DEFAULT
-        requests = []
-        for number in range(pods):
-            name = site.name(number)
-            await site.call("POST pods", "POST", site.path(), pod(site.namespace, name))
-            requests.append(site.request("GET", site.path(name) + self._query))
+        await fill(site, range(pods), plan.clock)
+        paths = [site.path(site.name(number)) + self._query for number in range(pods)]
+        requests = [site.request("GET", path) for path in paths]
         return [Gets(requests, at % pods) for at in range(plan.connections)]
 
 

@@ -17,7 +17,7 @@ from tests.bench.apibench.served import ground
 
 
 async def _performed(name: str, codec: str) -> tuple[Outcome, dict[str, int]]:
-    async with ground(name, codec) as task:
+    async with ground(name, codec, pods=40) as task:
         before = await request_counts(Endpoint(task.server))
         outcome = await perform(task, SystemClock())
         after = await request_counts(Endpoint(task.server))
