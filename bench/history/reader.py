@@ -75,6 +75,8 @@ class History:
     """By name: ``apiserver``, ``control``, ``nodes``, ``measuring``."""
     names: list[bytes]
     """By number; the first is the empty one of number 0."""
+    numbers: dict[bytes, int]
+    """By name."""
 
     def name(self, number: int) -> str:
         """Return a name, for people."""
@@ -86,9 +88,8 @@ class History:
         return Source(process.partition(b"#")[0].decode(), json.loads(facts))
 
     def number(self, name: str) -> int:
-        """Return the number of a name, 0 where it is not there. Slow: a walk over all names."""
-        wanted = name.encode()
-        return next((n for n, known in enumerate(self.names) if known == wanted), 0)
+        """Return the number of a name, 0 where it is not there."""
+        return self.numbers.get(name.encode(), 0)
 
 
 def read_history(directory: Path) -> History:
@@ -100,7 +101,7 @@ def read_history(directory: Path) -> History:
         processes[process] = _read(path, process, numbers)
     if not processes:
         raise UnreadableHistoryError(f"{directory}: no history")
-    return History(processes, list(numbers))
+    return History(processes, list(numbers), numbers)
 
 
 def _read(path: Path, process: str, numbers: dict[bytes, int]) -> ProcessHistory:
