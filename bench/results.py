@@ -28,6 +28,7 @@ import msgspec
 from bench.latency import Latency
 from bench.load_results import Load
 from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
+from bench.realism_results import Realism
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 
 SCHEMA_VERSION: Final = 1
@@ -272,6 +273,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
+    steady: Steady | None = None
+    """The steady phase alone; null where it did not end."""
+    realism: Realism = field(default_factory=Realism)
+    """Requests a second by source, beside what a real cluster of this size sends."""
     """Everything that was measured."""
 
     pod_startup: PodStartup

@@ -16,6 +16,7 @@ from reports.latency import Latency
 from reports.load_model import Load
 from reports.reading import read_versioned
 from reports.samples import PodSample, ProcessSample, read_pods, read_processes
+from reports.realism_model import Realism
 
 RESULTS_FILE: Final = "results.json"
 PROCESS_ORDER: Final = ("apiserver", "control", "nodes", "measuring")
@@ -148,6 +149,8 @@ class Phase:
 @dataclass(frozen=True, slots=True)
 class Measurements:
     """Everything that was measured."""
+    steady: Steady | None = None
+    realism: Realism = field(default_factory=Realism)
 
     pod_startup: PodStartup = field(default_factory=PodStartup)
     api_latency: list[ApiLatency] = field(default_factory=list)

@@ -27,6 +27,7 @@ from reports.limits import LIMITS
 from reports.load_section import load_section
 from reports.model import Results, Run, process_order
 from reports.reproduce import run_command
+from reports.realism_section import realism_section
 from reports.wording import (
     NOT_MEASURED,
     counted,
@@ -73,11 +74,27 @@ def run_page(run: Run) -> str:
         ),
     )
 
+            _realism(results),
 
 def _subtitle(results: Results) -> str:
     took = "" if results.duration_s is None else f"took {duration_ms(results.duration_s * 1000)}"
     parts = (results.config.scenario, results.run_id, results.started, took)
     return " · ".join(part for part in parts if part)
+def _realism(results: Results) -> Markup:
+    realism = results.measurements.realism
+    return section("Beside a real cluster", realism_section(realism)) if realism.rows else join(())
+
+
+def _history(results: Results) -> Markup | str:
+    history = results.history
+    return "" if history is None else section("The history", history_section(history))
+
+
+def _steady(results: Results) -> Markup | str:
+    steady = results.measurements.steady
+    return "" if steady is None else section("The steady phase", steady_section(steady))
+
+
 
 
 def _held_against(value: float | None, target: float) -> bool | None:

@@ -9,6 +9,8 @@ from bench.measurements.lateness import lateness
 from bench.measurements.load import load
 from bench.measurements.pod_startup import pod_startup, startup_histograms
 from bench.measurements.processes import processes
+from bench.measurements.realism import realism
+from bench.measurements.steady import steady
 from bench.measurements.throughput import throughput
 from bench.observed import Observed
 from bench.results import Measurements
@@ -26,6 +28,8 @@ def measure(observed: Observed) -> Measurements:
         counters={name: dict(s.counters) for name, s in observed.statistics.items()},
         hot={name: list(lines) for name, lines in observed.hot.items()},
         load=load(observed),
+        steady=steady(observed),
+        realism=realism(observed),
     )
 
 

@@ -13,9 +13,9 @@ SHARE_MAX: Final = 0.1
 what runs of the same thing on one machine differ by anyway (10 to 15 %)."""
 SHARE_VOID: Final = 0.5
 """By the same reckoning everything took twice its time."""
-SECONDS_MIN: Final = 1.0
-"""Of a phase. Processes' times move in steps of 10 ms, so that a second tells shares to a few
-percent and less tells nothing."""
+SECONDS_MIN: Final = 5.0
+"""Of a phase. Processes' times move in steps of 10 ms and the machine's own chores come in bursts
+of tenths of a second: a shorter phase tells more of those than of the load."""
 
 
 def machine_busy(seen: Observations) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 from bench.latency import Latency
 from bench.load_results import Load, MachineUse, Sent, Stall, Vitals
 from bench.results import Status
+from bench.steady_results import Compactions, Steady
 from bench.verdict.observations import Observations
 from bench.verdict.registry import RULES, judge
 
@@ -48,6 +49,11 @@ def stalled(what: str, lasted_s: float) -> list[Stall]:
 
 def events(posted: int, dropped: int, waiting: int) -> dict[str, float]:
     return {"events_posted": posted, "events_dropped": dropped, "events_waiting": waiting}
+
+
+def compacted(found: Compactions) -> Steady:
+    """Return a steady phase in which this was forgotten."""
+    return Steady(300.0, {}, 20.0, 20.0, Latency(), Latency(), [], {}, compactions=found)
 
 
 W = {"requests_PATCH_pods/status": 9.0}
@@ -102,6 +108,24 @@ FIRING = [
         loaded(vitals=vitals(frozen_max_ms=2000.0)),
         Status.DEGRADED,
         "nodes stood still for 2.0 s, allowed 1 s",
+    ),
+    (
+        "compaction-missing",
+        replace(GOOD, steady=compacted(Compactions(150.0, in_phase=0, revision=9))),
+        Status.VOID,
+        "the store was not compacted in the steady phase, asked every 150 s",
+    ),
+    (
+        "compaction-missing",
+        replace(GOOD, steady=compacted(Compactions(150.0, in_phase=None, revision=None))),
+        Status.DEGRADED,
+        "whether the store was compacted in the steady phase is not known",
+    ),
+    (
+        "compaction-missing",
+        replace(GOOD, steady=compacted(Compactions(150.0, 2, 90, read_revision=80, read_code=200))),
+        Status.VOID,
+        "revision 80 was compacted away (90 is the oldest left), but a read of it was answered",
     ),
     (
         "machine-busy",
@@ -196,7 +220,7 @@ NEAR_LIMITS = Load(
         sent(16.0, "heartbeats", 60),  # of 100 nodes, so that chance alone may do it
         Sent("run", "heartbeats", 300, 300, 20.0, 20.0, late=SLOW),  # another rule's
     ],
-    machine={"fill": FINE, "steady": replace(FINE, seconds=0.9, others_cores=1.9)},
+    machine={"fill": FINE, "steady": replace(FINE, seconds=4.9, others_cores=1.9)},
     vitals=vitals(pause_max_ms=99.0, lag_p99_ms=49.0, frozen_max_ms=999.0),
     stalls=[Stall("fill", "answer", 1.0, 0.9), Stall("fill", "progress", 1.0, 1.0)],
 )

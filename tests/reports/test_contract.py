@@ -11,6 +11,7 @@ import pytest
 import bench.latency
 import bench.load_results
 import bench.matrix_results
+import bench.realism_results
 import bench.results
 import bench.switches
 import reports.comparing
@@ -18,6 +19,8 @@ import reports.latency
 import reports.load_model
 import reports.model
 import reports.switch_facts
+import reports.realism_model
+import reports.steady_model
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bench.latency.Latency, reports.latency.Latency),
@@ -27,6 +30,14 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     ),
     *(
         (getattr(bench.results, name), getattr(reports.model, name))
+    *(
+        (getattr(bench.realism_results, name), getattr(reports.realism_model, name))
+        for name in ("Realism", "RealismRow")
+    ),
+    *(
+        (getattr(bench.steady_results, name), getattr(reports.steady_model, name))
+        for name in ("Steady", "Aim", "Compactions")
+    ),
         for name in (
             "Results",
             "Verdict",
