@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cluster.apiserver.errors import (
@@ -26,6 +27,9 @@ _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _is_label: Final = re.compile(_LABEL).fullmatch
 
 LABEL_MAX: Final = 63
+KEY_MAX: Final = 253 + 1 + LABEL_MAX
+LABELS_MAX: Final = 4096
+"""Labels whose judgement is remembered: 3 MiB at most."""
 _LABEL_RULE: Final = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
     "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used "
@@ -54,13 +58,22 @@ def path_segment_errors(name: str) -> list[str]:
 
 def label_problems(labels: Mapping[str, str], field: str) -> list[FieldProblem]:
     """Return what is wrong with a label map, in key order."""
-    if not any(key_errors(key) or value_errors(value) for key, value in labels.items()):
+    for key, value in labels.items():
+        if len(key) > KEY_MAX or len(value) > LABEL_MAX or not _is_sound_label(key, value):
+            break
+    else:
         return []
     problems = []
     for key in sorted(labels):
         problems += [invalid(field, key, why) for why in key_errors(key)]
         problems += [invalid(field, labels[key], why) for why in value_errors(labels[key])]
     return problems
+
+
+@lru_cache(maxsize=LABELS_MAX)
+def _is_sound_label(key: str, value: str) -> bool:
+    """Judge a label once: the same few stand on thousands of objects."""
+    return not key_errors(key) and not value_errors(value)
 
 
 def metadata_problems(
@@ -76,8 +89,8 @@ def metadata_problems(
         problems.append(required(f"{field}.name", "name or generateName is required"))
     else:
         problems += [invalid(f"{field}.name", name, why) for why in name_rule(name)]
-    if meta.labels or meta.annotations or meta.ownerReferences or meta.finalizers:
-        problems += _carried_problems(meta, field)
+    problems += _carried_problems(meta, field)
+    if meta.finalizers:
         problems += _finalizer_problems(meta.finalizers, f"{field}.finalizers")
     return problems
 
@@ -87,8 +100,11 @@ def metadata_update_problems(
 ) -> list[FieldProblem]:
     """Return what is wrong with metadata that is about to replace another (hot path).
 
-    A real server judges it for all kinds and once more for each kind, so its causes are doubled.
+    What has not changed was sound when it was written. A real server judges it for all kinds and
+    once more for each kind, so its causes are doubled.
     """
+    if new == old:
+        return []
     problems = metadata_problems(new, name_rule)
     if not problems and not old.HasField("deletionTimestamp"):
         return problems
@@ -99,9 +115,13 @@ def metadata_update_problems(
 
 
 def _carried_problems(meta: ObjectMeta, field: str) -> list[FieldProblem]:
-    problems = label_problems(meta.labels, f"{field}.labels")
-    problems += annotation_problems(meta.annotations, f"{field}.annotations")
-    problems += _owner_problems(meta, f"{field}.ownerReferences")
+    problems: list[FieldProblem] = []
+    if labels := meta.labels:
+        problems += label_problems(labels, f"{field}.labels")
+    if annotations := meta.annotations:
+        problems += annotation_problems(annotations, f"{field}.annotations")
+    if owners := meta.ownerReferences:
+        problems += _owner_problems(owners, f"{field}.ownerReferences")
     return problems
 
 
@@ -147,11 +167,11 @@ def finalizer_name_problems(name: str, field: str) -> list[FieldProblem]:
     return problems
 
 
-def _owner_problems(meta: ObjectMeta, field: str) -> list[FieldProblem]:
+def _owner_problems(owners: Sequence[OwnerReference], field: str) -> list[FieldProblem]:
     """Judge owners. A real server tells no index here."""
     problems = []
     controller = ""
-    for owner in meta.ownerReferences:
+    for owner in owners:
         if not owner.apiVersion.rpartition("/")[2]:
             why = "version must not be empty"
             problems.append(invalid(f"{field}.apiVersion", owner.apiVersion, why))
@@ -168,7 +188,7 @@ def _owner_problems(meta: ObjectMeta, field: str) -> list[FieldProblem]:
                     'Only one reference can have Controller set to true. Found "true" in '
                     f"references for {controller} and {current}"
                 )
-                shown = f"[{','.join(_shown(each) for each in meta.ownerReferences)}]"
+                shown = f"[{','.join(_shown(each) for each in owners)}]"
                 problems.append(invalid_shown(field, shown, why))
             else:
                 controller = current

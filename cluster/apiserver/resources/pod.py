@@ -133,9 +133,12 @@ class PodStrategy(Strategy[Pod]):
         return pod_update_problems(new, old)
 
     def prepare_status(self, new: Pod, old: Pod) -> None:
-        new.spec.CopyFrom(old.spec)
-        del new.metadata.ownerReferences[:]
-        new.metadata.ownerReferences.extend(old.metadata.ownerReferences)
+        spec, owners = old.spec, old.metadata.ownerReferences
+        if new.spec != spec:  # nearly always equal, and to compare costs less than to copy
+            new.spec.CopyFrom(spec)
+        if new.metadata.ownerReferences != owners:
+            del new.metadata.ownerReferences[:]
+            new.metadata.ownerReferences.extend(owners)
         status = new.status
         status.qosClass = old.status.qosClass
         if status.podIP and (not status.podIPs or status.podIPs[0].ip != status.podIP):
