@@ -75,7 +75,7 @@ def compose(outcome: Outcome, environment: Environment, started: str) -> Results
         duration_s=(observed.end_ns - origin_ns) / 1e9,
         environment=environment,
         config=observed.config,
-        verdict=judge(replace(outcome.observations, load=measured.load)),
+        verdict=judge(replace(outcome.observations, load=measured.load, steady=measured.steady)),
         slo=service_levels(measured),
         phases=[
             Phase(
@@ -87,6 +87,7 @@ def compose(outcome: Outcome, environment: Environment, started: str) -> Results
             if phase.end is not None
         ],
         measurements=measured,
+        history=outcome.observations.history,
     )
 
 

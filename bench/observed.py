@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.pulse import Beat, Freeze
 from bench.recording import PodRecord
 from bench.requests import Request
 from bench.results import Config
 from bench.sampling import Sample
-from bench.scenarios.stage import Mark, PhaseRecord
+from bench.scenarios.stage import Mark, OldRead, PhaseRecord
 from bench.statistics_files import ProcessStatistics
 
 
@@ -42,6 +42,11 @@ class Observed:
     """When the measuring process itself stood still."""
     gaps: Sequence[tuple[int, int]] = ()
     """From and until when pods were waited for and no event came."""
+
+    churn: Mapping[str, int] = field(default_factory=dict)
+    """Changes of the steady phase, by sort."""
+    old_read: OldRead | None = None
+    """Tried after the steady phase, as of its begin."""
 
     def phase(self, name: str) -> tuple[Mark, Mark] | None:
         """Return the marks of a phase that was played to its end."""

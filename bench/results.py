@@ -25,10 +25,12 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from bench.latency import Latency
+from bench.history.report import HistoryReport
+from bench.latency import ApiLatency, Latency
 from bench.load_results import Load
-from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
 from bench.realism_results import Realism
+from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
+from bench.steady_results import Steady
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 
 SCHEMA_VERSION: Final = 1
@@ -199,26 +201,6 @@ class PodStartup:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiLatency:
-    """Latencies of one sort of call, from when it was due to when its answer was read."""
-
-    verb: str
-    """create, get, list, update, delete."""
-    resource: str
-    subresource: str
-    scope: str
-    """resource, namespace or cluster."""
-    source: str
-    """``client``: exact, at the measuring process; ``apiserver``: from its /metrics, all clients,
-    interpolated within its buckets (max is null)."""
-    count: int
-    p50_ms: float | None
-    p90_ms: float | None
-    p99_ms: float | None
-    max_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Throughput:
     """Rates. The fill begins with the first intended create and ends with the last Running."""
 
@@ -273,10 +255,6 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    steady: Steady | None = None
-    """The steady phase alone; null where it did not end."""
-    realism: Realism = field(default_factory=Realism)
-    """Requests a second by source, beside what a real cluster of this size sends."""
     """Everything that was measured."""
 
     pod_startup: PodStartup
@@ -295,6 +273,10 @@ class Measurements:
     """By process, with ``--profile``: its five most expensive functions, with their share."""
     load: Load = field(default_factory=Load)
     """What was sent when it was due, and on what a machine: what the other numbers rest on."""
+    steady: Steady | None = None
+    """The steady phase alone; null where it did not end."""
+    realism: Realism = field(default_factory=Realism)
+    """Requests a second by source, beside what a real cluster of this size sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +295,8 @@ class Results:
     """``pod_startup_p99``, ``mutating_p99``, ``resource_read_p99``, ``cluster_list_p99``."""
     phases: list[Phase]
     measurements: Measurements
+    history: HistoryReport | None = None
+    """What the history checker found; None where no history was kept."""
 
     def write(self, directory: Path) -> Path:
         """Write ``results.json``, whole or not at all; return its path."""

@@ -6,13 +6,15 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from bench.api_client import Connection, connect
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
+from bench.history.checking import check_history
+from bench.history.report import HistoryReport
 from bench.kubeconfig import write_kubeconfig
 from bench.machine import read_machine
 from bench.observed import Observed
@@ -136,8 +138,12 @@ class Run:
             beats=pulse.beats,
             freezes=pulse.freezes,
             gaps=stage.pods.gaps,
+            churn=stage.churn,
+            old_read=stage.old_read,
         )
-        observations = self._observations(stage, died, statistics)
+        observations = replace(
+            self._observations(stage, died, statistics), history=await self._checked_history()
+        )
         return Outcome(observed, observations, self._profilers.refused)
 
     @contextmanager
@@ -149,6 +155,14 @@ class Run:
             return
         with HistoryWriter(directory, MEASURING, self._clock) as history:
             yield history
+
+    async def _checked_history(self) -> HistoryReport | None:
+        """Have the history judged, where one was kept; others write only if they are let in."""
+        if self._options.history_dir is None:
+            return None
+        self._tell("history", 0, 1)
+        foreign = bool(self._config.kubeconfig)
+        return await check_history(self._options.directory, foreign=foreign)
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:

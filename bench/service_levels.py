@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from bench.results import ApiLatency, Measurements, ServiceLevel
+from bench.latency import ApiLatency
+from bench.results import Measurements, ServiceLevel
 
 POD_STARTUP_P99_MS: Final = 5_000.0
 CALL_P99_MS: Final = 1_000.0

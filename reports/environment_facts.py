@@ -41,14 +41,24 @@ def load_facts(config: Config) -> list[tuple[str, str]]:
         (
             "probes",
             ""
-            if config.probes is None or interval is None
+            if config.probes is None or interval is None or config.steady_s
             else f"{config.probes}, one every {interval:g} ms",
         ),
+        ("steady phase", _steady(config)),
         ("node status every", "" if config.heartbeat_s is None else f"{config.heartbeat_s:g} s"),
         ("watch writes", config.watch_write),
         *switch_facts(config),
         ("seed", "" if config.seed is None else str(config.seed)),
     ]
+
+
+def _steady(config: Config) -> str:
+    if not config.steady_s:
+        return ""
+    churn = config.churn_per_s or 0.0
+    every = config.compact_every_s
+    compacted = f", the store compacted every {every:g} s" if every else ""
+    return f"{config.steady_s:g} s with {churn:g} changes of pods a second{compacted}"
 
 
 def shown_command(command: str) -> Markup:

@@ -14,3 +14,19 @@ class Latency:
     p90_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLatency:
+    """Latencies of one sort of call. ``source``: at which end they were taken."""
+
+    verb: str
+    resource: str
+    subresource: str = ""
+    scope: str = ""
+    source: str = ""
+    count: int = 0
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from reports.errors import ReportError
-from reports.latency import Latency
+from reports.history_model import History
+from reports.latency import ApiLatency, Latency
 from reports.load_model import Load
 from reports.reading import read_versioned
-from reports.samples import PodSample, ProcessSample, read_pods, read_processes
 from reports.realism_model import Realism
+from reports.samples import PodSample, ProcessSample, read_pods, read_processes
+from reports.steady_model import Steady
 
 RESULTS_FILE: Final = "results.json"
 PROCESS_ORDER: Final = ("apiserver", "control", "nodes", "measuring")
@@ -63,6 +65,9 @@ class Config:
     rate: float | None = None
     probes: int | None = None
     probe_interval_ms: float | None = None
+    steady_s: float | None = None
+    churn_per_s: float | None = None
+    compact_every_s: float | None = None
     heartbeat_s: float | None = None
     seed: int | None = None
     profile: bool = False
@@ -88,22 +93,6 @@ class PodStartup:
     schedule_to_watch: Latency = field(default_factory=Latency)
     pod_startup: Latency = field(default_factory=Latency)
     watched_startup: Latency = field(default_factory=Latency)
-
-
-@dataclass(frozen=True, slots=True)
-class ApiLatency:
-    """Latencies of one sort of call. ``source``: at which end they were taken."""
-
-    verb: str
-    resource: str
-    subresource: str = ""
-    scope: str = ""
-    source: str = ""
-    count: int = 0
-    p50_ms: float | None = None
-    p90_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +138,6 @@ class Phase:
 @dataclass(frozen=True, slots=True)
 class Measurements:
     """Everything that was measured."""
-    steady: Steady | None = None
-    realism: Realism = field(default_factory=Realism)
 
     pod_startup: PodStartup = field(default_factory=PodStartup)
     api_latency: list[ApiLatency] = field(default_factory=list)
@@ -162,6 +149,8 @@ class Measurements:
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
     hot: dict[str, list[str]] = field(default_factory=dict)
     load: Load = field(default_factory=Load)
+    steady: Steady | None = None
+    realism: Realism = field(default_factory=Realism)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +167,7 @@ class Results:
     slo: dict[str, ServiceLevel] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
     measurements: Measurements = field(default_factory=Measurements)
+    history: History | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,22 @@ from reports.comparing import MatrixResults
 from reports.model import Config
 from reports.switch_facts import switch_flags
 
-_USUAL: Final = {"watch_write": "transport", "rate": 0.0, "heartbeat_s": 10.0, "probes": 25}
+_USUAL: Final = {
+    "watch_write": "transport",
+    "rate": 0.0,
+    "heartbeat_s": 10.0,
+    "probes": 25,
+    "churn_per_s": 20.0,
+}
 """The command line's defaults, which need no flag."""
+
+
+_NUMBERS: Final = (
+    ("--rate", "rate"),
+    ("--heartbeat", "heartbeat_s"),
+    ("--probes", "probes"),
+    ("--churn", "churn_per_s"),
+)
 
 
 def _load_flags(config: Config) -> list[str]:
@@ -18,10 +32,14 @@ def _load_flags(config: Config) -> list[str]:
     if config.watch_write and config.watch_write != _USUAL["watch_write"]:
         flags += ["--watch-write", config.watch_write]
     flags += switch_flags(config)
-    for flag, key in (("--rate", "rate"), ("--heartbeat", "heartbeat_s"), ("--probes", "probes")):
+    for flag, key in _NUMBERS:
         value: float | None = getattr(config, key)
         if value is not None and value != _USUAL[key]:
             flags += [flag, f"{value:g}"]
+    if config.steady_s is not None:  # their defaults hang on the size: always told
+        flags += ["--steady", f"{config.steady_s:g}"]
+    if config.compact_every_s:
+        flags += ["--compact-every", f"{config.compact_every_s:g}"]
     if config.probe_interval_ms not in (None, 200.0):
         flags += ["--probe-interval", f"{config.probe_interval_ms:g}"]
     if config.seed is not None:

@@ -8,6 +8,7 @@ from reports.claims import API_SLO_MS, STARTUP_SLO_MS
 from reports.environment_facts import environment_facts, load_facts, load_title, shown_command
 from reports.figures.registry import RUN_FIGURES
 from reports.files import draw_figures
+from reports.history_section import history_section
 from reports.html import (
     Markup,
     Tile,
@@ -26,8 +27,9 @@ from reports.latency import Latency
 from reports.limits import LIMITS
 from reports.load_section import load_section
 from reports.model import Results, Run, process_order
-from reports.reproduce import run_command
 from reports.realism_section import realism_section
+from reports.reproduce import run_command
+from reports.steady_section import steady_section
 from reports.wording import (
     NOT_MEASURED,
     counted,
@@ -62,24 +64,22 @@ def run_page(run: Run) -> str:
             section("What happened", figures),
             section("Service levels", _service_levels(results)),
             section("Pod start-up, step by step", _startup(results)),
+            _steady(results),
             section("API calls", _api_calls(results)),
             section("Processes", _processes(results)),
             section("What the numbers rest on", load_section(results.measurements.load)),
+            _history(results),
             section("Bytes", _bytes(results)),
             section("Counters", _counters(results)) if results.measurements.counters else "",
             section("Most expensive functions", _hot(results)) if results.measurements.hot else "",
             section("What was run, and on what", _facts(results)),
             section("How to reproduce it", shown_command(run_command(results.config))),
+            _realism(results),
             section("What is not in these numbers", bullets(LIMITS)),
         ),
     )
 
-            _realism(results),
 
-def _subtitle(results: Results) -> str:
-    took = "" if results.duration_s is None else f"took {duration_ms(results.duration_s * 1000)}"
-    parts = (results.config.scenario, results.run_id, results.started, took)
-    return " · ".join(part for part in parts if part)
 def _realism(results: Results) -> Markup:
     realism = results.measurements.realism
     return section("Beside a real cluster", realism_section(realism)) if realism.rows else join(())
@@ -95,6 +95,10 @@ def _steady(results: Results) -> Markup | str:
     return "" if steady is None else section("The steady phase", steady_section(steady))
 
 
+def _subtitle(results: Results) -> str:
+    took = "" if results.duration_s is None else f"took {duration_ms(results.duration_s * 1000)}"
+    parts = (results.config.scenario, results.run_id, results.started, took)
+    return " · ".join(part for part in parts if part)
 
 
 def _held_against(value: float | None, target: float) -> bool | None:

@@ -24,6 +24,7 @@ SAYINGS: Final = {
     "audit": "auditing",
     "delete": "pods deleted",
     "stop": "stopping the plane",
+    "history": "checking the history",
 }
 
 

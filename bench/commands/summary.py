@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from bench.commands.history_lines import history_lines
 from bench.commands.load_lines import load_lines
+from bench.commands.steady_lines import steady_lines
 from bench.comparisons import undecided
 from bench.latency import Latency
 from bench.matrix_results import Cell, CodecResults, Comparison, Interval, MatrixResults
-from bench.results import Results, Status
+from bench.results import Config, Results, Status
 
 COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
 FILE_WIDTH = 140
@@ -41,7 +43,7 @@ def print_run(results: Results, console: Console) -> None:
     config, measured = results.config, results.measurements
     console.print(
         f"[bold]{config.cell}[/bold]: {config.nodes} nodes, {config.pods} pods"
-        f" + {config.probes} probes, {results.duration_s:.1f} s",
+        f" + {_beside(config)}, {results.duration_s:.1f} s",
         highlight=False,
     )
     rates = measured.throughput
@@ -55,8 +57,12 @@ def print_run(results: Results, console: Console) -> None:
     console.print(f"  pod start-up  {_latency(startup.pod_startup)} (probes, end to end)")
     console.print(f"  in the fill   {_latency(startup.watched_startup)} (first event to Running)")
     console.print(_process_table(results))
+    for line in steady_lines(measured.steady) if measured.steady else ():
+        console.print(f"  steady: {line}", highlight=False)
     for line in load_lines(measured.load):
         console.print(f"  {line}", highlight=False)
+    for line in history_lines(results.history):
+        console.print(f"  {line}", highlight=False, markup=False)
     for name, level in results.slo.items():
         word = "[green]met[/green]" if level.met else "[red]MISSED[/red]"
         console.print(
@@ -72,6 +78,12 @@ def print_run(results: Results, console: Console) -> None:
     console.print(f"  verdict: [bold {COLOURS[status]}]{status}[/]")
     for reason in results.verdict.reasons:
         console.print(f"    {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _beside(config: Config) -> str:
+    if config.steady_s:
+        return f"{config.churn_per_s:g} changes/s for {config.steady_s:g} s"
+    return f"{config.probes} probes"
 
 
 def _latency(latency: Latency) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from bench.latency import ApiLatency
 from bench.measurements.exposition import bucket_quantile, parse
 from bench.measurements.histogram import LatencyHistogram
 from bench.observed import Observed
-from bench.requests import Call
-from bench.results import ApiLatency
+from bench.requests import Call, Request
+from bench.scenarios.stage import Mark
 
 BUCKET: Final = "apiserver_request_duration_seconds_bucket"
 VERBS: Final = {
@@ -25,23 +26,36 @@ VERBS: Final = {
 }
 """Everything else (WATCH, CONNECT) is no call with one answer."""
 
+SINGLE: Final = "resource"
+"""The scope of calls on one object."""
+
 Key = tuple[str, str, str, str]
 """verb, resource, subresource, scope"""
 
 
-def call_histograms(observed: Observed) -> dict[Call, LatencyHistogram]:
+Marks = tuple[Mark, Mark]
+"""Of a phase: its begin and its end."""
+
+
+def call_histograms(requests: Iterable[Request]) -> dict[Call, LatencyHistogram]:
     """Return the measuring process's calls, by their sort; failed ones do not count."""
     made: defaultdict[Call, LatencyHistogram] = defaultdict(LatencyHistogram)
-    for request in observed.requests:
+    for request in requests:
         if not request.failed:
             made[request.call].record_ns(request.latency_ns)
     return dict(made)
 
 
 def api_latency(observed: Observed) -> list[ApiLatency]:
-    """Return the rows of both sources, the client's first."""
+    """Return the rows of both sources, the client's first; audits lie between the phases."""
+    phases = [(phase.begin, phase.end) for phase in observed.phases if phase.end is not None]
+    return client_rows(observed.requests) + server_rows(phases)
+
+
+def client_rows(requests: Iterable[Request]) -> list[ApiLatency]:
+    """Return a row a sort of call of the measuring process: exact."""
     rows = []
-    for call, histogram in sorted(call_histograms(observed).items()):
+    for call, histogram in sorted(call_histograms(requests).items()):
         summary = histogram.summary()
         rows.append(
             ApiLatency(
@@ -57,24 +71,39 @@ def api_latency(observed: Observed) -> list[ApiLatency]:
                 max_ms=summary.max_ms,
             )
         )
-    return rows + _server_rows(observed)
+    return rows
 
 
-def _server_rows(observed: Observed) -> list[ApiLatency]:
-    """Return the server's histograms of the phases; audits lie between these and do not count."""
-    counted: defaultdict[Key, Counter[float]] = defaultdict(Counter)
-    for phase in observed.phases:
-        if phase.end is None or not phase.begin.metrics or not phase.end.metrics:
-            continue
-        for key, buckets in _buckets(phase.end.metrics).items():
-            counted[key].update(buckets)
-        for key, buckets in _buckets(phase.begin.metrics).items():
-            counted[key].subtract(buckets)
+def server_rows(phases: Iterable[Marks]) -> list[ApiLatency]:
+    """Return a row a sort of call of all clients, from the differences between marks."""
+    counted = _counted(phases)
     return [
         _server_row(key, sorted(counted[key].items()))
         for key in sorted(counted)
         if _any(counted[key])
     ]
+
+
+def server_quantile_ms(phases: Iterable[Marks], quantile: float) -> float | None:
+    """Return a quantile over all calls on one object, of all clients."""
+    merged: Counter[float] = Counter()
+    for (_, _, _, scope), buckets in _counted(phases).items():
+        if scope == SINGLE:
+            merged.update(buckets)
+    return _milliseconds(bucket_quantile(sorted(merged.items()), quantile))
+
+
+def _counted(phases: Iterable[Marks]) -> dict[Key, Counter[float]]:
+    """Return the server's histograms of the phases, added up; cumulative over their buckets."""
+    counted: defaultdict[Key, Counter[float]] = defaultdict(Counter)
+    for begin, end in phases:
+        if not begin.metrics or not end.metrics:
+            continue
+        for key, buckets in _buckets(end.metrics).items():
+            counted[key].update(buckets)
+        for key, buckets in _buckets(begin.metrics).items():
+            counted[key].subtract(buckets)
+    return counted
 
 
 def _any(buckets: Mapping[float, float]) -> bool:

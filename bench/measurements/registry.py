@@ -36,6 +36,6 @@ def measure(observed: Observed) -> Measurements:
 def histograms(observed: Observed) -> dict[str, LatencyHistogram]:
     """Return every histogram of the run by name, to be merged with those of other rounds."""
     made = {f"startup.{name}": h for name, h in startup_histograms(observed).items()}
-    for call, histogram in call_histograms(observed).items():
+    for call, histogram in call_histograms(observed.requests).items():
         made["api." + ".".join(part or "-" for part in call)] = histogram
     return made

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bench.history.report import HistoryReport
 from bench.load_results import Load
 from bench.results import Status
+from bench.steady_results import Steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Observations:
     """Of the cell, by name; each is to be borne out by the counters."""
     load: Load = field(default_factory=Load)
     """What was sent when it was due, who used the machine, what stood still."""
+    steady: Steady | None = None
+    history: HistoryReport | None = None
+    """What the history checker found; None where no history was kept."""
 
 
 class Finding(NamedTuple):

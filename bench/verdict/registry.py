@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from bench.results import Status, Verdict
-from bench.verdict import generator, machine, outcome, standstill
+from bench.verdict import compaction, generator, history, machine, outcome, standstill
 from bench.verdict.observations import Observations, Rule
 
 RULES: Final[dict[str, Rule]] = {
@@ -22,11 +22,13 @@ RULES: Final[dict[str, Rule]] = {
     "requests-failed": outcome.requests_failed,
     "process-died": outcome.process_died,
     "watch-gap": outcome.watch_gap,
+    "history-broken": history.history_broken,
     "heartbeats-late": generator.heartbeats_late,
     "events-unsent": generator.events_unsent,
     "server-stalled": standstill.server_stalled,
     "collector-paused": standstill.collector_paused,
     "loop-lagged": standstill.loop_lagged,
+    "compaction-missing": compaction.compaction_missing,
     "machine-busy": machine.machine_busy,
     "machine-stolen": machine.machine_stolen,
     "profiled": outcome.profiled,

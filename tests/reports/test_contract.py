@@ -13,23 +13,23 @@ import bench.load_results
 import bench.matrix_results
 import bench.realism_results
 import bench.results
+import bench.steady_results
 import bench.switches
 import reports.comparing
 import reports.latency
 import reports.load_model
 import reports.model
-import reports.switch_facts
 import reports.realism_model
 import reports.steady_model
+import reports.switch_facts
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bench.latency.Latency, reports.latency.Latency),
+    (bench.latency.ApiLatency, reports.latency.ApiLatency),
     *(
         (getattr(bench.load_results, name), getattr(reports.load_model, name))
         for name in ("Load", "Sent", "MachineUse", "Vitals", "Stall")
     ),
-    *(
-        (getattr(bench.results, name), getattr(reports.model, name))
     *(
         (getattr(bench.realism_results, name), getattr(reports.realism_model, name))
         for name in ("Realism", "RealismRow")
@@ -38,13 +38,14 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
         (getattr(bench.steady_results, name), getattr(reports.steady_model, name))
         for name in ("Steady", "Aim", "Compactions")
     ),
+    *(
+        (getattr(bench.results, name), getattr(reports.model, name))
         for name in (
             "Results",
             "Verdict",
             "Environment",
             "ServiceLevel",
             "PodStartup",
-            "ApiLatency",
             "Throughput",
             "ProcessUse",
             "Bytes",

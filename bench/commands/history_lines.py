@@ -1,0 +1,20 @@
+"""What the terminal says of a run's history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.history.report import HistoryReport
+
+
+def history_lines(report: HistoryReport | None) -> Iterator[str]:
+    """Yield a line on what was recorded and checked; none where no history was kept."""
+    if report is None:
+        return
+    if report.error:
+        yield f"history: not checked: {report.error}"
+        return
+    yield (
+        f"history: {report.records:,} entries (about {report.overhead_s:.1f} s of CPU),"
+        f" {report.assertions:,} assertions, {report.broken:,} broken"
+    )

@@ -1,0 +1,42 @@
+"""Rules on compaction: a steady phase that claims one had one, and it took effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from bench.results import Status
+from bench.verdict.observations import Finding, Observations
+
+GONE: Final = 410
+
+
+def compaction_missing(seen: Observations) -> Iterator[Finding]:
+    """Tell of a steady phase without the compaction that it was to go on across.
+
+    Void, as every setting is that its counters do not bear out: the latencies would be those of a
+    store that was left in peace. One that could not be counted is degraded: it may have come.
+    """
+    found = seen.steady.compactions if seen.steady else None
+    if found is None or not found.asked_every_s:
+        return
+    if found.in_phase is None:
+        yield Finding(
+            Status.DEGRADED, "whether the store was compacted in the steady phase is not known"
+        )
+    elif found.in_phase == 0:
+        yield Finding(
+            Status.VOID,
+            "the store was not compacted in the steady phase, asked every "
+            f"{found.asked_every_s:g} s",
+        )
+    elif _should_be_gone(found.read_revision, found.revision) and found.read_code != GONE:
+        yield Finding(
+            Status.VOID,
+            f"revision {found.read_revision} was compacted away ({found.revision} is the oldest "
+            f"left), but a read of it was answered with {found.read_code}, not {GONE}",
+        )
+
+
+def _should_be_gone(read: int | None, compacted: int | None) -> bool:
+    return read is not None and compacted is not None and 0 < read < compacted
