@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.apibench.cells import Cell
 from bench.apibench.endpoint import Endpoint
 from bench.apibench.ground import namespace_of
 from bench.apibench.metric_counts import request_counts
@@ -28,25 +30,6 @@ TASK_FILE: Final = "task.json"
 
 class CellFailedError(Exception):
     """A cell could not be done; the message is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What is to be measured."""
-
-    operation: str
-    codec: str
-    connections: int
-    duration_s: float = 5.0
-    count: int = 0
-    rate: float = 0.0
-    pods: int = 0
-
-    @property
-    def name(self) -> str:
-        """Return its name."""
-        paced = f" {self.rate:g}/s" if self.rate else ""
-        return f"{self.operation} {self.codec} c{self.connections}{paced}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,37 +107,41 @@ async def measure(cell: Cell, target: Target, round_: int) -> Row:
     async with site_for(target, cell.codec) as site:
         endpoint = Endpoint(site.server)
         before = await request_counts(endpoint)
-        task = Task(
-            server=site.server,
-            namespace=site.namespace,
-            operation=cell.operation,
-            codec=cell.codec,
-            connections=cell.connections,
-            directory=str(site.directory),
-            duration_s=cell.duration_s,
-            count=cell.count,
-            rate=cell.rate,
-            pods=cell.pods,
-            pids={"server": list(site.pids)} if site.pids else {},
-        )
-        outcome = await run_generator(task, site.directory, "generator")
+        outcome = await run_generator(task_of(cell, site), site.directory, "generator")
         after = await request_counts(endpoint)
-    counted = {}
-    if before is not None and after is not None:
-        counted = {
-            sort: (count, after[sort] - before[sort]) for sort, count in outcome.requests.items()
-        }
-    return _row(cell, round_, outcome, counted, alone=site.own is not None)
+    return row_of(cell, round_, outcome, compared(outcome, before, after), alone=bool(site.own))
 
 
-def _row(
-    cell: Cell,
-    round_: int,
-    outcome: Outcome,
-    counted: dict[str, tuple[int, int]],
-    *,
-    alone: bool,
-) -> Row:
+def task_of(cell: Cell, site: Site) -> Task:
+    """Return what the generator is to do for a cell."""
+    return Task(
+        server=site.server,
+        namespace=site.namespace,
+        operation=cell.write or cell.operation,
+        codec=cell.codec,
+        connections=cell.connections,
+        directory=str(site.directory),
+        duration_s=cell.duration_s,
+        count=cell.count,
+        rate=cell.rate,
+        pods=cell.pods,
+        pids={"server": list(site.pids)} if site.pids else {},
+    )
+
+
+Compared = dict[str, tuple[int, int]]
+"""By sort of request: how many the generator counted, and how many the server."""
+
+
+def compared(outcome: Outcome, before: Counter[str] | None, after: Counter[str] | None) -> Compared:
+    """Return both counts of what the generator did; none where the server does not count."""
+    if before is None or after is None:
+        return {}
+    return {sort: (count, after[sort] - before[sort]) for sort, count in outcome.requests.items()}
+
+
+def row_of(cell: Cell, round_: int, outcome: Outcome, counted: Compared, *, alone: bool) -> Row:
+    """Return what a cell of requests gave."""
     return Row(
         cell=cell.name,
         round=round_,

@@ -9,9 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from bench.apibench.cells import Cell
 from bench.apibench.endpoint import UnreachableError
+from bench.apibench.fanout import BY_NODE, FANOUT, measure_fanout
 from bench.apibench.operations.registry import OPERATIONS
-from bench.apibench.orchestration import Cell, CellFailedError, Target, measure
+from bench.apibench.orchestration import CellFailedError, Target, measure
 from bench.apibench.results import API_BENCH_FILE, SCHEMA_VERSION, ApiBench, Row
 from bench.apibench.site import SetUpError
 from bench.child import ChildError
@@ -34,6 +36,10 @@ from storage.clock import Clock, SystemClock
 
 HELP: Final = "single operations against a Kubernetes API, ours or any: rates, latencies, CPU"
 
+WATCHED: Final = (FANOUT, BY_NODE)
+NAMES: Final = (*OPERATIONS, *WATCHED)
+WRITES: Final = ("status-patch", "status-put", "update")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -50,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--storage-codec", default="", metavar="CODEC", help="of an own server; default: the codec"
     )
     parser.add_argument(
-        "--op", type=names, default=["create"], help=f"of {', '.join(OPERATIONS)}; a,b,c"
+        "--op", type=names, default=["create"], help=f"of {', '.join(NAMES)}; a,b,c"
     )
     parser.add_argument("--codec", type=names, default=["protobuf"], help="on the wire; a,b")
     parser.add_argument("--connections", type=counts, default=[16], metavar="N,N")
@@ -58,6 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=not_negative, default=0, help="operations, not a duration")
     parser.add_argument("--rate", type=rate, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--pods", type=not_negative, default=0, help="that a cell works on")
+    parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of a fan-out")
+    parser.add_argument(
+        "--write", choices=WRITES, default="status-patch", help="of a fan-out's writers"
+    )
     parser.add_argument("--rounds", type=positive, default=1)
     parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
     parser.add_argument("--out", type=Path, help="default: nowhere")
@@ -99,8 +109,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     check_names(arguments.codec, [arguments.store], arguments.storage_codec)
     for name in arguments.op:
-        if name not in OPERATIONS:
-            raise UsageError(f"no operation {name!r}; there are {', '.join(OPERATIONS)}")
+        if name not in NAMES:
+            raise UsageError(f"no operation {name!r}; there are {', '.join(NAMES)}")
     if arguments.server and not arguments.server.startswith(("http://", "https://")):
         raise UsageError(f"{arguments.server!r} is no URL of a server")
 
@@ -124,7 +134,8 @@ async def _run(arguments: argparse.Namespace, target: Target, clock: Clock) -> A
     for round_ in range(1, arguments.rounds + 1):
         for cell in _cells(arguments):
             sys.stderr.write(f"round {round_}: {cell.name}\n")
-            rows.append(await measure(cell, target, round_))
+            measured = measure_fanout if cell.watchers else measure
+            rows.append(await measured(cell, target, round_))
     return ApiBench(
         schema_version=SCHEMA_VERSION,
         run_id=f"api-bench-{started:%Y%m%d-%H%M%S}",
@@ -147,6 +158,8 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
             count=arguments.count,
             rate=arguments.rate,
             pods=arguments.pods,
+            watchers=arguments.watchers if operation in WATCHED else 0,
+            write=arguments.write if operation in WATCHED else "",
         )
         for operation in arguments.op
         for codec in arguments.codec
