@@ -15,6 +15,6 @@ def history_lines(report: HistoryReport | None) -> Iterator[str]:
         yield f"history: not checked: {report.error}"
         return
     yield (
-        f"history: {report.records:,} entries (about {report.overhead_s:.1f} s of CPU),"
+        f"history: {report.records:,} entries (about {report.overhead_s:.2g} s of CPU),"
         f" {report.assertions:,} assertions, {report.broken:,} broken"
     )

@@ -119,15 +119,14 @@ class _Claims:
         applied = truth.applied_ns[rows]
         rows = rows[(applied >= begin_ns) & (applied <= end_ns) & truth.recorded[rows]]
         rows = rows[~self.claimed[rows]]
-        if verb == Verb.BIND:
-            chosen: Ints = rows[(truth.flags[rows] & Flag.BOUND) != 0][:1]
-            return chosen
         if verb in (Verb.DELETE, Verb.DELETE_COLLECTION):
-            chosen = rows[truth.seen[rows] != Seen.ADDED]
-            return chosen
-        wanted = Seen.ADDED if verb == Verb.CREATE else Seen.MODIFIED
-        chosen = rows[truth.seen[rows] == wanted][:1]
-        return chosen
+            fits = truth.seen[rows] != Seen.ADDED
+        elif verb == Verb.BIND:
+            fits = (truth.flags[rows] & Flag.BOUND) != 0
+        else:
+            fits = truth.seen[rows] == (Seen.ADDED if verb == Verb.CREATE else Seen.MODIFIED)
+        chosen: Ints = rows[fits]
+        return chosen if verb in (Verb.DELETE, Verb.DELETE_COLLECTION) else chosen[:1]
 
     def by_neighbours(self) -> None:
         """Claim the other half of removals whose one half is claimed."""
