@@ -122,6 +122,33 @@ class Codec(Protocol):
         """Yield the pieces of a list document of bare ``items``, in order; joined they are it."""
         ...
 
+    @property
+    def measures_lists(self) -> bool:
+        """Whether the head of a list says how long the list is."""
+        ...
+
+    @property
+    def list_separator(self) -> bytes:
+        """What stands between two items, and two pieces of ``list_items``."""
+        ...
+
+    def list_size(self, items: Sequence[bytes]) -> int:
+        """Return how many bytes these items take in a list whose head says how long it is."""
+        ...
+
+    def list_head(self, kind: TypeMeta, head: ListHead, size: int) -> bytes:
+        """Return what stands before the first item; ``size`` is that of all items together."""
+        ...
+
+    def list_items(self, items: Sequence[bytes]) -> bytes:
+        """Return items as they stand in a list. A piece: of few enough not to hold up the loop."""
+        ...
+
+    @property
+    def list_end(self) -> bytes:
+        """What stands behind the last item."""
+        ...
+
     def split_list(self, document: bytes) -> tuple[ListHead, list[bytes]]:
         """Cut a list document into bare items without decoding them all. Raises DecodeError."""
         ...

@@ -66,6 +66,9 @@ class ProtobufCodec:
     name: Final = "protobuf"
     media_type: Final = "application/vnd.kubernetes.protobuf"
     stream_media_type: Final = "application/vnd.kubernetes.protobuf;stream=watch"
+    measures_lists: Final = True
+    list_separator: Final = b""
+    list_end: Final = _TAIL
 
     def encode_bare(self, message: Message) -> bytes:
         # Deterministic: the order of map entries must not depend on how the map was filled, or
@@ -125,20 +128,25 @@ class ProtobufCodec:
         return _insert(bare, field)
 
     def join_list(self, kind: TypeMeta, head: ListHead, items: Sequence[bytes]) -> Iterable[bytes]:
+        yield self.list_head(kind, head, self.list_size(items))
+        for start in range(0, len(items), ITEMS_PER_PIECE):
+            yield self.list_items(items[start : start + ITEMS_PER_PIECE])
+        yield self.list_end
+
+    def list_size(self, items: Sequence[bytes]) -> int:
+        # Sums in C alone: 0.17 us an item, 0.45 with a varint for each.
+        lengths = list(map(len, items))
+        return len(items) + sum(lengths) + _prefix_bytes(lengths)
+
+    def list_head(self, kind: TypeMeta, head: ListHead, size: int) -> bytes:
         meta = ListMeta(resourceVersion=head.resource_version, continue_=head.continue_)
         if head.remaining is not None:
             meta.remainingItemCount = head.remaining
         metadata = delimited(0x0A, meta.SerializeToString())
-        # Before the first byte can go out the whole length must be known: the one part of a list
-        # that cannot be sliced, so it is sums in C alone (60,000 items: 27 ms with a varint an
-        # item, 10 ms so). The varints themselves are made piece by piece.
-        lengths = list(map(len, items))
-        total = len(metadata) + len(items) + sum(lengths) + _prefix_bytes(lengths)
-        yield b"".join((_type_meta(kind), varint(total), metadata))
-        for start in range(0, len(items), ITEMS_PER_PIECE):
-            piece = items[start : start + ITEMS_PER_PIECE]
-            yield b"".join([part for item in piece for part in (b"\x12", varint(len(item)), item)])
-        yield _TAIL
+        return b"".join((_type_meta(kind), varint(len(metadata) + size), metadata))
+
+    def list_items(self, items: Sequence[bytes]) -> bytes:
+        return b"".join([part for item in items for part in (b"\x12", varint(len(item)), item)])
 
     def split_list(self, document: bytes) -> tuple[ListHead, list[bytes]]:
         _, raw = self.unwrap(document)

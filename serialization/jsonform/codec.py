@@ -91,6 +91,9 @@ class JsonCodec:
 
     media_type: Final = "application/json"
     stream_media_type: Final = "application/json;stream=watch"
+    measures_lists: Final = False
+    list_separator: Final = b","
+    list_end: Final = b"]}"
 
     def __init__(self, name: str, text: JsonText) -> None:
         self._name = name
@@ -181,6 +184,18 @@ class JsonCodec:
         return self._dumps({"metadata": metadata, **tree})
 
     def join_list(self, kind: TypeMeta, head: ListHead, items: Sequence[bytes]) -> Iterable[bytes]:
+        yield self.list_head(kind, head, 0)
+        rest = iter(items)
+        comma = b""
+        while group := list(islice(rest, ITEMS_PER_PIECE)):
+            yield comma + self.list_items(group)
+            comma = self.list_separator
+        yield self.list_end
+
+    def list_size(self, items: Sequence[bytes]) -> int:
+        return sum(map(len, items)) + max(len(items) - 1, 0)
+
+    def list_head(self, kind: TypeMeta, head: ListHead, size: int) -> bytes:
         metadata: dict[str, Any] = {}
         if head.resource_version:
             metadata["resourceVersion"] = head.resource_version
@@ -188,13 +203,10 @@ class JsonCodec:
             metadata["continue"] = head.continue_
         if head.remaining is not None:
             metadata["remainingItemCount"] = head.remaining
-        yield b'%b,"metadata":%b,"items":[' % (_head(kind), msgspec.json.encode(metadata))
-        rest = iter(items)
-        comma = b""
-        while group := list(islice(rest, ITEMS_PER_PIECE)):
-            yield comma + b",".join(group)
-            comma = b","
-        yield b"]}"
+        return b'%b,"metadata":%b,"items":[' % (_head(kind), msgspec.json.encode(metadata))
+
+    def list_items(self, items: Sequence[bytes]) -> bytes:
+        return b",".join(items)
 
     def split_list(self, document: bytes) -> tuple[ListHead, list[bytes]]:
         try:

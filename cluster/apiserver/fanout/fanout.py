@@ -51,6 +51,7 @@ class Fanout:
 
     def __init__(self, config: FanoutConfig, clock: Clock, random: Random) -> None:
         self.config = config
+        self.clock = clock
         self.counters = FanoutCounters()
         self._random = random
         self._groups: dict[GroupKey, Group] = {}

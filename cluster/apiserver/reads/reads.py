@@ -10,6 +10,7 @@ from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.reads.listing import Lister, Listing
 from cluster.apiserver.reads.options import ListOptions, list_options, watch_options
 from cluster.apiserver.reads.watching import Target, WatchServer, Wire
+from cluster.apiserver.views.pieces import Turn
 from serialization.scheme import Resource
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.selection import Selection
@@ -36,7 +37,7 @@ class Reads:
         cache, selection, view = target
         listing = await self._lister.list(cache, selection, list_options(query))
         headers = [(b"content-type", view.media_type), NO_STORE]
-        pieces = view.document_list(*listing)
+        pieces = view.document_list(*listing, Turn(self._fanout.clock))
         first = await anext(pieces)
         rest = _all(first, pieces)
         if len(first) >= THRESHOLD_BYTES and takes_gzip(wire.scope):

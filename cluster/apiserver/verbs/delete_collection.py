@@ -16,6 +16,7 @@ from cluster.apiserver.objects import Stored
 from cluster.apiserver.reads.options import list_options
 from cluster.apiserver.selections import selection_of
 from cluster.apiserver.verbs.delete import delete_stored, read_wish
+from cluster.apiserver.views.pieces import Turn
 from cluster.apiserver.views.plain import PlainView
 from storage.watchcache.objects import CachedObject
 
@@ -40,7 +41,7 @@ async def delete_collection(api: Api, call: Call) -> Answer:
     if failures:
         raise failures[0]
     codec = api.negotiator.accept(call.accept).codec
-    pieces = PlainView(cache, codec).document_list(*listing)
+    pieces = PlainView(cache, codec).document_list(*listing, Turn(api.clock))
     return Answer(200, codec.media_type.encode(), b"".join([piece async for piece in pieces]))
 
 

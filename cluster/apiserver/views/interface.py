@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Hashable, Sequence
 from typing import Final, Protocol
 
+from cluster.apiserver.views.pieces import Turn
 from serialization.api.meta.v1_pb2 import Status
 from serialization.codecs.interface import ListHead
 from storage.watchcache.events import WatchEvent
 from storage.watchcache.objects import CachedObject
 
-ENCODE_SLICE: Final = 16
-"""Objects encoded between two awaits: about 1 ms where each must be encoded from a message."""
+ENCODE_STEP: Final = 4
+"""Objects encoded between two looks at the clock: 0.25 ms where each is made from a message."""
+CACHED_STEP: Final = 128
+"""The same of objects whose bytes are there: 50 us."""
 
 
 class View(Protocol):
@@ -37,7 +40,7 @@ class View(Protocol):
         ...
 
     def document_list(
-        self, head: ListHead, objects: Sequence[CachedObject]
+        self, head: ListHead, objects: Sequence[CachedObject], turn: Turn
     ) -> AsyncIterator[bytes]:
         """Yield a list's document in pieces of about 128 KiB, letting others in between."""
         ...

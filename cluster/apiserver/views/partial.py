@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from cluster.apiserver.views.frames import JSON, bookmark_frame, error_frame, stream_type
-from cluster.apiserver.views.interface import ENCODE_SLICE
-from cluster.apiserver.views.pieces import gathered, made
+from cluster.apiserver.views.interface import CACHED_STEP, ENCODE_STEP
+from cluster.apiserver.views.pieces import Around, Turn, made, streamed
 from serialization.api.meta.v1_pb2 import PartialObjectMetadata, Status
 from serialization.codecs.interface import Codec, ListHead, TypeMeta
 from serialization.wire import read_varint
@@ -80,7 +80,7 @@ class PartialView:
         return self._codec.wrap(self._kind, partial_bare(self._cache, obj, self._codec))
 
     async def document_list(
-        self, head: ListHead, objects: Sequence[CachedObject]
+        self, head: ListHead, objects: Sequence[CachedObject], turn: Turn
     ) -> AsyncIterator[bytes]:
         """As the contract. In JSON each item names its type, and an empty list is null."""
         codec = self._codec
@@ -89,12 +89,13 @@ class PartialView:
         def item(obj: CachedObject) -> bytes:
             return self.document(obj) if in_json else partial_bare(self._cache, obj, codec)
 
-        items = await made(objects, item, ENCODE_SLICE)
+        items = await made(objects, item, turn, step=ENCODE_STEP)
         kind = TypeMeta(self._kind.api_version, PARTIAL_LIST)
-        pieces = codec.join_list(kind, head, items)
+        start, end = codec.list_head(kind, head, codec.list_size(items)), codec.list_end
         if in_json and not items:
-            pieces = (b"".join(pieces).removesuffix(b"[]}") + b"null}",)
-        async for piece in gathered(pieces):
+            start, end = start.removesuffix(b"["), b"null}"
+        around = Around(start, codec.list_separator, end)
+        async for piece in streamed(around, items, codec.list_items, turn, step=CACHED_STEP):
             yield piece
 
     def frame(self, event: WatchEvent) -> bytes:

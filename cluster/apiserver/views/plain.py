@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from cluster.apiserver.views.frames import bookmark_frame, error_frame, stream_type
-from cluster.apiserver.views.interface import ENCODE_SLICE
-from cluster.apiserver.views.pieces import gathered
+from cluster.apiserver.views.interface import CACHED_STEP, ENCODE_STEP
+from cluster.apiserver.views.pieces import Around, Turn, made, streamed
 from serialization.api.meta.v1_pb2 import Status
 from serialization.codecs.interface import Codec, ListHead, TypeMeta
 from storage.watchcache.events import WatchEvent
@@ -42,19 +41,35 @@ class PlainView:
         return self._codec.wrap(self._kind, self._cache.bare(obj, self._codec))
 
     async def document_list(
-        self, head: ListHead, objects: Sequence[CachedObject]
+        self, head: ListHead, objects: Sequence[CachedObject], turn: Turn
     ) -> AsyncIterator[bytes]:
-        """As the contract; bytes are gathered first: the protobuf form begins with its length."""
+        """As the contract. A list that begins with its length is gone through twice."""
         codec, bare = self._codec, self._cache.bare
-        quick = codec.name == self._cache.storage_codec.name
-        step = 8 * ENCODE_SLICE if quick else ENCODE_SLICE
-        items: list[bytes] = []
-        for start in range(0, len(objects), step):  # a call less an object than by ``made``
-            items += [bare(obj, codec) for obj in objects[start : start + step]]
-            if start:
-                await asyncio.sleep(0)
-        kind = TypeMeta(self._kind.api_version, self._cache.resource.list_kind)
-        async for piece in gathered(codec.join_list(kind, head, items)):
+        kind = TypeMeta(self._cache.resource.api_version, self._cache.resource.list_kind)
+        quick = self._cache.encode_once and codec.name == self._cache.storage_codec.name
+        step = CACHED_STEP if quick else ENCODE_STEP
+
+        def joined(run: Sequence[CachedObject]) -> bytes:
+            return codec.list_items([bare(obj, codec) for obj in run])
+
+        size = 0
+        if codec.measures_lists and not quick:  # what is encoded must be held, or it is made twice
+            items = await made(objects, lambda obj: bare(obj, codec), turn, step=step)
+            around = Around(
+                codec.list_head(kind, head, codec.list_size(items)),
+                codec.list_separator,
+                codec.list_end,
+            )
+            async for piece in streamed(around, items, codec.list_items, turn, step=CACHED_STEP):
+                yield piece
+            return
+        if codec.measures_lists:
+            for start in range(0, len(objects), step):
+                size += codec.list_size([bare(obj, codec) for obj in objects[start : start + step]])
+                if turn.over:
+                    await turn.next()
+        around = Around(codec.list_head(kind, head, size), codec.list_separator, codec.list_end)
+        async for piece in streamed(around, objects, joined, turn, step=step):
             yield piece
 
     def frame(self, event: WatchEvent) -> bytes:

@@ -12,9 +12,9 @@ from cluster.apiserver.errors import bad_request
 from cluster.apiserver.tables.interface import Column, Printer
 from cluster.apiserver.tables.registry import CONDITIONS, PLAIN, PRINTERS
 from cluster.apiserver.views.frames import error_frame, mark, stream_type
-from cluster.apiserver.views.interface import ENCODE_SLICE
+from cluster.apiserver.views.interface import ENCODE_STEP
 from cluster.apiserver.views.partial import GROUP, PARTIAL, partial_bare
-from cluster.apiserver.views.pieces import gathered, made
+from cluster.apiserver.views.pieces import Around, Turn, streamed
 from serialization.api.meta.v1_pb2 import PartialObjectMetadata, Status
 from serialization.codecs.interface import Codec, ListHead, TypeMeta
 from storage.clock import Clock
@@ -65,22 +65,21 @@ class TableView:
         return b"%b[%b]}" % (head, self._row_of(obj))
 
     async def document_list(
-        self, head: ListHead, objects: Sequence[CachedObject]
+        self, head: ListHead, objects: Sequence[CachedObject], turn: Turn
     ) -> AsyncIterator[bytes]:
         """As the contract: a head, rows with commas between, and the end.
 
         No rows are null for a kind that has no table of its own, else an empty list.
         """
-        rows = await made(objects, self._row_of, ENCODE_SLICE)
-        pieces = [self._head(head, columns=True), b"["]
-        for row in rows:
-            pieces += (row, b",")
-        if rows:
-            pieces.pop()
-        pieces.append(b"]}")
-        if not rows and self._printer is PLAIN:
-            pieces[1:] = [b"null}"]
-        async for piece in gathered(pieces):
+        head_text = self._head(head, columns=True)
+        around = Around(head_text + b"[", b",", b"]}")
+        if not objects and self._printer is PLAIN:
+            around = Around(head_text, b"", b"null}")
+
+        def rows(run: Sequence[CachedObject]) -> bytes:
+            return b",".join([self._row_of(obj) for obj in run])
+
+        async for piece in streamed(around, objects, rows, turn, step=ENCODE_STEP):
             yield piece
 
     def frame(self, event: WatchEvent) -> bytes:
