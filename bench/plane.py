@@ -17,6 +17,7 @@ from bench.child import Child, ChildError
 from bench.results import Config
 from bench.statistics_files import ProcessStatistics, await_statistics, forget_statistics
 from bench.switches import APISERVER, CONTROL, NODES, process_arguments
+from cluster.apiserver.faults import FAULTS
 
 READY_S_MAX: Final = 60.0
 READY_S_A_NODE: Final = 0.1
@@ -177,6 +178,8 @@ def apiserver_arguments(options: PlaneOptions) -> list[str]:
     ]
     if config.compact_every_s:
         arguments += ["--compact-every", f"{config.compact_every_s:g}"]
+    if config.fault in FAULTS:
+        arguments += ["--fault", config.fault]
     if config.codec in JSON_CODECS:
         arguments += ["--json-codec", config.codec]
     if options.stamped:

@@ -26,6 +26,7 @@ from bench.steadiness import (
     usual_compact_every_s,
     usual_steady_s,
 )
+from cluster.apiserver.faults import FAULTS as SERVER_FAULTS
 from serialization.codecs.registry import CODECS
 from storage.registry import STORES
 
@@ -118,7 +119,9 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_steady_arguments(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
-    parser.add_argument("--fault", default="", choices=("", *FAULTS), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--fault", default="", choices=("", *FAULTS, *SERVER_FAULTS), help=argparse.SUPPRESS
+    )
 
 
 def add_steady_arguments(parser: argparse.ArgumentParser) -> None:

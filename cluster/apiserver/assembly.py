@@ -36,6 +36,7 @@ from storage.clock import Clock
 from storage.interface import Store
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
+from storage.watchcache.resource import ResourceCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
     dial: Dial = dial_http
     """The way to the kubelets, for logs."""
+    cache_type: type[ResourceCache] = ResourceCache
+    """Another one plants a fault (``cluster.apiserver.faults``)."""
     layers: Layers = OFF
     """Where the CPU of the loop's thread goes, that of cache and fan-out included. Give the store
     the same."""
@@ -86,7 +89,9 @@ async def assemble(
     inflight = Inflight(config.limits, metrics.inflight)
     layers = config.layers
     caching = replace(config.cache, layers=layers)
-    async with WatchCache(store, config.storage_codec, registry.resources, caching) as cache:
+    async with WatchCache(
+        store, config.storage_codec, registry.resources, caching, cache_type=config.cache_type
+    ) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])
         # A server that starts again on a store must not draw the same uids again.
         random = Random(f"{random.getrandbits(64)}/{store.current_revision()}")

@@ -12,6 +12,7 @@ from typing import Final
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Authenticator, BearerTokens, Everybody
 from cluster.apiserver.fanout.config import FanoutConfig, WatchWrite
+from cluster.apiserver.faults import FAULTS, faulty_cache, faulty_store
 from cluster.apiserver.inflight import Limits
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.apiserver.store_history import StoreHistory
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
     add_history_argument(parser)
+    parser.add_argument("--fault", default="", choices=FAULTS, help=argparse.SUPPRESS)
     add_attribution_argument(parser)
     add_shell_arguments(parser)
     return parser
@@ -117,13 +119,14 @@ async def _serve(shell: Shell, arguments: argparse.Namespace, truth: StoreHistor
             arguments.max_mutating_requests_inflight,
             arguments.request_timeout,
         ),
+        cache_type=faulty_cache(arguments.fault),
         layers=layers,
     )
     sock = _bind(arguments.listen)
     shell.fills()
     async with (
         STORES[arguments.store].make(options) as store,
-        assemble(store, config, shell.clock, shell.random) as server,
+        assemble(faulty_store(arguments.fault, store), config, shell.clock, shell.random) as server,
         listen(server.app, sock, end_watches=server.fanout.shut_down, layers=layers),
     ):
         shell.counters(server.counters)

@@ -44,6 +44,8 @@ class WatchCache:
         codec: Codec,
         resources: Iterable[Resource],
         config: CacheConfig | None = None,
+        *,
+        cache_type: type[ResourceCache] = ResourceCache,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -58,7 +60,7 @@ class WatchCache:
         encoder = Encoder(codec, self.counters, self.config)
         shared = Shared(store, codec, self.config, self.counters, encoder)
         self._caches = {  # by message: a Resource hashes all its fields on every look-up
-            resource.message: ResourceCache(
+            resource.message: cache_type(
                 resource,
                 shared,
                 progressed=self._progressed,
