@@ -2,8 +2,8 @@
 
 Takes a config (JSON, ``Config``), plays the run, writes the results directory. Standard output
 carries a JSON object a line: {"phase", "done", "total"} while it goes on, {"note"} for people, at
-the end {"status", "reasons"} or {"error"}. SIGINT or SIGTERM ends the scenario, and what was
-measured is written, as void; while the plane is starting they end everything.
+the end {"status", "reasons"} or {"error"}. From the first line on, SIGINT or SIGTERM ends the run
+in order, at whatever it is, and what was measured is written, as void.
 Exit codes: 0 results were written, 1 they were not.
 """
 
@@ -95,16 +95,14 @@ async def run_and_write(config: Config, directory: Path, clock: Clock, teller: T
     """Play a run and write its directory. Raises ChildError, ApiError, TransportError."""
     environment, started = describe_environment(), clock.now().isoformat(timespec="seconds")
     run = Run(PlaneOptions(config, directory), clock, teller.progress)
-    main = asyncio.current_task()
-    assert main is not None
-
-    def interrupt() -> None:
-        if not run.interrupt():
-            main.cancel()
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupt)
-    outcome = await run.play()
+        asyncio.get_running_loop().add_signal_handler(number, run.interrupt)
+    try:
+        outcome = await run.play()
+    except asyncio.CancelledError:
+        if not run.interrupted:
+            raise
+        outcome = run.unplayed()
     for name, reason in outcome.profiles_refused.items():
         teller.say(note=f"no profile of {name}: {reason}")
     results = compose(outcome, environment, started)
@@ -131,9 +129,6 @@ def main(argv: list[str] | None = None) -> int:
             runner.run(run_and_write(config, arguments.out, clock, teller))
     except (ChildError, ApiError, TransportError) as error:
         teller.say(error=str(error))
-        return 1
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        teller.say(error="interrupted before the plane was up: nothing was measured")
         return 1
     except Exception as error:
         logger.exception("the run failed")

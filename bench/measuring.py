@@ -50,6 +50,8 @@ class Measuring:
     def __init__(self) -> None:
         self.interrupted = False
         self._process: Process | None = None
+        self._heard = False
+        """The process has said something: it can be interrupted in order."""
 
     @contextmanager
     def signals(self) -> Iterator[None]:
@@ -93,19 +95,28 @@ class Measuring:
             assert process.stdout is not None
             async for line in process.stdout:
                 said = json.loads(line)
+                if not self._heard and self.interrupted:
+                    self._send(signal.SIGINT)
+                self._heard = True
                 error = said.get("error", error)
                 listener(said)
             await process.wait()
         finally:
-            self._process = None
+            self._process, self._heard = None, False
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGKILL)
         return error
 
     def _interrupt(self) -> None:
-        number = signal.SIGKILL if self.interrupted else signal.SIGINT
+        """Pass the first one on, as soon as the process can take it; the second one kills."""
+        if self.interrupted:
+            self._send(signal.SIGKILL)
+        elif self._heard:
+            self._send(signal.SIGINT)
         self.interrupted = True
+
+    def _send(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)

@@ -82,22 +82,55 @@ class Run:
         self._clock = clock
         self._tell = tell
         self._stall_s = stall_s
-        self._scenario: asyncio.Task[None] | None = None
+        self._main: asyncio.Task[object] | None = None
+        self._breakable: asyncio.Task[None] | None = None
+        """What an interrupt breaks off: the scenario, or the judging of the history."""
+        self._measured = False
         self._audits = Audits()
         self._failure = ""
         self._interrupted = False
         self._profilers = Profilers(options.directory / "profiles")
         self._hot: dict[str, list[str]] = {}
 
-    def interrupt(self) -> bool:
-        """End the scenario now, keep what it measured; False when none is playing."""
-        if self._scenario is None:
-            return False
+    def interrupt(self) -> None:
+        """End now and in order, and keep what was measured.
+
+        Before the scenario ``play`` is cancelled; after it only what may take long is.
+        """
         self._interrupted = True
-        return self._scenario.cancel()
+        breaking = self._breakable or (None if self._measured else self._main)
+        if breaking is not None:
+            breaking.cancel()
+
+    @property
+    def interrupted(self) -> bool:
+        """Return whether there was an interrupt."""
+        return self._interrupted
+
+    def unplayed(self) -> Outcome:
+        """Return what there is of a run that was interrupted before its plane was up: nothing."""
+        now_ns = self._clock.stamp_ns()
+        observed = Observed(
+            config=self._config,
+            origin_ns=now_ns,
+            end_ns=now_ns,
+            records=[],
+            probes={},
+            reported={},
+            requests=[],
+            phases=[],
+            samples=[],
+            first_audit_ns=0,
+            statistics={},
+            sizes={},
+            wire={},
+            hot={},
+        )
+        return Outcome(observed, Observations(0, 0, 0, completed=False, audits_expected=0), {})
 
     async def play(self) -> Outcome:
         """Play the scenario on a fresh plane. Raises ChildError where that does not come up."""
+        self._main = asyncio.current_task()
         self._tell("start", 0, 1)
         with CollectorPauses(self._clock) as pauses, LoopLag(self._clock) as lag:
             async with Plane(self._options) as plane, AsyncExitStack() as stack:
@@ -141,9 +174,8 @@ class Run:
             churn=stage.churn,
             old_read=stage.old_read,
         )
-        observations = replace(
-            self._observations(stage, died, statistics), history=await self._checked_history()
-        )
+        history_report = await self._checked_history()
+        observations = replace(self._observations(stage, died, statistics), history=history_report)
         return Outcome(observed, observations, self._profilers.refused)
 
     @contextmanager
@@ -158,11 +190,19 @@ class Run:
 
     async def _checked_history(self) -> HistoryReport | None:
         """Have the history judged, where one was kept; others write only if they are let in."""
-        if self._options.history_dir is None:
+        if self._options.history_dir is None or self._interrupted:
             return None
         self._tell("history", 0, 1)
         foreign = bool(self._config.kubeconfig)
-        return await check_history(self._options.directory, foreign=foreign)
+        found: list[HistoryReport] = []
+
+        async def check() -> None:
+            found.append(await check_history(self._options.directory, foreign=foreign))
+
+        async with asyncio.TaskGroup() as group:
+            self._breakable = group.create_task(check())
+        self._breakable = None
+        return found[0] if found else None
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:
@@ -209,13 +249,12 @@ class Run:
             await stage.pods.wait_synced()
             if self._config.profile:
                 await self._profilers.start({**plane.pids, MEASURING: os.getpid()})
-            self._scenario = group.create_task(self._caught(stage))
+            self._breakable = scenario = group.create_task(self._caught(stage))
             around += [
-                group.create_task(_cancel_when_ended(child, self._scenario))
-                for child in plane.children
+                group.create_task(_cancel_when_ended(child, scenario)) for child in plane.children
             ]
-            await asyncio.wait({self._scenario})
-            self._scenario = None
+            await asyncio.wait({scenario})
+            self._breakable, self._measured = None, True
             if stage.pods.follower is not None:
                 await asyncio.sleep(SETTLE_S)
                 stage.pods.record_state()
