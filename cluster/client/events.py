@@ -14,8 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from cluster.client.event_correlation import About, Correlator, Series, Text
 from cluster.client.interface import ApiClient, ApiError, TransportError
-from serialization.api.core.v1_pb2 import Event, EventSource, ObjectReference
-from serialization.api.meta.v1_pb2 import ObjectMeta, Time
+from serialization.api.core.v1_pb2 import Event, ObjectReference
 from serialization.errors import DecodeError
 from serialization.kinds import EVENTS
 from storage.clock import Clock
@@ -110,22 +109,24 @@ class EventRecorder:
             return
         self._last_stamp = stamp = max(int(now * 1e6) * 1000, self._last_stamp + 1)
         series, times, message = told
-        at = Time(seconds=stamp // 10**9)
+        # Set one by one: messages given to the constructor are serialized and parsed.
         event = Event(
-            metadata=ObjectMeta(
-                name=f"{about.name}.{stamp:x}", namespace=about.namespace or "default"
-            ),
-            involvedObject=about,
             reason=reason,
             message=message,
-            source=EventSource(component=self.component, host=host or None),
-            firstTimestamp=Time(seconds=series.first_s),
-            lastTimestamp=at,
             count=times,
             type=WARNING if warning else NORMAL,
             reportingComponent=self.component,
             reportingInstance=host,
         )
+        metadata, source = event.metadata, event.source
+        metadata.name = f"{about.name}.{stamp:x}"
+        metadata.namespace = about.namespace or "default"
+        event.involvedObject.CopyFrom(about)
+        source.component = self.component
+        if host:
+            source.host = host
+        event.firstTimestamp.seconds = series.first_s
+        event.lastTimestamp.seconds = stamp // 10**9
         self._line.put_nowait(_Waiting(event, series))
 
     async def run(self) -> None:
