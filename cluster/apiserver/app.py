@@ -16,7 +16,6 @@ from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, status_error, unknown_resource
 from cluster.apiserver.health import NOT_FOUND
 from cluster.apiserver.inflight import READ, WRITE, Inflight
-from cluster.apiserver.metrics import RequestLabels
 from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
 from cluster.apiserver.verbs.success import STATUS_KIND
@@ -126,9 +125,7 @@ class ApiServer:
         route = call.route
         # Clients choose paths and methods freely: what is not served must not make new series.
         subresource = route.subresource if route.subresource in SUBRESOURCES else ""
-        labels = RequestLabels(
-            label, route.group, route.version, route.plural, subresource, _scope(call)
-        )
+        labels = label, route.group, route.version, route.plural, subresource, _scope(call), ""
         metrics.observe(labels, code, (api.clock.stamp_ns() - started_ns) / 1e9, media, size)
 
     async def _serve_page(self, scope: Scope, send: Send) -> None:

@@ -86,22 +86,20 @@ class Call:
         self.receive = receive
         self.send = send
         self.method = scope["method"]
-        self.accept = b""
-        self.content_type = b""
-        self.content_length = 0
         self.media = b""
         self.size = 0
         self.answered = False
         self.name_generated = False
         self.received = False
         self.warnings: list[str] = []
-        for name, value in scope["headers"]:
-            if name == b"accept":
-                self.accept = self.accept + b"," + value if self.accept else value
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"content-length":
-                self.content_length = int(value)
+        headers = scope["headers"]
+        fields = dict(headers)
+        self.accept = fields.get(b"accept", b"")
+        if len(fields) < len(headers):  # something stands there twice
+            self.accept = b",".join(value for name, value in headers if name == b"accept" and value)
+        self.content_type = fields.get(b"content-type", b"")
+        length = fields.get(b"content-length")
+        self.content_length = int(length) if length else 0
         query = scope["query_string"]
         self.query = (
             dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else NO_QUERY

@@ -27,6 +27,10 @@ DURATION_BOUNDS_S: Final = FINE_BOUNDS_S + SLI_BOUNDS_S
 SIZE_BOUNDS: Final = tuple(10.0**power for power in range(3, 10))
 
 
+Labels = tuple[str, str, str, str, str, str, str]
+"""A ``RequestLabels``, or its plain form, which is made faster; they are equal."""
+
+
 class RequestLabels(NamedTuple):
     """What kind of request it was."""
 
@@ -79,12 +83,12 @@ class RequestMetrics:
         """Answers of 500 and above."""
 
     def observe(
-        self, labels: RequestLabels, code: int, duration_s: float, media: bytes, size: int
+        self, labels: Labels, code: int, duration_s: float, media: bytes, size: int
     ) -> None:
-        """Count one answered request (hot path)."""
-        series = self._series.get(labels)
+        """Count one answered request; ``labels`` as in ``RequestLabels`` (hot path)."""
+        series = self._series.get(labels)  # type: ignore[call-overload]  # plain, but equal
         if series is None:
-            series = self._series[labels] = Series()
+            series = self._series[RequestLabels(*labels)] = Series()
         series.count += 1
         series.codes[code] += 1
         series.media[media] += 1

@@ -34,6 +34,14 @@ NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 def parse_route(path: str) -> Route | None:
     """Return what ``path`` names, or None for a path that names no resource (hot path)."""
     parts = path.split("/")
+    if (  # what is in a namespace of the core group: nearly every request
+        5 < len(parts) < 9
+        and parts[3] == "namespaces"
+        and parts[1] == "api"
+        and parts[-1]
+        and parts[5] not in NAMESPACE_SUBRESOURCES
+    ):
+        return Route("", parts[2], parts[5], parts[4], *parts[6:])
     if len(parts) > 3 and parts[1] == "api":
         group, version, rest = "", parts[2], parts[3:]
     elif len(parts) > 4 and parts[1] == "apis":
