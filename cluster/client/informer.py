@@ -25,7 +25,7 @@ from google.protobuf.message import Message
 from cluster.client.history import HistoryWriter
 from cluster.client.history_follower import Follower
 from cluster.client.history_format import Flag
-from cluster.client.indexer import Entry, EntryMaker, Indexer
+from cluster.client.indexer import Entry, EntryMaker, Indexer, SharedSets
 from cluster.client.interface import (
     EVERYTHING,
     ApiClient,
@@ -57,6 +57,7 @@ class Feed:
     options: ReflectorOptions = field(default_factory=ReflectorOptions)
     history: HistoryWriter | None = None
     """Where to write down what they see; None: nowhere."""
+    sets: SharedSets = field(default_factory=SharedSets)
 
 
 class SharedInformer(Generic[M]):
@@ -72,7 +73,7 @@ class SharedInformer(Generic[M]):
     ) -> None:
         client = feed.client
         self._clock = feed.clock
-        self._maker = EntryMaker[M](lambda bare: client.decode(message, bare))
+        self._maker = EntryMaker[M](lambda bare: client.decode(message, bare), feed.sets)
         self._indexer = Indexer[M]()
         self._sinks: list[EventSink[M]] = []
         self._synced = asyncio.Event()
