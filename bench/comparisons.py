@@ -12,6 +12,8 @@ from bench.statistics import Ratio, mean_interval, paired_ratio
 BASELINES: Final = {"store": "memory", **Config().settings}
 """Protobuf, the memory store, and every switch as it usually is."""
 
+SERVER_CALLS: Final = "single_object_server_p99"
+
 
 def values_of(results: Results) -> dict[str, float]:
     """Return a run's values, keys of ``METRICS``; none for a void run, absent if not measured."""
@@ -29,6 +31,8 @@ def values_of(results: Results) -> dict[str, float]:
         "cpu_fill_s": fill_s,
         "cpu_ms_per_pod": 1000 * fill_s / results.config.pods,
     }
+    if measured.steady is not None and (aim := measured.steady.aims.get(SERVER_CALLS)):
+        found["steady_calls_p99_ms"] = aim.measured_ms
     for name, use in used.items():
         found[f"{name}_cpu_s"] = use.cpu_s
     if "apiserver" in used:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -12,7 +12,15 @@ from bench.comparisons import compare, summarize, values_of
 from bench.environment import describe_environment
 from bench.matrix_results import MATRIX_FILE, METRICS, Cell, MatrixResults, Round
 from bench.measuring import Listener, Measuring, RunFailedError
-from bench.results import SCHEMA_VERSION, Config, Environment, Status, Verdict, write_json
+from bench.results import (
+    SCHEMA_VERSION,
+    Config,
+    Environment,
+    Results,
+    Status,
+    Verdict,
+    write_json,
+)
 from storage.clock import Clock
 
 SETTLE_RUNS: Final = 2
@@ -24,11 +32,13 @@ class Turn(NamedTuple):
 
     round: int
     config: Config
+    place: str = ""
+    """Where it goes; empty: by cell and round."""
 
     @property
     def directory(self) -> str:
         """Return where it goes, relative to the matrix."""
-        return f"{self.config.cell}/round-{self.round}"
+        return self.place or f"{self.config.cell}/round-{self.round}"
 
 
 def order(configs: Sequence[Config], rounds: int, seed: int) -> list[Turn]:
@@ -62,6 +72,11 @@ class Narration(Protocol):
         ...
 
 
+def none_kept(_turn: Turn) -> Results | None:
+    """Keep nothing of an earlier time."""
+    return None
+
+
 @dataclass(slots=True)
 class Matrix:
     """Plays a matrix and keeps ``matrix.json`` up to date after every run."""
@@ -72,6 +87,12 @@ class Matrix:
     directory: Path
     clock: Clock
     environment: Environment = field(default_factory=describe_environment)
+    planned: Sequence[Turn] = ()
+    """The turns to play; none: all cells in all rounds, shuffled."""
+    kept: Callable[[Turn], Results | None] = none_kept
+    """Returns the results that a turn has already, and that stand."""
+    command: str = ""
+    """The command line that asked for it, where ``matrix`` is not the command."""
     _done: dict[str, list[Round]] = field(default_factory=dict)
     _order: list[str] = field(default_factory=list)
     _durations_s: list[float] = field(default_factory=list)
@@ -82,12 +103,16 @@ class Matrix:
         """Play all turns, or those until an interrupt; return what is there then."""
         self._started = self.clock.now().isoformat(timespec="seconds")
         self._begin_ns = self.clock.stamp_ns()
-        turns = order(self.configs, self.rounds, self.seed)
+        turns = self.planned or order(self.configs, self.rounds, self.seed)
         for number, turn in enumerate(turns, 1):
+            kept = self.kept(turn)
             narrate.turn(turn, number, len(turns), self._left_s(len(turns) - number + 1))
             begin_ns = self.clock.stamp_ns()
-            run = await self._play(turn, measuring, narrate.hear)
-            self._durations_s.append((self.clock.stamp_ns() - begin_ns) / 1e9)
+            if kept is not None:
+                run = Round(turn.round, turn.directory, kept.verdict, values_of(kept))
+            else:
+                run = await self._play(turn, measuring, narrate.hear)
+                self._durations_s.append((self.clock.stamp_ns() - begin_ns) / 1e9)
             self._done.setdefault(turn.config.cell, []).append(run)
             self._order.append(turn.directory)
             narrate.done(run)
@@ -126,6 +151,7 @@ class Matrix:
             metrics=dict(METRICS),
             cells=cells,
             comparisons=list(compare(cells)),
+            command=self.command,
         )
 
     async def _play(self, turn: Turn, measuring: Measuring, listener: Listener) -> Round:

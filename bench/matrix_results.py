@@ -33,6 +33,9 @@ METRICS: Final[dict[str, Metric]] = {
     "watch_events_per_s": Metric("Watch events sent", "1/s", higher_is_better=True),
     "startup_p50_ms": Metric("Pod start-up p50 (probes)", "ms", higher_is_better=False),
     "startup_p99_ms": Metric("Pod start-up p99 (probes)", "ms", higher_is_better=False),
+    "steady_calls_p99_ms": Metric(
+        "Calls on one object p99, steady (API server)", "ms", higher_is_better=False
+    ),
     "cpu_fill_s": Metric("CPU of the fill, all processes", "s", higher_is_better=False),
     "cpu_ms_per_pod": Metric("CPU a pod, all processes", "ms", higher_is_better=False),
     "apiserver_cpu_fill_s": Metric("CPU of the fill, API server", "s", higher_is_better=False),
@@ -126,6 +129,8 @@ class MatrixResults:
     metrics: dict[str, Metric]
     cells: list[Cell]
     comparisons: list[Comparison]
+    command: str = ""
+    """The command line that asked for it; empty: ``kubedyno matrix`` with what is above."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,8 @@ class MatrixResults:
     order: list[str] = field(default_factory=list)
     metrics: dict[str, Metric] = field(default_factory=dict)
     comparisons: list[Comparison] = field(default_factory=list)
+    command: str = ""
+    """The command line that made it, where it was not a matrix's."""
 
     @property
     def varied(self) -> dict[str, list[str]]:

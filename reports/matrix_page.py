@@ -39,7 +39,7 @@ def matrix_page(matrix: Matrix) -> str:
     rounds = max(len(cell.rounds) for cell in results.cells)
     codecs = list(dict.fromkeys(cell.codec for cell in results.cells))
     stores = list(dict.fromkeys(cell.store for cell in results.cells))
-    command = matrix_command(results, rounds)
+    command = results.command or matrix_command(results, rounds)
     return page(
         f"{_listed(codecs)} over {_listed(stores)}: {load_title(results.config)}",
         _subtitle(results, rounds),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.commands import api_bench, locust, matrix, micro, report, run, up
+from bench.commands import api_bench, full, locust, matrix, micro, report, run, up
 from bench.commands.interface import Command
 
 COMMANDS: Final[dict[str, Command]] = {
     "up": up,
     "run": run,
     "matrix": matrix,
+    "full": full,
     "micro": micro,
     "locust": locust,
     "api-bench": api_bench,
