@@ -9,6 +9,7 @@ cache holds, at whatever revision it is, must be what the truth holds at that re
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -31,7 +32,7 @@ def judge_followers(history: History, truth: Truth, findings: Findings) -> None:
         order = np.argsort(records["source"], kind="stable")
         records = records[order]
         starts = np.flatnonzero(np.diff(records["source"].astype(np.int64), prepend=-1))
-        for low, high in zip(starts, [*starts[1:], len(records)], strict=True):
+        for low, high in pairwise([*starts.tolist(), len(records)]):
             number = int(records["source"][low])
             source = history.source(number)
             if "watch" in source.facts:
@@ -59,7 +60,7 @@ class _Judge:
         self._resumed(records)
         if not len(lists):
             return
-        for low, high in zip(lists, [*lists[1:], len(records)], strict=True):
+        for low, high in pairwise([*lists.tolist(), len(records)]):
             self._segment(records[low:high])
         self._states(records)
 

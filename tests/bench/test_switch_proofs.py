@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from bench.history.report import HistoryReport
 from bench.results import Config, Status
 from bench.switch_proofs import BEHAVIOUR_PROOFS, PROOFS, Counters
 from bench.switches import RUNNING, USUAL, settings
@@ -16,6 +17,7 @@ from serialization.codecs.registry import CODECS
 
 PLAIN: Final[Counters] = {
     "apiserver": {
+        "history_entries": 2210,
         "requests_POST_events": 255,
         "watch_opened_transport": 27,
         "watchcache_encode_hits_orjson": 202,
@@ -28,6 +30,7 @@ PLAIN: Final[Counters] = {
     },
     "control": {
         "events_posted": 93,
+        "history_entries": 1016,
         "informer_lists": 16,
         "informer_queries": 16,
         "informer_watches": 16,
@@ -35,6 +38,7 @@ PLAIN: Final[Counters] = {
     },
     "nodes": {
         "events_posted": 162,
+        "history_entries": 1204,
         "informers": 10,
         "kubelet_ports": 1,
         "node_watch_events": 5,
@@ -81,6 +85,7 @@ def seen(name: str, value: str, counters: Counters) -> Observations:
         nodes=5,
         settings={name: value},
         counters=counters,
+        history=HistoryReport(),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.history.report import HistoryReport
 from bench.latency import Latency
 from bench.load_results import Load, MachineUse, Sent, Stall, Vitals
 from bench.results import Status
@@ -173,6 +174,23 @@ FIRING = [
         replace(GOOD, counters={"nodes": events(0, 0, 1)}),
         Status.DEGRADED,
         "nodes dropped 0 of 1 events and left 1 in line: 100.0%",
+    ),
+    (
+        "history-broken",
+        replace(
+            GOOD,
+            history=HistoryReport(
+                violations={"watch-gap-free": 3}, examples={"watch-gap-free": ["x", "y", "z"]}
+            ),
+        ),
+        Status.VOID,
+        "history, watch-gap-free: 3 broken: x; y",
+    ),
+    (
+        "history-broken",
+        replace(GOOD, history=HistoryReport(error="torn")),
+        Status.VOID,
+        "the history was kept, but not checked: torn",
     ),
     ("profiled", replace(GOOD, profiled=True), Status.DEGRADED, "profiled"),
     (
