@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.pod_ways import PodWays
 from bench.pulse import Beat, Freeze
 from bench.recording import PodRecord
 from bench.requests import Request
@@ -42,6 +43,8 @@ class Observed:
     """When the measuring process itself stood still."""
     gaps: Sequence[tuple[int, int]] = ()
     """From and until when pods were waited for and no event came."""
+    ways: PodWays | None = None
+    """Of all pods, from the history; None where none was kept."""
 
     churn: Mapping[str, int] = field(default_factory=dict)
     """Changes of the steady phase, by sort."""

@@ -6,6 +6,8 @@ A results directory holds:
 - ``samples/pods.csv``: a row a pod; columns ``POD_COLUMNS``. Empty where it did not come to that.
 - ``samples/processes.csv``: a row a second and process; columns ``PROCESS_COLUMNS``.
 - ``samples/requests.csv``: a row a request of the measuring process; columns ``REQUEST_COLUMNS``.
+- ``samples/waterfall.csv``: a row a pod with the milestones of its way (``bench.pod_ways``); not
+  there where no history was kept.
 - ``samples/histograms.json``: {name: base64 of an HDR histogram in microseconds}; histograms of the
   same name can be added up over rounds, percentiles cannot.
 - ``recording/*.json`` and ``audit/*.json``: what was seen on the watch, what the auditor said.
@@ -32,6 +34,7 @@ from bench.realism_results import Realism
 from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
 from bench.steady_results import Steady
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
+from bench.waterfall_results import Waterfall
 
 SCHEMA_VERSION: Final = 1
 """1: the first. Raise it when a key changes its meaning or goes; not when one is added."""
@@ -277,6 +280,8 @@ class Measurements:
     """The steady phase alone; null where it did not end."""
     realism: Realism = field(default_factory=Realism)
     """Requests a second by source, beside what a real cluster of this size sends."""
+    waterfall: Waterfall = field(default_factory=Waterfall)
+    """Where the time of pods' starts goes, from the history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bench.machine import read_machine
 from bench.observed import Observed
 from bench.pacing import Pacer
 from bench.plane import Plane, PlaneOptions
+from bench.pod_ways import read_ways
 from bench.profiling import Profilers
 from bench.pulse import Pulse
 from bench.recording import PodRecorder
@@ -171,6 +172,7 @@ class Run:
             beats=pulse.beats,
             freezes=pulse.freezes,
             gaps=stage.pods.gaps,
+            ways=read_ways(self._options.history_dir),
             churn=stage.churn,
             old_read=stage.old_read,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.measurements.registry import histograms
 from bench.observed import Observed
+from bench.pod_ways import PodWays
 from bench.results import POD_COLUMNS, PROCESS_COLUMNS, REQUEST_COLUMNS, SAMPLES
 
 Row = Sequence[str | int | float]
@@ -21,6 +22,9 @@ def write_samples(observed: Observed, directory: Path) -> None:
     _write(target / "pods.csv", POD_COLUMNS, _pods(observed))
     _write(target / "processes.csv", PROCESS_COLUMNS, _processes(observed))
     _write(target / "requests.csv", REQUEST_COLUMNS, _requests(observed))
+    if observed.ways is not None:
+        columns = ("namespace", "name", "node", *(f"{m}_ms" for m in observed.ways.milestones))
+        _write(target / "waterfall.csv", columns, _ways(observed, observed.ways))
     encoded = {name: histogram.encode() for name, histogram in histograms(observed).items()}
     (target / "histograms.json").write_text(json.dumps(encoded, indent=1) + "\n", encoding="utf-8")
 
@@ -42,6 +46,12 @@ def _pods(observed: Observed) -> Iterable[Row]:
             _since(observed, record.deleted_ns),
             record.resource_version,
         )
+
+
+def _ways(observed: Observed, ways: PodWays) -> Iterable[Row]:
+    for key, node, stamps in zip(ways.keys, ways.nodes, ways.stamps.tolist(), strict=True):
+        namespace, _, name = key.partition("/")
+        yield (namespace, name, node, *(_since(observed, stamp_ns) for stamp_ns in stamps))
 
 
 def _processes(observed: Observed) -> Iterable[Row]:

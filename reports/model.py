@@ -19,6 +19,7 @@ from reports.reading import read_versioned
 from reports.realism_model import Realism
 from reports.samples import PodSample, ProcessSample, read_pods, read_processes
 from reports.steady_model import Steady
+from reports.waterfall_model import Waterfall
 
 RESULTS_FILE: Final = "results.json"
 PROCESS_ORDER: Final = ("apiserver", "control", "nodes", "measuring")
@@ -151,6 +152,7 @@ class Measurements:
     load: Load = field(default_factory=Load)
     steady: Steady | None = None
     realism: Realism = field(default_factory=Realism)
+    waterfall: Waterfall = field(default_factory=Waterfall)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from reports.model import Results, Run, process_order
 from reports.realism_section import realism_section
 from reports.reproduce import run_command
 from reports.steady_section import steady_section
+from reports.waterfall_section import waterfall_section
 from reports.wording import (
     NOT_MEASURED,
     counted,
@@ -65,6 +66,7 @@ def run_page(run: Run) -> str:
             section("Service levels", _service_levels(results)),
             section("Pod start-up, step by step", _startup(results)),
             _steady(results),
+            section("The way of a pod", waterfall_section(results.measurements.waterfall)),
             section("API calls", _api_calls(results)),
             section("Processes", _processes(results)),
             section("What the numbers rest on", load_section(results.measurements.load)),

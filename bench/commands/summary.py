@@ -10,6 +10,7 @@ from rich.table import Table
 from bench.commands.history_lines import history_lines
 from bench.commands.load_lines import load_lines
 from bench.commands.steady_lines import steady_lines
+from bench.commands.waterfall_lines import waterfall_lines
 from bench.comparisons import undecided
 from bench.latency import Latency
 from bench.matrix_results import Cell, CodecResults, Comparison, Interval, MatrixResults
@@ -56,6 +57,8 @@ def print_run(results: Results, console: Console) -> None:
     startup = measured.pod_startup
     console.print(f"  pod start-up  {_latency(startup.pod_startup)} (probes, end to end)")
     console.print(f"  in the fill   {_latency(startup.watched_startup)} (first event to Running)")
+    for line in waterfall_lines(measured.waterfall):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print(_process_table(results))
     for line in steady_lines(measured.steady) if measured.steady else ():
         console.print(f"  steady: {line}", highlight=False)

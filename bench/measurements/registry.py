@@ -12,6 +12,7 @@ from bench.measurements.processes import processes
 from bench.measurements.realism import realism
 from bench.measurements.steady import steady
 from bench.measurements.throughput import throughput
+from bench.measurements.waterfall import waterfall
 from bench.observed import Observed
 from bench.results import Measurements
 
@@ -30,6 +31,7 @@ def measure(observed: Observed) -> Measurements:
         load=load(observed),
         steady=steady(observed),
         realism=realism(observed),
+        waterfall=waterfall(observed),
     )
 
 

@@ -15,12 +15,14 @@ from reports.figures import (
     startup,
     startup_by_cell,
     throughput,
+    waterfall,
 )
 from reports.figures.kind import FigureKind
 from reports.model import Run
 
 RUN_FIGURES: Final[tuple[FigureKind[Run], ...]] = (
     startup.FIGURE,
+    waterfall.FIGURE,
     throughput.FIGURE,
     cpu_timeline.FIGURE,
     cpu_by_process.FIGURE,

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from reports.reading import SCHEMA_VERSION
 from tests.reports.sample_load import LOAD
+from tests.reports.sample_waterfall import WATERFALL
 
 Json = dict[str, Any]
 PODS: Final = 400
@@ -221,6 +222,7 @@ def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
             "counters": {"apiserver": {"requests": 5210.0, "watch_events": 4800.0}},
             "hot": {},
             "load": LOAD,
+            "waterfall": WATERFALL,
         },
     }
 

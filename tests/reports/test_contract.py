@@ -15,6 +15,7 @@ import bench.realism_results
 import bench.results
 import bench.steady_results
 import bench.switches
+import bench.waterfall_results
 import reports.comparing
 import reports.latency
 import reports.load_model
@@ -22,6 +23,7 @@ import reports.model
 import reports.realism_model
 import reports.steady_model
 import reports.switch_facts
+import reports.waterfall_model
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bench.latency.Latency, reports.latency.Latency),
@@ -33,6 +35,10 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     *(
         (getattr(bench.realism_results, name), getattr(reports.realism_model, name))
         for name in ("Realism", "RealismRow")
+    ),
+    *(
+        (getattr(bench.waterfall_results, name), getattr(reports.waterfall_model, name))
+        for name in ("Waterfall", "WaterfallPhase", "Stage", "PodWay")
     ),
     *(
         (getattr(bench.steady_results, name), getattr(reports.steady_model, name))

@@ -1,0 +1,83 @@
+"""The waterfall of a real run, held against what other parts measured of the same pods."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.results import Results
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+LOAD = ["--nodes", "5", "--pods", "40", "--probes", "8", "--probe-interval", "40"]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def played(out: Path, *more: str) -> Results:
+    main(["run", *LOAD, "--store", "memory", "--out", str(out), *more])
+    return Results.read(out)
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a run that kept its history."""
+    directory = tmp_path_factory.mktemp("run")
+    played(directory)
+    return directory
+
+
+def test_waterfall_agrees_with_the_probes_startup_and_the_recording(usual: Path) -> None:
+    results = Results.read(usual)
+
+    found = results.measurements.waterfall
+    assert [(phase.phase, phase.pods) for phase in found.phases] == [("fill", 40), ("steady", 8)]
+    assert found.incomplete == 0
+    samples = usual / "samples"
+    ways = {row["name"]: row for row in rows(samples / "waterfall.csv")}
+    pods = rows(samples / "pods.csv")
+    late_ms = {
+        row["t_ms"]: float(row["late_ms"])
+        for row in rows(samples / "requests.csv")
+        if (row["verb"], row["resource"]) == ("create", "pods")
+    }
+    assert len(ways) == len(pods) == 48
+    for pod in pods:
+        way = ways[pod["name"]]
+        assert way["watch_saw_ms"] == pod["running_ms"]
+        assert way["node"] == pod["node"]
+        reported_ms, sent_ms = float(pod["reported_ms"]), float(way["status_sent_ms"])
+        assert sent_ms == pytest.approx(reported_ms, abs=5)
+    for pod in (pod for pod in pods if pod["source"] == "probe"):
+        way = ways[pod["name"]]
+        startup_ms = float(pod["running_ms"]) - float(pod["intended_ms"])
+        whole_ms = float(way["watch_saw_ms"]) - float(way["created_ms"])
+        # The one counts from when the create was due, the other from when it was sent.
+        assert startup_ms == pytest.approx(whole_ms + late_ms[pod["intended_ms"]], abs=1.0)
+
+
+def test_clients_and_server_counted_the_same_requests(usual: Path) -> None:
+    counters = Results.read(usual).measurements.counters
+
+    for request, measuring in (
+        ("put_pods/status", 0),
+        ("post_pods/binding", 0),
+        ("delete_pods", 8),
+    ):
+        verb, resource = request.split("_")
+        sent = sum(counters[name].get(f"requests_{request}", 0) for name in ("nodes", "control"))
+        assert sent + measuring == counters["apiserver"][f"requests_{verb.upper()}_{resource}"]
+
+
+def test_without_a_history_there_is_none_and_the_report_says_so(tmp_path: Path) -> None:
+    results = played(tmp_path, "--history", "off")
+
+    assert results.measurements.waterfall.phases == []
+    assert not (tmp_path / "samples" / "waterfall.csv").exists()
+    assert "--history on" in (tmp_path / "report.html").read_text(encoding="utf-8")
