@@ -1,15 +1,19 @@
 # make bench: set up, run the main job on the embedded stores, end with a report.
 # make test: set up, run the tests.
+# make full: 2000 nodes and 60,000 pods, four cells, unattended; goes on where it was interrupted.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/bench
 
-.PHONY: bench test check fix proto setup lock
+.PHONY: bench full test check fix proto setup lock
 
 bench: setup
 	$(BIN)/kubedyno matrix --codec json,orjson,protobuf --store etcd3,memory --rounds 3 \
 		--nodes 100 --pods 1000 --out $(OUT)
+
+full: setup
+	$(BIN)/kubedyno full --out out/full
 
 test: setup
 	$(BIN)/python -m pytest
