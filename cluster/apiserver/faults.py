@@ -6,7 +6,8 @@ notices by its effects is the one that a checker is for.
 - ``lose-event``: one event of a pod that runs is kept from those who watch all pods;
 - ``double-event``: one event of a pod that runs is told to them twice;
 - ``stale-read``: every fifth read of a pod that changed lately answers the state before;
-- ``lose-write``: one Event is acknowledged and not stored.
+- ``lose-write``: one Event is acknowledged and not stored;
+- ``drop-watch``: those who watch all pods are cut off once, as if they had read too slowly.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
+from cluster.apiserver.fanout.group import Group
 from serialization.kinds import EVENTS, PODS
 from storage.errors import StoreError
 from storage.interface import Capabilities, Store, Watch, Watcher
@@ -29,6 +31,7 @@ LOSE_EVENT: Final = "lose-event"
 DOUBLE_EVENT: Final = "double-event"
 STALE_READ: Final = "stale-read"
 LOSE_WRITE: Final = "lose-write"
+DROP_WATCH: Final = "drop-watch"
 
 STALE_EVERY: Final = 5
 LOST_WRITE: Final = 20
@@ -78,6 +81,37 @@ class DoublingCache(LosingCache):
     """Tells them one event twice."""
 
     times = 2
+
+
+class DroppingSink:
+    """Passes events on, and cuts all watchers of its group off at the first pod that runs."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._done = False
+
+    def notify(self, event: WatchEvent) -> None:
+        self._group.notify(event)
+        if not self._done and event.object.fields[PHASE] == "Running":
+            self._done = True
+            for stream in list(self._group.members):
+                stream.overflowed()
+
+    def ended(self, error: StoreError | None) -> None:
+        self._group.ended(error)
+
+
+class DroppingCache(ResourceCache):
+    """Has those who watch all pods cut off, once."""
+
+    _dropped = False
+
+    def subscribe(self, selection: Selection, sink: EventSink) -> Subscription:
+        pods = self.resource.message is PODS.message and selection.whole_scope
+        if pods and isinstance(sink, Group) and not self._dropped:
+            self._dropped = True
+            sink = DroppingSink(sink)
+        return super().subscribe(selection, sink)
 
 
 class StaleCache(ResourceCache):
@@ -167,6 +201,7 @@ CACHES: Final[dict[str, type[ResourceCache]]] = {
     LOSE_EVENT: LosingCache,
     DOUBLE_EVENT: DoublingCache,
     STALE_READ: StaleCache,
+    DROP_WATCH: DroppingCache,
 }
 STORES: Final[dict[str, Callable[[Store], Store]]] = {LOSE_WRITE: LosingStore}
 FAULTS: Final = (*CACHES, *STORES)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -37,14 +38,14 @@ def victim_of(run: Process, name: str) -> int:
     return found
 
 
-async def played(directory: Path, config: Config, victim: str) -> Results:
-    """Play a run, stop one of its processes for a while in the steady phase."""
+async def played(directory: Path, config: Config, victim: str = "") -> Results:
+    """Play a run; stop one of its processes, if one is named, for a while in the steady phase."""
     source = write_json(directory / "config.json", config)
     arguments = ["-m", "bench.measure", "--config", str(source), "--out", str(directory)]
     run = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=PIPE)
     assert run.stdout is not None
     async for line in run.stdout:
-        if json.loads(line).get("phase") == "steady":
+        if victim and json.loads(line).get("phase") == "steady":
             pid = victim_of(run, victim)
             os.kill(pid, signal.SIGSTOP)
             await asyncio.sleep(STOPPED_S)  # it is the fault
@@ -89,3 +90,24 @@ def test_nodes_that_were_starved_are_named(tmp_path: Path) -> None:
     assert verdict.status is not Status.VALID
     assert any("nodes stood still for" in reason for reason in verdict.reasons)
     assert "heartbeats-late" in verdict.rules
+
+
+def test_an_event_that_the_server_lost_makes_a_run_void(tmp_path: Path) -> None:
+    config = replace(STEADY, probes=3, fault="lose-event")
+
+    verdict = asyncio.run(played(tmp_path, config)).verdict
+
+    assert verdict.status is Status.VOID
+    assert {"history-broken", "audit-disagrees", "pods-missing"} & set(verdict.rules)
+
+
+def test_a_watcher_that_the_server_dropped_is_told_of(tmp_path: Path) -> None:
+    config = replace(STEADY, probes=3, fault="drop-watch")
+
+    results = asyncio.run(played(tmp_path, config))
+
+    verdict = results.verdict
+    assert verdict.status is not Status.VALID
+    assert "watch-gap" in verdict.rules
+    assert any("the watch was torn 1 times" in reason for reason in verdict.reasons)
+    assert results.measurements.counters["apiserver"]["watch_ended_slow"] >= 1
