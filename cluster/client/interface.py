@@ -248,6 +248,13 @@ class CachedObject(Protocol[M_co]):
         """When this version reached the client (``Clock.stamp_ns``)."""
         ...
 
+    def peek(self) -> M_co:
+        """Return a message to read from, now: neither to be changed nor to be kept.
+
+        While an event is told, all who peek at its object share one parse.
+        """
+        ...
+
     def message(self) -> M_co:
         """Return a fresh message that the caller may change."""
         ...

@@ -138,7 +138,7 @@ class EndpointSliceController:
         cached = self._pods.services.lister.get(key)
         if cached is None:
             return
-        service = read_service(cached.message())
+        service = read_service(cached.peek())
         if not service.managed:
             return
         own = {SERVICE_NAME: key.name, MANAGED_BY: MANAGER}

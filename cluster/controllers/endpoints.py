@@ -87,7 +87,7 @@ class EndpointsController:
             if held is not None:
                 await self._remove(held)
             return
-        service = read_service(cached.message())
+        service = read_service(cached.peek())
         if not service.managed:
             return
         trigger_s = self._pods.take_trigger_s(key)

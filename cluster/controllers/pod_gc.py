@@ -113,6 +113,6 @@ def _oldest(finished: list[CachedObject[Pod]]) -> list[CachedObject[Pod]]:
     surplus = len(finished) - FINISHED_MAX
     if surplus <= 0:
         return []
-    ages = [(pod.message().metadata.creationTimestamp.seconds, pod.key) for pod in finished]
+    ages = [(pod.peek().metadata.creationTimestamp.seconds, pod.key) for pod in finished]
     by_key = {pod.key: pod for pod in finished}
     return [by_key[key] for _age, key in sorted(ages)[:surplus]]

@@ -106,7 +106,7 @@ class ReplicaControl(Generic[W]):
         """A controller appeared or changed."""
         key = controller.key
         self._key_by_uid[controller.uid] = key
-        self._selectors.put(key, self._kind.selector(controller.message()))
+        self._selectors.put(key, self._kind.selector(controller.peek()))
         written = self._written.get(key)
         if written is not None and not _is_newer(written, controller):
             del self._written[key]  # the cache has caught up
@@ -248,7 +248,7 @@ class ReplicaControl(Generic[W]):
         """Read a pod once per version: a sync of 250 replicas then parses only what changed."""
         facts = self._facts.get(pod.uid)
         if facts is None or facts.resource_version != pod.resource_version:
-            facts = facts_of(pod.message())
+            facts = facts_of(pod.peek())
             self._facts[pod.uid] = facts
         return facts
 

@@ -45,7 +45,7 @@ class TaintEvictionController:
 
     def node_seen(self, node: CachedObject[Node]) -> None:
         """A node appeared or changed."""
-        taints = executing_taints(node.message())
+        taints = executing_taints(node.peek())
         if taints == self.tainted.get(node.key.name, ()):
             return
         if taints:

@@ -101,7 +101,7 @@ class Scheduler:
 
     def node_seen(self, node: CachedObject[core.Node]) -> None:
         """A node appeared or changed."""
-        if self.state.set_node(self._reader.node(node.message())):
+        if self.state.set_node(self._reader.node(node.peek())):
             self._moved()
 
     def node_gone(self, node: CachedObject[core.Node]) -> None:
@@ -121,7 +121,7 @@ class Scheduler:
             return
         if not self.state.confirmed_on(pod.uid, pod.node_name):
             self.groups.remove(pod.uid, self.state.node_of(pod.uid))
-            self.state.observe(pod.uid, pod.node_name, self._reader.needs(pod.message()))
+            self.state.observe(pod.uid, pod.node_name, self._reader.needs(pod.peek()))
             self.groups.place(pod.uid, pod.key.namespace, pod.labels, pod.node_name)
         if pod.deleting:  # it still takes room, but nothing spreads away from it
             self.groups.remove(pod.uid, pod.node_name)
@@ -131,7 +131,7 @@ class Scheduler:
         if (
             not new.node_name
             and not new.deleting
-            and (old.labels != new.labels or old.message().spec != new.message().spec)
+            and (old.labels != new.labels or old.peek().spec != new.peek().spec)
         ):
             self.queue.changed(new.key, self._clock.stamp_ns())
             self._wake.set()

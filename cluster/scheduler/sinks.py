@@ -54,7 +54,7 @@ def _selectors(groups: PodGroups, read: Callable[[M], LabelSelector]) -> Sink[M]
 
     def seen(owner: CachedObject[M]) -> None:
         try:
-            selector = read(owner.message())
+            selector = read(owner.peek())
         except SelectorError:
             return  # a real API server refuses it
         if known.get(owner.uid) != selector:  # most changes are of the status

@@ -72,13 +72,13 @@ class ClaimedVolumes:
             return VolumeNeeds(trouble=f'persistentvolumeclaim "{name}" not found')
         if cached.deleting:
             return VolumeNeeds(trouble=f'persistentvolumeclaim "{name}" is being deleted')
-        bound_to = cached.message().spec.volumeName
+        bound_to = cached.peek().spec.volumeName
         if not bound_to:
             return VolumeNeeds(trouble=UNBOUND)
         volume = self._volumes.get(ObjectKey("", bound_to))
         if volume is None:
             return VolumeNeeds(trouble=f'persistentvolume "{bound_to}" not found')
-        return _of_volume(volume.message())
+        return _of_volume(volume.peek())
 
 
 def _of_volume(volume: PersistentVolume) -> VolumeNeeds:

@@ -105,5 +105,5 @@ class _Sink:
 
 
 def _fate_of(obj: CachedObject[Message]) -> Fate:
-    finalizers = metadata_of(obj.message()).finalizers
+    finalizers = metadata_of(obj.peek()).finalizers
     return Fate(deleting=True, waiting=FOREGROUND in finalizers, orphaning=ORPHAN in finalizers)

@@ -80,7 +80,7 @@ class NodeLifecycleController:
 
     def node_seen(self, node: CachedObject[Node]) -> None:
         """A node appeared or changed."""
-        facts, now_s = facts_of(node.message()), self._now_s()
+        facts, now_s = facts_of(node.peek()), self._now_s()
         health = self.health.get(node.key.name)
         if health is None:
             health = self.health[node.key.name] = Health(facts, now_s)

@@ -76,14 +76,14 @@ class ServicePods:
         if facts is None:
             cached = self.pods.lister.get(key)
             assert cached is not None, f"{key} is a member, and gone"
-            facts = self._facts[key] = read_pod(cached.message())
+            facts = self._facts[key] = read_pod(cached.peek())
         return facts
 
     # what the caches tell
 
     def service_added(self, new: CachedObject[core.Service]) -> None:
         """A service appeared: its pods are what changed, whenever they came."""
-        service = new.message()
+        service = new.peek()
         self._selects(new.key, service)
         self._triggers.pop(new.key, None)
         self.trigger(new.key, service.metadata.creationTimestamp.seconds)
@@ -91,7 +91,7 @@ class ServicePods:
 
     def service_changed(self, new: CachedObject[core.Service]) -> None:
         """A service changed, its selector perhaps too."""
-        self._selects(new.key, new.message())
+        self._selects(new.key, new.peek())
         self._queue.add(new.key)
 
     def _selects(self, key: ObjectKey, service: core.Service) -> None:
@@ -139,7 +139,7 @@ class ServicePods:
             self._move(key, before or [], services)
         if services:
             known = self._facts.get(key)
-            facts = self._facts[key] = read_pod(pod.message())
+            facts = self._facts[key] = read_pod(pod.peek())
             if before != services or known is None or not facts.tells_as(known):
                 changed_s = facts.changed_s
                 if known is not None and changed_s <= known.changed_s:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.client.fake import FakeApi
+from cluster.client.indexer import EntryMaker
 from cluster.client.informer import InformerFactory
 from cluster.client.interface import CachedObject, ObjectKey, Selection
 from serialization.api.core.v1_pb2 import Pod
@@ -96,6 +97,26 @@ def test_first_parse_is_lent_once_while_the_event_is_told_and_then_dropped() -> 
             assert api.parses == 3
 
     asyncio.run(scenario())
+
+
+def test_all_who_peek_while_an_event_is_told_share_its_parse_until_it_is_taken() -> None:
+    parses = 0
+
+    def parse(bare: bytes) -> Pod:
+        nonlocal parses
+        parses += 1
+        return Pod.FromString(bare)
+
+    entry = EntryMaker(parse).entry(pod("a", "n").SerializeToString(), 1)
+
+    first, second, taken = entry.peek(), entry.peek(), entry.message()
+    taken.spec.nodeName = "changed"
+
+    assert first is second is taken
+    assert parses == 1
+    assert entry.peek().spec.nodeName == "n"
+    entry.settle()
+    assert entry.peek() is not entry.peek()
 
 
 def test_indexes_follow_changes_whenever_they_were_added() -> None:
