@@ -39,6 +39,10 @@ class AuditReport:
     revision: int
     counts: dict[str, int]
     disagreements: list[str]
+    stored_pods: int | None = None
+    """How many pods the store itself told; None where the watch cache answered twice."""
+    memory_max_mib: float = 0.0
+    """Of the auditor's process."""
 
 
 async def record(stage: Stage, label: AuditLabel) -> Recording:

@@ -4,55 +4,71 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from bench.audit.listing import JsonObject, Listing
+from bench.audit.listing import Item
 from bench.audit.recording_file import Recording
 
 NAMED_MAX: Final = 3
 """How many culprits a sentence names."""
 
 
-def compare(recording: Recording, listings: Mapping[str, Listing]) -> Iterator[str]:
-    """Yield the disagreements; nothing when list and recording tell the same."""
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What was listed of everything, as the comparison needs it."""
+
+    objects: Mapping[str, list[Item]]
+    """By kind: pods, controllers, namespaces, nodes."""
+    strange_events: list[str]
+    """Names of events about pods that were never seen."""
+    stored: Mapping[str, str] | None = None
+    """uid → resourceVersion of the pods as the store has them, at the revision of the list of pods;
+    None where only the watch cache was asked."""
+
+
+def compare(recording: Recording, lists: Lists) -> Iterator[str]:
+    """Yield the disagreements; nothing when lists and recording tell the same."""
+    listed = lists.objects
     for kind in ("pods", "controllers", "namespaces", "nodes"):
-        yield from _duplicates(kind, listings[kind])
-    yield from _pods(recording, listings["pods"])
-    yield from _uids("controllers", set(recording.controllers), listings["controllers"])
-    yield from _uids("nodes", set(recording.nodes), listings["nodes"])
-    listed = {_uid(item) for item in listings["namespaces"].items}
-    lost = sorted(set(recording.namespaces) - listed)
+        yield from _duplicates(kind, listed[kind])
+    yield from _pods(recording, listed["pods"])
+    yield from _uids("controllers", set(recording.controllers), listed["controllers"])
+    yield from _uids("nodes", set(recording.nodes), listed["nodes"])
+    lost = sorted(set(recording.namespaces) - {item.uid for item in listed["namespaces"]})
     if lost:
         yield f"{len(lost)} namespaces that were created are not listed{_some(lost)}"
     if recording.running:
-        yield from _running(listings)
-        yield from _replicas(listings)
-    yield from _events(recording, listings["events"])
+        yield from _running(listed)
+        yield from _replicas(listed)
+    if lists.stored is not None:
+        yield from _stored(lists.stored, listed["pods"])
+    strange = lists.strange_events
+    if strange:
+        yield f"{len(strange)} events are about pods that were never seen{_some(sorted(strange))}"
 
 
-def _pods(recording: Recording, listing: Listing) -> Iterator[str]:
-    yield from _uids("pods", set(recording.pods), listing)
+def _pods(recording: Recording, listed: list[Item]) -> Iterator[str]:
+    yield from _uids("pods", set(recording.pods), listed)
     differing = []
-    for item in listing.items:
-        recorded = recording.pods.get(_uid(item))
-        metadata = item["metadata"]
+    for item in listed:
+        recorded = recording.pods.get(item.uid)
         if recorded is None:
             continue
-        if recorded.resource_version != metadata.get("resourceVersion"):
+        if recorded.resource_version != item.version:
             differing.append(
-                f"{_name(item)} at {metadata.get('resourceVersion')},"
-                f" recorded at {recorded.resource_version}"
+                f"{item.name} at {item.version}, recorded at {recorded.resource_version}"
             )
-        elif (recorded.namespace, recorded.name) != (metadata.get("namespace"), metadata["name"]):
-            differing.append(f"{_name(item)}, recorded as {recorded.namespace}/{recorded.name}")
-        elif recorded.node != (item.get("spec") or {}).get("nodeName", ""):
-            differing.append(f"{_name(item)} on another node than {recorded.node!r}")
+        elif (recorded.namespace, recorded.name) != (item.namespace, item.plain_name):
+            differing.append(f"{item.name}, recorded as {recorded.namespace}/{recorded.name}")
+        elif recorded.node != item.node:
+            differing.append(f"{item.name} on another node than {recorded.node!r}")
     if differing:
         yield f"{len(differing)} pods differ from the recording{_some(differing)}"
 
 
-def _uids(kind: str, recorded: set[str], listing: Listing) -> Iterator[str]:
-    listed = {_uid(item) for item in listing.items}
+def _uids(kind: str, recorded: set[str], items: list[Item]) -> Iterator[str]:
+    listed = {item.uid for item in items}
     missing, extra = sorted(recorded - listed), sorted(listed - recorded)
     if missing:
         yield f"{len(missing)} recorded {kind} are not listed{_some(missing)}"
@@ -60,63 +76,47 @@ def _uids(kind: str, recorded: set[str], listing: Listing) -> Iterator[str]:
         yield f"{len(extra)} listed {kind} are not in the recording{_some(extra)}"
 
 
-def _duplicates(kind: str, listing: Listing) -> Iterator[str]:
+def _duplicates(kind: str, items: list[Item]) -> Iterator[str]:
     for what, counts in (
-        ("uid", Counter(_uid(item) for item in listing.items)),
-        ("name", Counter(_name(item) for item in listing.items)),
+        ("uid", Counter(item.uid for item in items)),
+        ("name", Counter(item.name for item in items)),
     ):
         twice = sorted(key for key, count in counts.items() if count > 1)
         if twice:
             yield f"{len(twice)} {kind} share a {what}{_some(twice)}"
 
 
-def _running(listings: Mapping[str, Listing]) -> Iterator[str]:
-    nodes = {item["metadata"]["name"] for item in listings["nodes"].items}
-    idle, homeless = [], []
-    for item in listings["pods"].items:
-        if (item.get("status") or {}).get("phase") != "Running":
-            idle.append(_name(item))
-        if (item.get("spec") or {}).get("nodeName") not in nodes:
-            homeless.append(_name(item))
+def _running(listed: Mapping[str, list[Item]]) -> Iterator[str]:
+    nodes = {item.plain_name for item in listed["nodes"]}
+    idle = sorted(item.name for item in listed["pods"] if item.phase != "Running")
+    homeless = sorted(item.name for item in listed["pods"] if item.node not in nodes)
     if idle:
-        yield f"{len(idle)} pods are listed as not running{_some(sorted(idle))}"
+        yield f"{len(idle)} pods are listed as not running{_some(idle)}"
     if homeless:
-        yield f"{len(homeless)} pods are on no listed node{_some(sorted(homeless))}"
+        yield f"{len(homeless)} pods are on no listed node{_some(homeless)}"
 
 
-def _replicas(listings: Mapping[str, Listing]) -> Iterator[str]:
-    owned = Counter(
-        owner.get("uid")
-        for item in listings["pods"].items
-        for owner in item["metadata"].get("ownerReferences") or []
-    )
-    wrong = []
-    for item in listings["controllers"].items:
-        wanted = (item.get("spec") or {}).get("replicas")
-        if owned[_uid(item)] != wanted:
-            wrong.append(f"{_name(item)} owns {owned[_uid(item)]}, wants {wanted}")
+def _replicas(listed: Mapping[str, list[Item]]) -> Iterator[str]:
+    owned = Counter(owner for item in listed["pods"] for owner in item.owners)
+    wrong = [
+        f"{item.name} owns {owned[item.uid]}, wants {item.replicas}"
+        for item in listed["controllers"]
+        if owned[item.uid] != item.replicas
+    ]
     if wrong:
         yield f"{len(wrong)} controllers own a wrong number of pods{_some(wrong)}"
 
 
-def _events(recording: Recording, listing: Listing) -> Iterator[str]:
-    seen = set(recording.pods_seen)
-    strange = []
-    for item in listing.items:
-        about = item.get("involvedObject") or {}
-        if about.get("kind") == "Pod" and about.get("uid") not in seen:
-            strange.append(_name(item))
-    if strange:
-        yield f"{len(strange)} events are about pods that were never seen{_some(sorted(strange))}"
-
-
-def _uid(item: JsonObject) -> str:
-    return str(item["metadata"].get("uid"))
-
-
-def _name(item: JsonObject) -> str:
-    metadata = item["metadata"]
-    return f"{metadata.get('namespace', '')}/{metadata.get('name')}".lstrip("/")
+def _stored(stored: Mapping[str, str], listed: list[Item]) -> Iterator[str]:
+    cached = {item.uid: item.version for item in listed}
+    differing = sorted(
+        uid for uid in stored.keys() | cached.keys() if stored.get(uid) != cached.get(uid)
+    )
+    if differing:
+        yield (
+            f"{len(differing)} pods are not the same in the store and in the watch cache"
+            f"{_some(differing)}"
+        )
 
 
 def _some(culprits: list[str]) -> str:

@@ -1,7 +1,10 @@
 """``python -m bench.audit.main``: list everything, hold it against a recording, say what differs.
 
-Writes ``--out`` as {"label", "revision", "counts", "disagreements"}. Exit codes: 0 compared (look
-at the disagreements), 1 could not compare.
+Writes ``--out`` as {"label", "revision", "counts", "disagreements", "stored_pods",
+"memory_max_mib"}. Pods are listed twice: whole, which a watch cache answers, and page by page as of
+that list's revision, which the store does; ``stored_pods`` is null where nothing else was written
+since, so that the cache could answer both. Exit codes: 0 compared (look at the disagreements), 1
+could not compare.
 """
 
 from __future__ import annotations
@@ -9,26 +12,70 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import resource
 import sys
 from pathlib import Path
+from typing import Final
 
-from bench.audit.comparison import compare
-from bench.audit.listing import PATHS, ListingError, list_all
+from bench.audit.comparison import Lists, compare
+from bench.audit.listing import PATHS, GoneError, Item, ListingError, Stream
 from bench.audit.recording_file import Recording
+
+PAGE: Final = 5000
+"""Events and pods a page: some 12 MB of JSON."""
+ATTEMPTS: Final = 3
+"""Compaction may take a revision away between two pages; then pods are listed anew."""
 
 logger = logging.getLogger(__name__)
 
 
 def audit(server: str, recording: Recording) -> dict[str, object]:
     """Compare a server's lists with a recording. Raises ListingError."""
-    revisions = {"pods": recording.revision}
-    listings = {kind: list_all(server, kind, revisions.get(kind, "")) for kind in PATHS}
+    counts: dict[str, int] = {}
+    revisions: list[int] = []
+
+    def whole(kind: str, exact: str = "") -> list[Item]:
+        stream = Stream(server, kind, exact=exact)
+        items = list(stream.items())
+        counts[kind] = stream.count
+        revisions.append(stream.revision)
+        return items
+
+    objects = {kind: whole(kind) for kind in ("namespaces", "nodes", "controllers")}
+    seen = set(recording.pods_seen)
+    events = Stream(server, "events", limit=PAGE, inconsistent=True)
+    strange = [item.name for item in events.items() if item.about and item.about not in seen]
+    counts["events"] = events.count
+    stored = None
+    for left in reversed(range(ATTEMPTS)):
+        objects["pods"] = whole("pods", recording.revision)
+        try:
+            # As of a revision that is no longer the newest: answered from the store.
+            stored = None if recording.revision else _stored(server, str(revisions[-1]))
+        except GoneError:
+            if not left:
+                raise
+        else:
+            break
+    revisions.append(events.revision)
     return {
         "label": recording.label,
-        "revision": max(listing.revision for listing in listings.values()),
-        "counts": {kind: len(listing.items) for kind, listing in listings.items()},
-        "disagreements": list(compare(recording, listings)),
+        "revision": max(revisions),
+        "counts": {kind: counts[kind] for kind in PATHS},
+        "disagreements": list(compare(recording, Lists(objects, strange, stored))),
+        "stored_pods": None if stored is None else len(stored),
+        "memory_max_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def _stored(server: str, revision: str) -> dict[str, str] | None:
+    """Return the pods' versions as of a revision; None while it is still the newest."""
+    newest = Stream(server, "namespaces")
+    list(newest.items())
+    if newest.revision <= int(revision):
+        return None
+    pods = Stream(server, "pods", exact=revision, limit=PAGE)
+    return {item.uid: item.version for item in pods.items()}
 
 
 def main(argv: list[str] | None = None) -> int:

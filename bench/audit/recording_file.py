@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 
@@ -40,11 +40,16 @@ class Recording:
     def write(self, path: Path) -> None:
         """Write it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain["pods"] = {
+            uid: (pod.namespace, pod.name, pod.node, pod.resource_version)
+            for uid, pod in self.pods.items()
+        }
+        path.write_text(json.dumps(plain) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Recording:
         """Read what ``write`` wrote."""
         plain = json.loads(path.read_text(encoding="utf-8"))
-        pods = {uid: RecordedPod(**pod) for uid, pod in plain.pop("pods").items()}
+        pods = {uid: RecordedPod(*pod) for uid, pod in plain.pop("pods").items()}
         return cls(pods=pods, **plain)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from bench.audit.listing import PATHS
 
@@ -42,6 +42,12 @@ class Lists:
     """A kind whose list is answered with 500."""
     queries: list[tuple[str, str]] = field(default_factory=list)
     """What was asked, by kind."""
+    stored: list[Item] | None = None
+    """Pods as of an exact revision, where they are others."""
+    gone: int = 0
+    """So many pages of events or of stored pods are refused with 410."""
+    newest: str = "43"
+    """The revision of every list but that of the pods."""
 
     def document(self, path: str, query: str) -> Item | None:
         """Return the list document of a path, or None where a failure is wanted."""
@@ -49,12 +55,30 @@ class Lists:
         if not kind or kind == self.fail:
             return None
         self.queries.append((kind, query))
-        start = int(query.removeprefix("continue=")) if query.startswith("continue=") else 0
-        end = start + self.page
-        metadata: Item = {"resourceVersion": "42"}
-        if end < len(self.items[kind]):
-            metadata["continue"] = str(end)
-        return {"metadata": metadata, "items": self.items[kind][start:end] or None}
+        asked = dict(parse_qsl(query))
+        exact = "resourceVersionMatch" in asked or asked.get("continue", "").startswith("e")
+        items = self.items[kind]
+        if kind == "pods" and exact and self.stored is not None:
+            items = self.stored
+        start = int(asked.get("continue", "0").lstrip("e"))
+        end = start + min(self.page, int(asked.get("limit", "0")) or self.page)
+        metadata: Item = {"resourceVersion": "42" if kind == "pods" else self.newest}
+        if end < len(items):
+            metadata["continue"] = f"e{end}" if exact else str(end)
+        return {"metadata": metadata, "items": items[start:end] or None}
+
+    def is_gone(self, path: str, query: str) -> Item | None:
+        """Return the 410 of a page that has been compacted away, if this is one."""
+        asked = dict(parse_qsl(query))
+        later = "continue" in asked or "resourceVersionMatch" in asked
+        if not self.gone or not later or "limit" not in asked:
+            return None
+        self.gone -= 1
+        token = asked.get("continue", "").lstrip("e")
+        return {
+            "kind": "Status",
+            "metadata": {"continue": token} if path == PATHS["events"] else {},
+        }
 
 
 def two_pods() -> Lists:
@@ -84,9 +108,10 @@ def serving(lists: Lists) -> Iterator[str]:
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            document = lists.document(url.path, url.query)
+            gone = lists.is_gone(url.path, url.query)
+            document = gone or lists.document(url.path, url.query)
             body = json.dumps(document).encode()
-            self.send_response(500 if document is None else 200)
+            self.send_response(410 if gone else 500 if document is None else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

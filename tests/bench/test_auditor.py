@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 import bench.audit
-from bench.audit.listing import ListingError, list_all
+from bench.audit.listing import ListingError, Stream
 from bench.audit.main import audit, main
 from bench.audit.recording_file import RecordedPod, Recording
 from bench.auditing import falsify
@@ -48,14 +48,48 @@ def test_auditor_follows_continue_tokens() -> None:
     assert disagreements(lists, TRUE) == []
 
 
+def test_pods_of_the_store_that_the_watch_cache_does_not_tell_are_found() -> None:
+    lists = two_pods()
+    lists.stored = [running_pod("a", "u-1", "7", "u-rc"), running_pod("b", "u-2", "9", "u-rc")]
+
+    assert disagreements(lists, TRUE) == [
+        "1 pods are not the same in the store and in the watch cache (u-2)"
+    ]
+
+
+def test_store_is_not_held_against_the_cache_while_the_cache_would_answer_both() -> None:
+    lists = two_pods()
+    lists.newest, lists.stored = "42", []
+
+    with serving(lists) as url:
+        found = audit(url, TRUE)
+
+    assert (found["disagreements"], found["stored_pods"]) == ([], None)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_lists_whose_revision_is_compacted_away_meanwhile_are_listed_on(times: int) -> None:
+    lists = two_pods()
+    lists.page, lists.gone = 1, times
+
+    assert disagreements(lists, TRUE) == []
+
+
+def test_pods_never_listed_at_a_revision_that_lasts_are_no_audit() -> None:
+    lists = two_pods()
+    lists.gone = 99
+
+    with serving(lists) as url, pytest.raises(ListingError, match="HTTP 410"):
+        audit(url, TRUE)
+
+
 def test_pods_that_never_rest_are_listed_at_the_revision_of_the_recording() -> None:
     lists = two_pods()
 
     assert disagreements(lists, replace(TRUE, revision="8")) == []
 
-    asked = dict(lists.queries)
-    assert asked.pop("pods") == "resourceVersion=8&resourceVersionMatch=Exact"
-    assert set(asked.values()) == {""}
+    asked = [query for kind, query in lists.queries if kind == "pods"]
+    assert asked == ["resourceVersion=8&resourceVersionMatch=Exact"]
 
 
 def _recorded(uid: str, **changes: str) -> Recording:
@@ -143,11 +177,14 @@ def test_auditor_process_writes_what_it_found(tmp_path: Path) -> None:
         code = main(["--server", url, *arguments])
 
     assert code == 0
-    assert json.loads((tmp_path / "o.json").read_text(encoding="utf-8")) == {
+    found = json.loads((tmp_path / "o.json").read_text(encoding="utf-8"))
+    assert found.pop("memory_max_mib") > 1
+    assert found == {
         "label": "full",
-        "revision": 42,
+        "revision": 43,
         "counts": {"namespaces": 2, "nodes": 1, "controllers": 1, "pods": 2, "events": 1},
         "disagreements": [],
+        "stored_pods": 2,
     }
 
 
@@ -169,7 +206,7 @@ def test_listing_says_what_the_server_answered() -> None:
     lists.fail = "pods"
 
     with serving(lists) as url, pytest.raises(ListingError, match="HTTP 500"):
-        list_all(url, "pods")
+        list(Stream(url, "pods").items())
 
 
 def test_a_recording_is_read_back_as_it_was_written(tmp_path: Path) -> None:
