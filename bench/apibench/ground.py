@@ -23,10 +23,11 @@ ABSENT: Final = 404
 
 
 @asynccontextmanager
-async def namespace_of(server: Server, suffix: str) -> AsyncIterator[str]:
+async def namespace_of(server: Server, suffix: str, *, keep: bool = False) -> AsyncIterator[str]:
     """Give a namespace of a new name; it goes, with all that is in it, at the end.
 
-    Nothing outside of it is touched. Raises SetUpError, UnreachableError.
+    Nothing outside of it is touched. ``keep``: the server goes anyhow.
+    Raises SetUpError, UnreachableError.
     """
     endpoint, name = Endpoint(server), PREFIX + suffix
     made = Namespace(metadata=ObjectMeta(name=name))
@@ -38,7 +39,8 @@ async def namespace_of(server: Server, suffix: str) -> AsyncIterator[str]:
         await _post(endpoint, path, TypeMeta("v1", "ServiceAccount"), account, (PRESENT, ABSENT))
         yield name
     finally:
-        await asyncio.shield(_remove(endpoint, name))
+        if not keep:
+            await asyncio.shield(_remove(endpoint, name))
 
 
 async def _post(

@@ -8,14 +8,16 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bench.apibench.cells import Cell
+from bench.apibench.counting import pods_listed
 from bench.apibench.endpoint import Endpoint
 from bench.apibench.ground import namespace_of
 from bench.apibench.metric_counts import request_counts
+from bench.apibench.operations.registry import OPERATIONS
 from bench.apibench.own_server import OwnServer, ServerOptions
 from bench.apibench.results import Row
 from bench.apibench.rules import cores, count_mismatches, notes_on, why_invalid
@@ -77,7 +79,7 @@ async def site_for(target: Target, codec: str) -> AsyncIterator[Site]:
         options = ServerOptions(codec, target.storage_codec or codec, target.store, target.seed)
         async with (
             OwnServer(options, directory / "server", "apiserver") as own,
-            namespace_of(own.server, suffix) as namespace,
+            namespace_of(own.server, suffix, keep=True) as namespace,
         ):
             yield Site(own.server, (own.pid,), namespace, directory, own)
 
@@ -109,7 +111,18 @@ async def measure(cell: Cell, target: Target, round_: int) -> Row:
         before = await request_counts(endpoint)
         outcome = await run_generator(task_of(cell, site), site.directory, "generator")
         after = await request_counts(endpoint)
-    return row_of(cell, round_, outcome, compared(outcome, before, after), alone=bool(site.own))
+        wrong = await _recount(cell, outcome, endpoint, site.namespace)
+    row = row_of(cell, round_, outcome, compared(outcome, before, after), alone=bool(site.own))
+    return replace(row, invalid=[*row.invalid, *wrong])
+
+
+async def _recount(cell: Cell, outcome: Outcome, endpoint: Endpoint, namespace: str) -> list[str]:
+    """See that there are as many pods as were made."""
+    if cell.operation != "create":
+        return []
+    there = await pods_listed(endpoint, namespace)
+    made = outcome.requests[OPERATIONS["create"].sort]
+    return [] if there == made else [f"{made} pods made, {there} listed"]
 
 
 def task_of(cell: Cell, site: Site) -> Task:

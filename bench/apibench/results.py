@@ -39,6 +39,39 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over the rounds that are valid."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What was aimed at, and the median that was measured; null: no valid round."""
+
+    figure: str
+    at_least: float | None
+    at_most: float | None
+    measured: float | None
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A cell over its rounds."""
+
+    cell: str
+    figures: dict[str, Spread]
+    goals: list[Goal]
+    invalid: list[str]
+    """Why which rounds were left out."""
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiBench:
     """The whole file."""
 
@@ -52,3 +85,5 @@ class ApiBench:
     server: str
     """Where the requests went; ``own <store>`` for servers that were started for it."""
     rows: list[Row]
+    lines: list[Line]
+    """What the rounds come to."""

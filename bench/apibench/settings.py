@@ -31,7 +31,8 @@ class Task:
     rate: float = 0.0
     """Operations a second, open loop; 0: each connection sends when it has its answer."""
     pods: int = 0
-    """How many pods the operation works on; 0: its own choice."""
+    """How many pods the operation works on; 0: its own choice; below 0: those
+    that are there."""
     nodes: int = 0
     """Above 0: those pods are on as many nodes, one after the other."""
     samples: bool = False

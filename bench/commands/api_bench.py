@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from bench.apibench.cells import Cell
+from bench.apibench.dispatch import NAMES, WATCHED, measure_any
 from bench.apibench.endpoint import UnreachableError
-from bench.apibench.fanout import BY_NODE, FANOUT, measure_fanout
-from bench.apibench.operations.registry import OPERATIONS
-from bench.apibench.orchestration import CellFailedError, Target, measure
+from bench.apibench.orchestration import CellFailedError, Target
 from bench.apibench.results import API_BENCH_FILE, SCHEMA_VERSION, ApiBench, Row
 from bench.apibench.site import SetUpError
+from bench.apibench.summing_up import sum_up
+from bench.apibench.table import aims, table_cells
 from bench.child import ChildError
 from bench.commands.api_bench_summary import print_api_bench
 from bench.commands.interface import OK, VOID, CommandError, UsageError
@@ -36,8 +38,7 @@ from storage.clock import Clock, SystemClock
 
 HELP: Final = "single operations against a Kubernetes API, ours or any: rates, latencies, CPU"
 
-WATCHED: Final = (FANOUT, BY_NODE)
-NAMES: Final = (*OPERATIONS, *WATCHED)
+DURATION_S: Final = 5.0
 WRITES: Final = ("status-patch", "status-put", "update")
 
 
@@ -56,11 +57,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--storage-codec", default="", metavar="CODEC", help="of an own server; default: the codec"
     )
     parser.add_argument(
+        "--table", action="store_true", help="the whole closing table; best with --rounds 3"
+    )
+    parser.add_argument(
         "--op", type=names, default=["create"], help=f"of {', '.join(NAMES)}; a,b,c"
     )
     parser.add_argument("--codec", type=names, default=["protobuf"], help="on the wire; a,b")
     parser.add_argument("--connections", type=counts, default=[16], metavar="N,N")
-    parser.add_argument("--duration", type=seconds, default=5.0, metavar="S", help="of a cell")
+    parser.add_argument("--duration", type=seconds, default=0.0, metavar="S", help="of a cell")
     parser.add_argument("--count", type=not_negative, default=0, help="operations, not a duration")
     parser.add_argument("--rate", type=rate, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--pods", type=not_negative, default=0, help="that a cell works on")
@@ -131,11 +135,15 @@ async def _run(arguments: argparse.Namespace, target: Target, clock: Clock) -> A
     started, began_ns = clock.now(), clock.stamp_ns()
     environment = describe_environment()
     rows: list[Row] = []
+    cells = _cells(arguments)
+    if arguments.table:
+        cells = table_cells(arguments.pods, arguments.duration)
     for round_ in range(1, arguments.rounds + 1):
-        for cell in _cells(arguments):
+        order = random.Random(f"{arguments.seed}-{round_}").sample(cells, len(cells))
+        for cell in order if arguments.rounds > 1 else cells:
             sys.stderr.write(f"round {round_}: {cell.name}\n")
-            measured = measure_fanout if cell.watchers else measure
-            rows.append(await measured(cell, target, round_))
+            rows += await measure_any(cell, target, round_, clock)
+    rows.sort(key=lambda row: row.round)
     return ApiBench(
         schema_version=SCHEMA_VERSION,
         run_id=f"api-bench-{started:%Y%m%d-%H%M%S}",
@@ -145,7 +153,15 @@ async def _run(arguments: argparse.Namespace, target: Target, clock: Clock) -> A
         command=" ".join(["kubedyno", *sys.argv[1:]]),
         server=target.title,
         rows=rows,
+        lines=sum_up(_in_order(rows, cells), aims(cells) if arguments.table else ()),
     )
+
+
+def _in_order(rows: list[Row], cells: list[Cell]) -> list[Row]:
+    """Return the rows as their cells were asked for, and not as they were shuffled."""
+    place = {cell.operation: at for at, cell in reversed(list(enumerate(cells)))}
+    names = {cell.name: at for at, cell in enumerate(cells)}
+    return sorted(rows, key=lambda row: names.get(row.cell, place[row.operation]))
 
 
 def _cells(arguments: argparse.Namespace) -> list[Cell]:
@@ -154,7 +170,7 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
             operation,
             codec,
             connections,
-            duration_s=arguments.duration,
+            duration_s=arguments.duration or DURATION_S,
             count=arguments.count,
             rate=arguments.rate,
             pods=arguments.pods,

@@ -2,45 +2,99 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from rich.console import Console
 from rich.table import Table
 
-from bench.apibench.results import ApiBench
+from bench.apibench.results import ApiBench, Line, Spread
 from bench.commands.summary import number, summary_console
+
+COLUMNS: Final = {
+    "per_s": "a second",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "max_ms": "max ms",
+    "server_ms": "server CPU ms",
+    "server_cores": "cores",
+    "generator_us": "generator us",
+    "generator_cores": "cores",
+}
+OTHERS: Final = (
+    "writes_per_s", "write_p99_ms", "server_us_event", "watchers_cores",
+    "list_s", "extra_mib", "kept_mib", "anon_mib", "restart_s", "answer_bytes",
+)  # fmt: skip
 
 
 def print_api_bench(results: ApiBench) -> None:
     """Print one run."""
     console = summary_console()
-    console.print(f"[bold]api-bench[/bold]: {results.server}", highlight=False)
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("  cell")
-    for column in ("a second", "p50 ms", "p90 ms", "p99 ms", "max ms"):
-        table.add_column(column, justify="right")
-    for column in ("server CPU ms", "cores", "generator us", "cores", "bytes"):
-        table.add_column(column, justify="right")
-    for row in results.rows:
-        latency, values = row.latency, row.values
-        table.add_row(
-            f"  {row.cell}",
-            number(values.get("per_s")),
-            *(number(v) for v in (latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.max_ms)),
-            _precise(values.get("server_ms")),
-            number(values.get("server_cores")),
-            number(values.get("generator_us")),
-            number(values.get("generator_cores")),
-            number(values.get("answer_bytes")),
-        )
+    rounds = max((row.round for row in results.rows), default=0)
+    console.print(
+        f"[bold]api-bench[/bold]: {results.server}, {rounds} rounds: medians, ranges in brackets",
+        highlight=False,
+    )
+    _rates(results.lines, console)
+    _others(results.lines, console)
+    _goals(results.lines, console)
+    for line in results.lines:
+        for why in line.invalid:
+            _say(console, f"  INVALID {line.cell}, {why}")
+        for note in line.notes:
+            _say(console, f"  {line.cell}, {note}")
+
+
+def _rates(lines: list[Line], console: Console) -> None:
+    table = _table("  cell", *COLUMNS.values())
+    for line in lines:
+        found = line.figures
+        if "per_s" in found or "p50_ms" in found:
+            cells = [_spread(found.get(name), ranged=name == "per_s") for name in COLUMNS]
+            table.add_row(f"  {line.cell}", *cells)
     console.print(table)
-    for row in results.rows:
-        for why in row.invalid:
-            _line(f"  INVALID {row.cell}: {why}")
-        for note in row.notes:
-            _line(f"  {row.cell}: {note}")
 
 
-def _line(text: str) -> None:
-    summary_console().print(text, highlight=False, markup=False, soft_wrap=True)
+def _others(lines: list[Line], console: Console) -> None:
+    table = _table("  cell", "what", "measured")
+    for line in lines:
+        for name in OTHERS:
+            if name in line.figures:
+                table.add_row(f"  {line.cell}", name, _spread(line.figures[name]))
+    console.print(table)
 
 
-def _precise(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _goals(lines: list[Line], console: Console) -> None:
+    if not any(line.goals for line in lines):
+        return
+    table = _table("  aim", "what", "at least", "at most", "measured", "")
+    for line in lines:
+        for goal in line.goals:
+            table.add_row(
+                f"  {line.cell}",
+                goal.figure,
+                "" if goal.at_least is None else number(goal.at_least),
+                "" if goal.at_most is None else number(goal.at_most),
+                number(goal.measured),
+                "[green]met[/]" if goal.met else "[red]missed[/]",
+            )
+    console.print(table)
+
+
+def _table(first: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _spread(spread: Spread | None, *, ranged: bool = True) -> str:
+    if spread is None:
+        return ""
+    if spread.rounds == 1 or not ranged:
+        return number(spread.median)
+    return f"{number(spread.median)} ({number(spread.low)}-{number(spread.high)})"
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

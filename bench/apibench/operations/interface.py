@@ -49,7 +49,7 @@ class Plan(NamedTuple):
     connections: int
     clock: Clock
     pods: int = 0
-    """0: the operation's own choice."""
+    """0: the operation's own choice; below 0: those that are there."""
     nodes: int = 0
     """Above 0: the pods are on as many nodes, one after the other."""
 

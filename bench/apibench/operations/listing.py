@@ -20,7 +20,8 @@ class ListAll:
     meaning = "LIST of all pods, whole, to the last byte"
 
     async def prepare(self, site: Site, plan: Plan) -> list[Work]:
-        await fill(site, range(plan.pods or PODS_DEFAULT), plan.clock)
+        if plan.pods >= 0:
+            await fill(site, range(plan.pods or PODS_DEFAULT), plan.clock)
         return [Gets([site.request("GET", PATH)], 0) for _ in range(plan.connections)]
 
 
