@@ -14,8 +14,9 @@ from bench.history.report import REPORT_FILE, HistoryReport
 from bench.results import UnreadableResultsError, read_json
 
 CHECK_S_MAX: Final = 600.0
-ENTRY_US: Final = 2.5
-"""What an entry costs, about: the mean of ``python -m tests.cluster.client.measure_history``."""
+ENTRY_US: Final = {"write": 3.0, "read": 3.0, "event": 1.2, "change": 1.0}
+"""What an entry costs, about: ``python -m tests.cluster.client.measure_history``."""
+OTHER_US: Final = 1.0
 
 
 async def check_history(directory: Path, *, foreign: bool) -> HistoryReport:
@@ -44,4 +45,9 @@ async def check_history(directory: Path, *, foreign: bool) -> HistoryReport:
     except (UnreadableResultsError, msgspec.ValidationError) as error:
         why = said.decode(errors="replace").strip()[-1000:]
         return HistoryReport(error=why or str(error))
-    return replace(report, overhead_s=report.records * ENTRY_US / 1e6)
+    return replace(report, overhead_s=_overhead_s(report))
+
+
+def _overhead_s(report: HistoryReport) -> float:
+    kinds = [each for counted in report.entries.values() for each in counted.items()]
+    return sum(count * ENTRY_US.get(kind, OTHER_US) for kind, count in kinds) / 1e6

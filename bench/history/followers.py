@@ -65,17 +65,21 @@ class _Judge:
         self._states(records)
 
     def _resumed(self, records: Records) -> None:
-        """Each watch was asked for from where the last had come."""
+        """Each watch was asked for from where the last had come, and ended where it had come."""
         rule = "watch-resumed"
         told = np.isin(records["kind"], (Kind.LIST, Kind.EVENT))
         latest = np.maximum.accumulate(np.where(told, np.arange(len(records)), -1))
-        opened = np.flatnonzero(records["kind"] == Kind.WATCH_OPEN)
-        self._findings.made(rule, len(opened))
-        asked = records["asked"][opened].astype(np.int64)
-        reach = np.where(latest[opened] < 0, 0, records["revision"][latest[opened]])
-        for place in np.flatnonzero(asked != reach).tolist():
-            sentence = f"asked to go on after {asked[place]}, but had come to {reach[place]}"
-            self._findings.broken(rule, [f"{self._who}: {sentence}"])
+        reach = np.where(latest < 0, 0, records["revision"][latest])
+        for kind, field, what in (
+            (Kind.WATCH_OPEN, "asked", "asked to go on after"),
+            (Kind.WATCH_CLOSE, "revision", "a watch ended at"),
+        ):
+            places = np.flatnonzero(records["kind"] == kind)
+            self._findings.made(rule, len(places))
+            wrong = places[records[field][places] != reach[places]]
+            for place in wrong.tolist():
+                sentence = f"{what} {records[field][place]}, but had come to {reach[place]}"
+                self._findings.broken(rule, [f"{self._who}: {sentence}"])
 
     def _segment(self, records: Records) -> None:
         """Judge what came between a list and the next."""

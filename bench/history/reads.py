@@ -123,7 +123,9 @@ def _judge_lists(
     stale = whole & (revisions < newest)
     _broken(history, findings, rule, lists[stale], "older than a write that had been acknowledged")
     order = np.argsort(truth.applied_ns, kind="stable")
-    reached = np.concatenate([[0], np.maximum.accumulate(truth.revisions[order])])
+    reached = np.concatenate(
+        [[max(truth.first - 1, 0)], np.maximum.accumulate(truth.revisions[order])]
+    )
     ends = lists["end_ns"].astype(np.int64)
     known = reached[np.searchsorted(truth.applied_ns[order], ends, "right")]
     _broken(history, findings, rule, lists[revisions > known], "of a revision that was yet to come")

@@ -144,7 +144,7 @@ class Flag(IntFlag):
     BOUND = 2
     """The pod has a node."""
     DELETING = 4
-    """The object has a deletionTimestamp."""
+    """The object has a deletionTimestamp (told of events only)."""
     STREAMED = 8
     """A LIST that came as the initial events of a watch."""
     STORE = 16

@@ -33,11 +33,12 @@ from serialization.scheme import Resource, metadata_of
 
 M = TypeVar("M", bound=Message)
 
-RUNNING: Final = "Running"
+CREATE: Final = Verb.CREATE
+RUNNING: Final = Flag.RUNNING.value
+BOUND: Final = Flag.BOUND.value
 UNKNOWN: Final = 0
 MADE: Final = 201
 DONE: Final = 200
-WHOLE: Final = (ObjectKey("", ""), 0)
 
 
 class RecordingClient:
@@ -244,19 +245,19 @@ class RecordingClient:
         resource, obj, asked = about
         meta = metadata_of(obj)
         history, node = self._history, 0
+        namespace, name = meta.namespace, meta.name
         if resource is EVENTS:
-            key = history.once(resource, meta.namespace, meta.name)
+            key = history.once(resource, namespace, name)
         else:
-            key = history.key(resource, meta.namespace, meta.name)
+            key = history.key(resource, namespace, name)
         flags = 0
         if isinstance(obj, Pod):
-            if name := obj.spec.nodeName:
-                node, flags = history.name(name), Flag.BOUND.value
-            if obj.status.phase == RUNNING:
-                flags |= Flag.RUNNING.value
-        if meta.HasField("deletionTimestamp"):
-            flags |= Flag.DELETING.value
-        code = MADE if verb is Verb.CREATE else DONE
+            if node_name := obj.spec.nodeName:
+                node = history.name(node_name)
+                flags |= BOUND
+            if obj.status.phase == "Running":
+                flags |= RUNNING
+        code = MADE if verb is CREATE else DONE
         revision = int(meta.resourceVersion or 0)
         ours = (self._source, key, node, 0, asked)
         history.put((kind, verb, code, flags, 0, *ours, revision, begin_ns, end_ns))
