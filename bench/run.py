@@ -28,7 +28,7 @@ from bench.requests import RequestLog
 from bench.results import Config
 from bench.sampling import Sampler
 from bench.scenarios.registry import SCENARIOS
-from bench.scenarios.stage import STALL_S, AuditLabel, Mark, Stage
+from bench.scenarios.stage import AuditLabel, Mark, Stage, stall_s_of
 from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
 from bench.verdict.observations import Observations
@@ -76,13 +76,13 @@ class Run:
     """A run; ``play`` it once, ``interrupt`` it at any time."""
 
     def __init__(
-        self, options: PlaneOptions, clock: Clock, tell: Tell, *, stall_s: float = STALL_S
+        self, options: PlaneOptions, clock: Clock, tell: Tell, *, stall_s: float | None = None
     ) -> None:
         self._options = options
         self._config: Config = options.config
         self._clock = clock
         self._tell = tell
-        self._stall_s = stall_s
+        self._stall_s = stall_s_of(options.config) if stall_s is None else stall_s
         self._main: asyncio.Task[object] | None = None
         self._breakable: asyncio.Task[None] | None = None
         """What an interrupt breaks off: the scenario, or the judging of the history."""

@@ -122,7 +122,7 @@ class FullNarrator:
         self._keeper = keeper
 
     def turn(self, turn: Turn, number: int, total: int, left_s: float | None) -> None:
-        self._narrator.entitle(f"[{number}/{total}] {turn.directory}")
+        self._narrator.entitle(f"[{number}/{total}] {turn.directory}", turn.config)
         if turn.directory in self._keeper.said:
             self._narrator.note(f"{turn.directory}: {self._keeper.said[turn.directory]}")
 

@@ -8,6 +8,8 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.remaining import Lasted, Present, remaining_s, told
+from bench.results import Config
 from storage.clock import Clock
 
 LINE_INTERVAL_S: Final = 5.0
@@ -35,7 +37,10 @@ class Narrator:
         self.console = console or Console(stderr=True)
         self._clock = clock
         self._title = ""
+        self._config: Config | None = None
         self._phase = ""
+        self._phase_ns = 0
+        self._lasted: list[Lasted] = []
         self._next_line_ns = 0
         self._progress: Progress | None = None
         if self.console.is_terminal:
@@ -45,11 +50,12 @@ class Narrator:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
                 console=self.console,
                 refresh_per_second=REFRESH_HZ,
                 transient=True,
             )
-            self._task = self._progress.add_task("", total=None, title="")
+            self._task = self._progress.add_task("", total=None, title="", left="")
 
     def __enter__(self) -> Self:
         if self._progress is not None:
@@ -65,10 +71,12 @@ class Narrator:
         if self._progress is not None:
             self._progress.stop()
 
-    def entitle(self, title: str) -> None:
-        """Put something in front of what follows: which cell, how long it will take."""
+    def entitle(self, title: str, config: Config | None = None) -> None:
+        """Put something in front of what follows; with a run's config the time left is told."""
         self._title = title
+        self._config = config
         self._phase = ""
+        self._lasted = []
 
     def note(self, text: str) -> None:
         """Say something once."""
@@ -84,14 +92,31 @@ class Narrator:
 
     def _show(self, phase: str, done: int, total: int) -> None:
         saying = SAYINGS.get(phase, phase)
+        now_ns = self._clock.stamp_ns()
+        changed = phase != self._phase
+        if changed:
+            if self._phase:
+                self._lasted.append(Lasted(self._phase, (now_ns - self._phase_ns) / 1e9))
+            self._phase, self._phase_ns = phase, now_ns
+        left = self._left(Present(phase, (now_ns - self._phase_ns) / 1e9, done, total))
         if self._progress is not None:
             self._progress.update(
-                self._task, description=saying, completed=done, total=total, title=self._title
+                self._task,
+                description=saying,
+                completed=done,
+                total=total,
+                title=self._title,
+                left=left,
             )
             return
-        now_ns = self._clock.stamp_ns()
-        if phase == self._phase and now_ns < self._next_line_ns:
+        if not changed and now_ns < self._next_line_ns:
             return
-        self._phase, self._next_line_ns = phase, now_ns + int(LINE_INTERVAL_S * 1e9)
+        self._next_line_ns = now_ns + int(LINE_INTERVAL_S * 1e9)
         count = f" {done}/{total}" if total > 1 else ""
-        self.note(f"{self._title}{': ' if self._title else ''}{saying}{count}")
+        said = f", {left}" if left else ""
+        self.note(f"{self._title}{': ' if self._title else ''}{saying}{count}{said}")
+
+    def _left(self, now: Present) -> str:
+        if self._config is None:
+            return ""
+        return told(remaining_s(self._config, self._lasted, now))

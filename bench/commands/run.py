@@ -77,7 +77,7 @@ def exit_code(results: Results) -> int:
 async def _run(config: Config, directory: Path) -> Results:
     measuring = Measuring()
     with Narrator(SystemClock()) as narrator, measuring.signals():
-        narrator.entitle(config.cell)
+        narrator.entitle(config.cell, config)
         try:
             return await measuring.run(config, directory, narrator.hear)
         except RunFailedError as error:

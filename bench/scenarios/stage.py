@@ -18,6 +18,13 @@ from storage.clock import Clock
 
 STALL_S: Final = 30.0
 """A phase in which nothing comes for so long is over, and the run is void."""
+STALL_S_A_POD: Final = 0.001
+"""What is queued before a pod, or collected after it, grows with all of them: 60 s at 60,000."""
+
+
+def stall_s_of(config: Config) -> float:
+    """Return after how much silence a phase of a run of this size is over."""
+    return max(STALL_S, STALL_S_A_POD * config.pods)
 
 
 class Mark(NamedTuple):
