@@ -108,4 +108,4 @@ class Load:
     stalls: list[Stall] = field(default_factory=list)
     """Of a quarter of a second and more, longest first."""
     answer: Latency = field(default_factory=Latency)
-    """Of /livez, asked ten times a second on a connection of its own, whatever else goes on."""
+    """Of /livez, asked five times a second on a connection of its own, whatever else goes on."""

@@ -99,7 +99,7 @@ def _vitals(load: Load) -> Markup:
 def _stalls(load: Load) -> Markup:
     answer = load.answer
     asked = (
-        f"The API server was asked /livez ten times a second, {answer.count:,} times: "
+        f"The API server was asked /livez five times a second, {answer.count:,} times: "
         f"p50 {with_unit(answer.p50_ms, 'ms')}, p99 {with_unit(answer.p99_ms, 'ms')}, "
         f"longest {with_unit(answer.max_ms, 'ms')}."
     )
