@@ -18,18 +18,18 @@ stretch ends, and whatever runs meanwhile is not charged to it; stepped again, i
 
 Sections nest (``begin``, ``end``): what is inside is charged to itself, not to what it is in.
 
-Two things are not sampled but read off clocks of the system, exactly: what other threads use
-(``whole_thread``), and what the loop's thread spends in the kernel, which is nearly all sending,
-receiving and polling (uvloop sends at the end of a turn, where no section is open).
+Not sampled but all charged: what other threads use (``whole_thread``), read off their clocks; the
+collector's runs; and what is rare and may cost anything (``whole``).
 """
 
 from __future__ import annotations
 
+import gc
 import resource
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from random import Random
 from statistics import median
@@ -42,6 +42,11 @@ REQUEST_GAP: Final = 32
 """One request of so many is followed, which costs 8 to 15 us: 0.3 us of each."""
 BATCH_GAP: Final = 16
 """Of commits and flushes, which are fewer and differ more in size."""
+REQUEST_BURST: Final = 16
+BATCH_BURST: Final = 4
+PENDING_MAX: Final = 32
+"""Stretches that wait to be shared out: done at each end, it drives what comes next out of the
+processor's caches."""
 CALIBRATIONS: Final = 201
 PREEMPTED_NS: Final = 20_000
 """What a stretch takes beyond its CPU from which on it counts as pre-empted: less is the clocks'
@@ -76,11 +81,9 @@ class Layer:
     FANOUT: Final = "fanout"
     """Who sees an event, and its frames."""
     SOCKET: Final = "socket"
-    """Heads of answers, and handing bytes to transports; the kernel's part is not in it."""
-
-
-KERNEL: Final = "kernel"
-"""The loop's thread in system calls: sockets, polling; pages that are touched first."""
+    """Heads of answers, and writing to transports: uvloop sends at once, so the kernel, too."""
+    COLLECTOR: Final = "collector"
+    """Runs of the cyclic garbage collector, wherever they fall."""
 
 
 class Outer(NamedTuple):
@@ -100,26 +103,34 @@ class Clocks(NamedTuple):
 
 SYSTEM_CLOCKS: Final = Clocks(time.perf_counter_ns, time.thread_time_ns)
 Part = tuple[str, int, int]
-"""A layer, its weight, and the nanoseconds that it took."""
+"""A layer, its weight, and nanoseconds: when it was entered, or how long it took."""
 
 
 class Gate:
-    """Picks one of ``mean``, at random distances."""
+    """Picks one of ``mean``, in bursts at random distances."""
 
-    __slots__ = ("_left", "_random", "weight")
+    __slots__ = ("_burst", "_random", "_skip", "_taken", "weight")
 
-    def __init__(self, mean: int, random: Random) -> None:
+    def __init__(self, mean: int, random: Random, burst: int) -> None:
         self.weight = mean
         self._random = random
-        self._left = random.randint(1, 2 * mean - 1)
+        self._burst = burst
+        self._taken = 0
+        self._skip = self._gap()
 
     def due(self) -> bool:
         """Tell whether this one is picked. Hot: once a request."""
-        self._left -= 1
-        if self._left:
+        if self._skip:
+            self._skip -= 1
             return False
-        self._left = self._random.randint(1, 2 * self.weight - 1)
+        self._taken += 1
+        if self._taken >= self._burst:
+            self._taken, self._skip = 0, self._gap()
         return True
+
+    def _gap(self) -> int:
+        """Draw how many are passed over before the next burst."""
+        return self._random.randint(0, 2 * (self.weight - 1) * self._burst)
 
 
 class Closed(Gate):
@@ -128,7 +139,7 @@ class Closed(Gate):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(1, Random(0))
+        super().__init__(1, Random(0), 1)
 
     def due(self) -> bool:
         return False
@@ -141,6 +152,7 @@ class Layers:
         "_cpu_ns",
         "_layer",
         "_over_ns",
+        "_pending",
         "_stamp_ns",
         "_started_ns",
         "_threads",
@@ -181,8 +193,10 @@ class Layers:
         self.step_ns = 0
         """What stepping adds to the last layer of a step of what is followed."""
         self._stamp_ns, self._cpu_ns = clocks
-        self._trail: list[tuple[str, int, int]] = []
+        self._trail: list[Part] = []
         """Of the stretch under way: layers that were entered, with their weights, and when."""
+        self._pending: list[tuple[list[Part], int, int]] = []
+        """Stretches that have ended, with the CPU that they used."""
         self._started_ns = 0
         self._layer = ""
         self._weight = 1
@@ -196,8 +210,9 @@ class Layers:
         self.batches: Gate = Closed()
         if random is not None:
             self._calibrate()
-            self.requests, self.reads = Gate(gaps[0], random), Gate(gaps[0], random)
-            self.batches = Gate(gaps[1], random)
+            self.requests = Gate(gaps[0], random, REQUEST_BURST)
+            self.reads = Gate(gaps[0], random, REQUEST_BURST)
+            self.batches = Gate(gaps[1], random, BATCH_BURST)
 
     def enter(self, layer: str) -> None:
         """Charge the layer so far no longer, go on in another. Only while ``on``."""
@@ -224,14 +239,21 @@ class Layers:
         self.on, layer, self._weight = outer
         self.enter(layer)
         if not self.on:
-            self._charge(
-                self._cpu_ns() - self._started_ns, self.step_ns if stepped else self.border_ns
-            )
+            used_ns = self._cpu_ns() - self._started_ns
+            pending = self._pending
+            pending.append((self._trail, used_ns, self.step_ns if stepped else self.border_ns))
+            self._trail = []
+            if len(pending) >= PENDING_MAX:
+                self._charge_all()
         return last
 
-    def _charge(self, used_ns: int, last_ns: int) -> None:
-        """Share a stretch out among its layers."""
-        trail = self._trail
+    def _charge_all(self) -> None:
+        for trail, used_ns, last_ns in self._pending:
+            self._charge(trail, used_ns, last_ns)
+        self._pending.clear()
+
+    def _charge(self, trail: list[Part], used_ns: int, last_ns: int) -> None:
+        """Share a stretch out among its layers; ``last_ns`` is its own cost in the last part."""
         self.borders += len(trail)
         self.stretches += 1
         sums = self.sums_ns
@@ -240,7 +262,6 @@ class Layers:
             (layer, weight, after[2] - began_ns)
             for (layer, weight, began_ns), after in pairwise(trail)
         ]
-        trail.clear()
         if others_ns > PREEMPTED_NS:
             parts = _without(parts, others_ns)
         less_ns = [self.border_ns] * (len(parts) - 1) + [last_ns]
@@ -277,6 +298,28 @@ class Layers:
         if self.enabled:
             self._threads[layer] = time.pthread_getcpuclockid(threading.get_ident())
 
+    @contextmanager
+    def collector(self) -> Iterator[None]:
+        """Charge the collector's runs in this thread, while entered."""
+        if not self.enabled:
+            yield
+            return
+        thread, outers = threading.get_ident(), list[Outer]()
+
+        def observe(phase: str, _facts: dict[str, int]) -> None:
+            if threading.get_ident() != thread:
+                return
+            if phase == "start":
+                outers.append(self.begin(Layer.COLLECTOR, 1))
+            elif outers:
+                self.end(outers.pop())
+
+        gc.callbacks.append(observe)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(observe)
+
     def thread_over(self, layer: str) -> None:
         """Take the last reading of the calling thread, which is about to end."""
         if self._threads.pop(layer, None) is not None:
@@ -284,12 +327,12 @@ class Layers:
 
     def seconds(self) -> dict[str, float]:
         """Return CPU seconds by layer. To be called in the thread that is metered."""
+        self._charge_all()
         found = {layer: ns / 1e9 for layer, ns in self.sums_ns.items() if layer}
         for layer, ns in self._over_ns.items():
             found[layer] = found.get(layer, 0.0) + ns / 1e9
         for layer, clock in self._threads.items():
             found[layer] = found.get(layer, 0.0) + time.clock_gettime_ns(clock) / 1e9
-        found[KERNEL] = resource.getrusage(resource.RUSAGE_THREAD).ru_stime
         return found
 
     def flat(self) -> dict[str, float]:
@@ -298,6 +341,7 @@ class Layers:
             return {}
         told = {f"cpu_layer_{layer}_s": s for layer, s in sorted(self.seconds().items())}
         told["cpu_process_s"] = time.process_time()
+        told["cpu_loop_kernel_s"] = resource.getrusage(resource.RUSAGE_THREAD).ru_stime
         costs_ns = self.borders * self.border_ns + self.stretches * self.stretch_ns
         told["cpu_attribution_s"] = costs_ns / 1e9
         told["cpu_attribution_borders"] = self.borders
@@ -310,6 +354,7 @@ class Layers:
             self.enter("")
         stamps = [stamp_ns for _layer, _weight, stamp_ns in self._trail]
         self.end(outer)
+        self._charge_all()
         self.border_ns = max(1, int(median(b - a for a, b in pairwise(stamps))))
         self.stretch_ns = max(0, self._median_ns(self._empty_stretch) - 3 * self.border_ns)
         self.step_ns = self._median_ns(self._empty_step)
@@ -329,6 +374,7 @@ class Layers:
         self.sums_ns.clear()
         with suppress(StopIteration):
             next(iter(self.follow(_nothing(), "step", 1).__await__()))
+        self._charge_all()
         return self.sums_ns.get("step", 0)
 
 

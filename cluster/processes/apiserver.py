@@ -20,6 +20,7 @@ from cluster.processes.keeping_history import add_history_argument, keep_history
 from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
+from storage.attribution import Layers
 from storage.compactor import Compactor
 from storage.errors import StoreOpenError
 from storage.interface import Store
@@ -97,12 +98,15 @@ def _count(text: str) -> int:
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
-    with keep_history(shell, arguments.history, "apiserver") as history:
-        await _serve(shell, arguments, None if history is None else StoreHistory(history))
-
-
-async def _serve(shell: Shell, arguments: argparse.Namespace, truth: StoreHistory | None) -> None:
     layers = meter(arguments)
+    with keep_history(shell, arguments.history, "apiserver") as history, layers.collector():
+        truth = None if history is None else StoreHistory(history)
+        await _serve(shell, arguments, layers, truth)
+
+
+async def _serve(
+    shell: Shell, arguments: argparse.Namespace, layers: Layers, truth: StoreHistory | None
+) -> None:
     options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock, layers=layers)
     config = ServerConfig(
         CODECS[arguments.storage_codec],
