@@ -10,6 +10,7 @@ from typing import Final
 from storage.attribution import OFF, Layers
 from storage.clock import Clock, SystemClock
 from storage.engine.committer import InlineCommitter, ThreadCommitter
+from storage.engine.staging import Staging
 from storage.engine.store import EngineStore, Parts
 from storage.errors import StoreOpenError
 from storage.etcd3.backend import Etcd3Backend
@@ -64,9 +65,13 @@ ETCD3: Final = MEMORY._replace(durable=True, history_events=None, history_bytes=
 def _etcd3(options: StoreOptions) -> Store:
     if options.data_dir is None:
         raise StoreOpenError("the etcd3 store needs a data directory")
-    backend = Etcd3Backend(options.data_dir, sync=options.sync)
-    made = InlineCommitter if options.inline_commits else ThreadCommitter
-    committer = made(options.clock, options.layers)
+    staging = Staging()
+    backend = Etcd3Backend(options.data_dir, sync=options.sync, staging=staging)
+    committer = (
+        InlineCommitter(options.clock, options.layers)
+        if options.inline_commits
+        else ThreadCommitter(options.clock, options.layers, staging)
+    )
     return EngineStore(Parts(backend, committer, options.clock, ETCD3))
 
 

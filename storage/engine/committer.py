@@ -10,6 +10,7 @@ from typing import Protocol
 
 from storage.attribution import OFF, Layer, Layers
 from storage.clock import Clock
+from storage.engine.staging import Staging
 
 Job = Callable[[], None]
 Done = Callable[[Exception | None, int], None]
@@ -66,11 +67,15 @@ class InlineCommitter:
 
 
 class ThreadCommitter:
-    """Runs jobs in one thread of its own, so that a slow sync never holds the loop."""
+    """Runs jobs in one thread of its own, so that a slow sync never holds the loop.
 
-    def __init__(self, clock: Clock, layers: Layers = OFF) -> None:
+    A job may say by ``staging`` that it needs the loop to stand aside no longer.
+    """
+
+    def __init__(self, clock: Clock, layers: Layers = OFF, staging: Staging | None = None) -> None:
         self._clock = clock
         self._layers = layers
+        self._staging = Staging() if staging is None else staging
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -82,7 +87,9 @@ class ThreadCommitter:
         self._thread.start()
 
     def submit(self, job: Job, done: Done) -> None:
+        self._staging.begin()
         self._layers.batch(Layer.STORE, self._jobs.put, (job, done))  # wakes the thread: 3 us
+        self._staging.wait()
 
     def close(self) -> None:
         if self._thread is not None:
@@ -97,6 +104,7 @@ class ThreadCommitter:
         while (item := self._jobs.get()) is not None:
             job, done = item
             error, duration_ns = _run(job, self._clock)
+            self._staging.over()
             try:
                 tell(layers.batch, Layer.STORE, done, error, duration_ns)
             except RuntimeError:  # the loop is closed: nobody is left to tell

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from storage.engine.backend import Recovered
 from storage.engine.key_index import FIRST_REVISION
+from storage.engine.staging import Staging
 from storage.errors import StoreError, StoreOpenError
 from storage.etcd3.data_dir import DataDir
 from storage.etcd3.lmdb_file import LmdbFile, MapFullError
@@ -51,11 +52,13 @@ class Etcd3Backend:
         sync: bool = True,
         map_bytes: int = MAP_BYTES,
         map_max_bytes: int = MAP_MAX_BYTES,
+        staging: Staging | None = None,
     ) -> None:
+        self._staging = Staging() if staging is None else staging
         self._dir = DataDir(path)
         self._path = path / FILE_NAME
         self._sync = sync
-        self._file = LmdbFile(self._path, map_bytes=map_bytes, sync=sync)
+        self._file = LmdbFile(self._path, map_bytes=map_bytes, sync=sync, staged=self._staging.over)
         self._map_max_bytes = map_max_bytes
         self._meta = Meta(FIRST_REVISION, FIRST_REVISION)
         self._failed_bytes = 0
@@ -120,15 +123,19 @@ class Etcd3Backend:
             raise
 
     def promise_compaction(self, revision: int) -> None:
+        self._staging.over()
         self._change_meta(self._meta._replace(promised=max(revision, self._meta.promised)), ())
 
     def keep_leases(self, leases: Sequence[tuple[int, int]]) -> None:
+        self._staging.over()
         self._file.change([(LEASES_KEY, encode_leases(leases))], ())
 
     def drop(self, revisions: Sequence[int], base: int) -> None:
+        self._staging.over()
         self._change_meta(self._meta._replace(base=base), map(row_key, revisions))
 
     def probe(self, applied: int) -> None:
+        self._staging.over()
         # A commit that was reported as failed may still have reached the disk.
         landed = self._file.keys_from(row_key(applied + 1))
         ballast = bytes(min(self._failed_bytes, PROBE_MAX_BYTES))

@@ -24,11 +24,19 @@ class MapFullError(StoreError):
     """The file has reached the size of its map; ``grow`` helps."""
 
 
+def _nothing() -> None:
+    return
+
+
 class LmdbFile:
     """One LMDB file with one table."""
 
-    def __init__(self, path: Path, *, map_bytes: int, sync: bool) -> None:
+    def __init__(
+        self, path: Path, *, map_bytes: int, sync: bool, staged: Callable[[], None] = _nothing
+    ) -> None:
         self._path = path
+        self._staged = staged
+        """Called when the rows of ``append`` stand in the transaction, before it is committed."""
         self._sync = sync
         self.map_bytes = map_bytes
         """How far the file may grow before ``write`` raises MapFullError."""
@@ -109,6 +117,7 @@ class LmdbFile:
         def put(txn: lmdb.Transaction) -> None:
             with txn.cursor() as cursor:
                 cursor.putmulti(rows, append=True)
+            self._staged()
 
         self._write(put)
 
