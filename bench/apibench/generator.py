@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import resource
+import signal
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -56,8 +58,18 @@ def read_cpu(pids: dict[str, list[int]], tally: Tally) -> Reading:
     return Reading(tally.stamp(), used)
 
 
-async def perform(task: Task, clock: Clock) -> Outcome:
-    """Do one cell. Raises SetUpError, UnreachableError."""
+class Control:
+    """How the process around a cell says when to end, and hears when its window begins."""
+
+    def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
+        self.begun = begun
+        self.asked = asyncio.Event()
+        """Set when the window is to end early."""
+
+
+async def perform(task: Task, clock: Clock, control: Control | None = None) -> Outcome:
+    """Do one cell. Raises SetUpError, UnreachableError, TimeoutError."""
+    control = control or Control()
     site = Site(Endpoint(task.server), CODECS[task.codec], task.namespace, task.series)
     operation = OPERATIONS[task.operation]
     works = await operation.prepare(site, Plan(task.connections, clock, task.pods, task.nodes))
@@ -67,7 +79,7 @@ async def perform(task: Task, clock: Clock) -> Outcome:
     pace = Pace(task.rate, tally) if task.rate else None
     lanes = [Lane(work, tally) if pace is None else PacedLane(work, tally, pace) for work in works]
     await connect(site.endpoint, lanes)
-    window = await _run(task, tally, lanes, pace)
+    window = await _run(task, tally, lanes, pace, control)
     for lane in lanes:
         lane.close()
     if window.sent is not None:
@@ -86,7 +98,7 @@ async def perform(task: Task, clock: Clock) -> Outcome:
         received_bytes=window.received_bytes,
         late_ms_max=pace.late_ns_max / 1e6 if pace else 0.0,
         sequences={pod: times for work in works for pod, times in work.written().items()},
-        short=window.short,
+        short=window.short and not pace,
     )
 
 
@@ -101,7 +113,9 @@ class Window(NamedTuple):
     short: bool
 
 
-async def _run(task: Task, tally: Tally, lanes: list[Lane], pace: Pace | None) -> Window:
+async def _run(
+    task: Task, tally: Tally, lanes: list[Lane], pace: Pace | None, control: Control
+) -> Window:
     """Run the lanes to their end; return what happened in the window."""
     pids = {**task.pids, "generator": [os.getpid()]}
     async with asyncio.TaskGroup() as group:
@@ -118,9 +132,9 @@ async def _run(task: Task, tally: Tally, lanes: list[Lane], pace: Pace | None) -
             await asyncio.sleep(task.warmup_s)
             tally.forget()
             begin = read_cpu(pids, tally)
-            short = pace is None and await _ran_out(tally, task.duration_s)
-            if pace is not None:
-                await asyncio.sleep(task.duration_s)
+            control.begun()
+            # Paced connections are idle now and then; others only when nothing is left.
+            short = await _came(control.asked if pace else tally.idle, task.duration_s)
         end = read_cpu(pids, tally)
         window = Window(begin, end, tally.latencies, tally.sent, tally.received_bytes, short)
         tally.forget()
@@ -137,11 +151,11 @@ async def _ended(tally: Tally, most_s: float) -> None:
             await tally.idle.wait()
 
 
-async def _ran_out(tally: Tally, duration_s: float) -> bool:
-    """Return after that time, or earlier and True, when there is nothing left to be done."""
+async def _came(event: asyncio.Event, most_s: float) -> bool:
+    """Return after that time and False, or when the event has come and True."""
     try:
-        async with asyncio.timeout(duration_s):
-            await tally.idle.wait()
+        async with asyncio.timeout(most_s):
+            await event.wait()
     except TimeoutError:
         return False
     return True
@@ -174,6 +188,18 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+async def _process(task: Task, clock: Clock) -> Outcome:
+    """Do the cell; say when the window begins, end it on SIGTERM where it is paced."""
+    control = Control(_say_ready)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, control.asked.set)
+    return await perform(task, clock, control)
+
+
+def _say_ready() -> None:
+    sys.stdout.write(json.dumps({"ready": True}) + "\n")
+    sys.stdout.flush()
+
+
 def main(task_file: Path) -> int:
     """Do the cell; return the exit code (1: the server refused it, or is not there)."""
     raise_file_limit()
@@ -183,7 +209,7 @@ def main(task_file: Path) -> int:
     gc.set_threshold(*YOUNG_ONLY)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            outcome = runner.run(perform(task, clock))
+            outcome = runner.run(_process(task, clock))
     except TimeoutError:
         sys.stderr.write("the server has stopped answering\n")
         return 1

@@ -19,7 +19,16 @@ from bench.apibench.counting import items_listed, pods_listed
 from bench.apibench.endpoint import Endpoint
 from bench.apibench.generator import histogram_of
 from bench.apibench.memory import Peak, watched
-from bench.apibench.orchestration import Site, Target, rates_of, run_generator, site_for, task_of
+from bench.apibench.orchestration import (
+    Site,
+    Target,
+    generating,
+    outcome_of,
+    rates_of,
+    run_generator,
+    site_for,
+    task_of,
+)
 from bench.apibench.own_server import OwnServer
 from bench.apibench.results import Row
 from bench.apibench.rules import notes_on, why_invalid
@@ -35,9 +44,9 @@ PODS_DEFAULT: Final = 60_000
 GETS_PER_S: Final = 500.0
 GET_CONNECTIONS: Final = 4
 GET_PODS: Final = 100
-GETS_BEGIN_S: Final = 1.5
-"""How long the process of the GETs takes until they run."""
-GETS_S_MIN: Final = 1.0
+GETS_S_MAX: Final = 300.0
+"""The GETs end with the lists; this only bounds them."""
+READY_S_MAX: Final = 60.0
 FILLERS: Final = 64
 
 
@@ -57,14 +66,12 @@ class Listing:
     alone: int
     beside: int
     """How many more, with GETs beside them. The one cold list must serve for both."""
-    gets_s: float
-    """How much longer than ``GETS_S_MIN`` the GETs go on, with the usual number of pods."""
 
 
 LISTINGS: Final = (
-    Listing("protobuf", "protobuf", 5, 10, 4.0),
-    Listing("orjson cold", "orjson", 0, 1, 8.0),
-    Listing("orjson cached", "orjson", 5, 10, 4.0),
+    Listing("protobuf", "protobuf", 5, 10),
+    Listing("orjson cold", "orjson", 0, 1),
+    Listing("orjson cached", "orjson", 5, 10),
 )
 
 
@@ -116,12 +123,12 @@ class Large:
         """List again and again; then with GETs beside."""
         if listing.alone:
             await self._list(listing, listing.alone, "list")
-        async with asyncio.TaskGroup() as group:
-            gets = group.create_task(self._generate(self._gets(listing)))
-            await asyncio.sleep(GETS_BEGIN_S)
+        task, directory = self._in_directory(self._gets(listing))
+        async with generating(task, directory, "gets") as gets:
+            await gets.ready(READY_S_MAX)
             name = "list with GETs" if listing.alone else "list"
             spans = await self._list(listing, listing.beside, name)
-        outcome, samples = gets.result()
+        outcome, samples = outcome_of(task, gets), read_samples(directory / SAMPLES_FILE)
         latencies = within(samples, spans)
         wrong = [] if latencies else ["no GET was under way beside a list"]
         rate = {"per_s": rates_of(outcome)["per_s"]}  # the CPU in its window is the lists'
@@ -168,7 +175,7 @@ class Large:
             "get",
             "protobuf",
             GET_CONNECTIONS,
-            duration_s=GETS_S_MIN + listing.gets_s * self._pods / PODS_DEFAULT,
+            duration_s=GETS_S_MAX,
             rate=GETS_PER_S,
             pods=GET_PODS,
         )
@@ -177,13 +184,15 @@ class Large:
         return replace(task_of(cell, self._site), samples=True, series=series)
 
     async def _generate(self, task: Task) -> tuple[Outcome, list[Sample]]:
+        placed, directory = self._in_directory(task)
+        outcome = await run_generator(placed, directory, task.operation)
+        return outcome, read_samples(directory / SAMPLES_FILE) if task.samples else []
+
+    def _in_directory(self, task: Task) -> tuple[Task, Path]:
         self._runs += 1
         directory = self._site.directory / f"run-{self._runs}"
         directory.mkdir()
-        outcome = await run_generator(
-            replace(task, directory=str(directory)), directory, task.operation
-        )
-        return outcome, read_samples(directory / SAMPLES_FILE) if task.samples else []
+        return replace(task, directory=str(directory)), directory
 
     def _add(
         self,

@@ -85,7 +85,18 @@ async def site_for(target: Target, codec: str) -> AsyncIterator[Site]:
 
 
 async def run_generator(task: Task, directory: Path, name: str) -> Outcome:
-    """Have the generator do a task, in a process of its own. Raises CellFailedError."""
+    """Have the generator do a task, in a process of its own.
+
+    Raises CellFailedError, ChildError.
+    """
+    async with generating(task, directory, name) as child:
+        await child.ended()
+    return outcome_of(task, child)
+
+
+@asynccontextmanager
+async def generating(task: Task, directory: Path, name: str) -> AsyncIterator[Child]:
+    """Give a generator that has been started; it is asked to end at the end. Raises ChildError."""
     file = directory / f"{name}-{TASK_FILE}"
     file.touch(mode=0o600)  # a token may be in it
     write_json(file, task)
@@ -93,11 +104,15 @@ async def run_generator(task: Task, directory: Path, name: str) -> Outcome:
     child = Child(name, command, directory / f"{name}.log")
     await child.start()
     try:
-        await child.ended()
+        yield child
     finally:
         await child.stop()
+
+
+def outcome_of(task: Task, child: Child) -> Outcome:
+    """Return what a generator that has ended wrote. Raises CellFailedError."""
     if child.exit_code:
-        raise CellFailedError(" ".join(child.tail().splitlines()[-1:]) or f"{name} failed")
+        raise CellFailedError(" ".join(child.tail().splitlines()[-1:]) or f"{child.name} failed")
     return read_json(Path(task.directory) / OUTCOME_FILE, Outcome)
 
 

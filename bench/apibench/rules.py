@@ -29,6 +29,8 @@ def why_invalid(outcome: Outcome) -> Iterator[str]:
 
 def notes_on(outcome: Outcome) -> Iterator[str]:
     """Say what to know beside a row."""
+    if outcome.short:
+        yield f"all was done after {outcome.window_s:.2f} s: more --pods make it longer"
     for name in ("generator", "watchers"):
         busy = cores(outcome, name)
         if busy is not None and busy > GENERATOR_CORES_MAX:

@@ -38,6 +38,7 @@ from storage.clock import Clock, SystemClock
 
 HELP: Final = "single operations against a Kubernetes API, ours or any: rates, latencies, CPU"
 
+FAILURES: Final = (CellFailedError, ChildError, SetUpError, UnreachableError)
 DURATION_S: Final = 5.0
 WRITES: Final = ("status-patch", "status-put", "update")
 
@@ -59,9 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", action="store_true", help="the whole closing table; best with --rounds 3"
     )
-    parser.add_argument(
-        "--op", type=names, default=["create"], help=f"of {', '.join(NAMES)}; a,b,c"
-    )
+    parser.add_argument("--op", type=names, default=None, help=f"of {', '.join(NAMES)}; a,b,c")
     parser.add_argument("--codec", type=names, default=["protobuf"], help="on the wire; a,b")
     parser.add_argument("--connections", type=counts, default=[16], metavar="N,N")
     parser.add_argument("--duration", type=seconds, default=0.0, metavar="S", help="of a cell")
@@ -98,8 +97,11 @@ def execute(arguments: argparse.Namespace) -> int:
             results = asyncio.run(_run(arguments, target, SystemClock()))
     except KubeconfigError as error:
         raise UsageError(str(error)) from error
-    except (CellFailedError, ChildError, SetUpError, UnreachableError) as error:
-        raise CommandError(str(error)) from error
+    except (*FAILURES, ExceptionGroup) as error:
+        cause = _alone(error)
+        if not isinstance(cause, FAILURES):
+            raise
+        raise CommandError(str(cause)) from error
     if directory is not None:
         write_json(directory / API_BENCH_FILE, results)
     if arguments.json:
@@ -110,7 +112,17 @@ def execute(arguments: argparse.Namespace) -> int:
     return VOID if any(row.invalid for row in results.rows) else OK
 
 
+def _alone(error: BaseException) -> BaseException:
+    """Return what a group of one holds, however deep: task groups wrap what their body raises."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def _check(arguments: argparse.Namespace) -> None:
+    if arguments.table and arguments.op:
+        raise UsageError("--table has its own operations: leave --op out")
+    arguments.op = arguments.op or ["create"]
     check_names(arguments.codec, [arguments.store], arguments.storage_codec)
     for name in arguments.op:
         if name not in NAMES:
