@@ -24,6 +24,8 @@ class CacheCounters:
     """Watches refused because the history does not reach back."""
     resyncs: int = 0
     """How often a resource was listed again because its store watch ended."""
+    expected: int = 0
+    """Versions that writers encoded for the store, and announced."""
     undecodable: int = 0
     """Stored values that no codec could read; they are left out."""
     stamped: int = 0
@@ -45,6 +47,7 @@ class CacheCounters:
             "watchcache_init_events": self.init_events,
             "watchcache_too_old": self.too_old,
             "watchcache_resyncs": self.resyncs,
+            "watchcache_expected": self.expected,
             "watchcache_undecodable": self.undecodable,
             "watchcache_stamped": self.stamped,
             "watchcache_evicted": self.evicted,

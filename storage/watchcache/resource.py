@@ -137,6 +137,7 @@ class ResourceCache:
         The bare form and the message carry no resourceVersion. Optional: it spares decoding the
         document again when the store delivers it.
         """
+        self._counters.expected += 1
         self._intake.expect(value, bare, message)
 
     def predicate(self, selection: Selection) -> Predicate:
