@@ -29,6 +29,7 @@ import msgspec
 
 from bench.history.report import HistoryReport
 from bench.latency import ApiLatency, Latency
+from bench.layer_results import Attribution
 from bench.load_results import Load
 from bench.realism_results import Realism
 from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
@@ -266,8 +267,8 @@ class Measurements:
     processes: dict[str, ProcessUse]
     """``apiserver``, ``control``, ``nodes``, ``measuring``."""
     bytes: Bytes
-    layers: dict[str, float] = field(default_factory=dict)
-    """CPU seconds by layer; empty until layers are attributed."""
+    layers: Attribution = field(default_factory=Attribution)
+    """CPU by process and layer, and what is in no layer."""
     lateness: Latency = field(default_factory=Latency)
     """How late the measuring process sent what was due at a fixed moment: its honesty."""
     counters: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -164,6 +164,10 @@ PROOFS: Final[dict[str, dict[str, tuple[Claim, ...]]]] = {
         "on": tuple(moved(process, "history_entries") for process in (APISERVER, CONTROL, NODES)),
         "off": tuple(still(process, "history_entries") for process in (APISERVER, CONTROL, NODES)),
     },
+    "attribution": {
+        "on": (moved(APISERVER, "cpu_attribution_borders"),),
+        "off": (still(APISERVER, "cpu_attribution_borders"),),
+    },
     "kubelet_listen": {
         "on": (moved(NODES, "kubelet_ports"),),
         "off": (still(NODES, "kubelet_ports"),),

@@ -33,6 +33,7 @@ class Switches:
     heartbeat_kind: str = "status"
     node_watch: str = "on"
     kubelet_listen: str = "on"
+    attribution: str = "on"
     history: str = "on"
 
 
@@ -85,6 +86,9 @@ SWITCHES: Final[dict[str, Switch]] = {
         (NODES,),
         "the kubelets answer at a port (logs)",
         spelled=MappingProxyType({"on": "127.0.0.1:0"}),
+    ),
+    "attribution": Switch(
+        ON_FIRST, (APISERVER,), "measure on samples where the API server's CPU goes"
     ),
     # The plane tells the processes where to keep it.
     "history": Switch(ON_FIRST, (), "every process keeps a history of its run, which is checked"),

@@ -28,6 +28,7 @@ SWITCHES: Final = {
     "heartbeat_kind": Named("a heartbeat writes the", "status"),
     "node_watch": Named("hollow nodes watch their node", "on"),
     "kubelet_listen": Named("kubelets answer at a port", "on"),
+    "attribution": Named("CPU attributed to layers", "on"),
     "history": Named("histories kept and checked", "on"),
 }
 BEHAVIOUR: Final = {

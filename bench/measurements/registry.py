@@ -6,6 +6,7 @@ from bench.measurements.api_latency import api_latency, call_histograms
 from bench.measurements.byte_counts import byte_counts
 from bench.measurements.histogram import LatencyHistogram
 from bench.measurements.lateness import lateness
+from bench.measurements.layers import layers
 from bench.measurements.load import load
 from bench.measurements.pod_startup import pod_startup, startup_histograms
 from bench.measurements.processes import processes
@@ -25,6 +26,7 @@ def measure(observed: Observed) -> Measurements:
         throughput=throughput(observed),
         processes=processes(observed),
         bytes=byte_counts(observed),
+        layers=layers(observed),
         lateness=lateness(observed),
         counters={name: dict(s.counters) for name, s in observed.statistics.items()},
         hot={name: list(lines) for name, lines in observed.hot.items()},
