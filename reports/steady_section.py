@@ -71,7 +71,7 @@ def _facts(steady: Steady) -> list[tuple[str, str]]:
     if steady.changes:
         asked = steady.changes_asked_per_s
         per_s = with_unit(steady.changes_per_s, "/s")
-        told.append(("changes of pods", f"{per_s}{f' of {plain(asked)} asked' if asked else ''}"))
+        told.append(("changes of pods", f"{per_s}{f' of {asked:g} asked' if asked else ''}"))
     told += [(CHANGES.get(sort, sort), f"{count:,}") for sort, count in steady.changes.items()]
     told.append(("writes", with_unit(steady.writes_per_s, "/s")))
     if steady.compactions is not None:
