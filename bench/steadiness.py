@@ -18,6 +18,8 @@ READS_PER_S: Final = 5.0
 COMPACT_EVERY_S: Final = 300.0
 """What a Kubernetes API server does to its etcd, and ours to its store, unless told otherwise."""
 
+STEADY_SHARE: Final = 0.45
+
 
 def usual_steady_s(nodes: int, pods: int) -> float:
     """Return how long the steady phase of a run of this size lasts; 0: probes alone."""
@@ -25,9 +27,9 @@ def usual_steady_s(nodes: int, pods: int) -> float:
 
 
 def usual_compact_every_s(steady_s: float) -> float:
-    """Return the interval that puts a compaction into the steady phase; 0: the API server's own.
+    """Return the interval that puts compactions into the steady phase; 0: the API server's own.
 
-    Half of the phase: two compactions fall into it, or one when the interval's drift (sleep after
-    work) moves the second one out. What the later one removes was superseded within the phase.
+    A little under half of the phase, so that two of them fall into it whenever it begins, drift
+    included: what the second one removes was superseded within the phase.
     """
-    return min(COMPACT_EVERY_S, steady_s / 2)
+    return min(COMPACT_EVERY_S, STEADY_SHARE * steady_s)

@@ -144,7 +144,7 @@ def add_steady_arguments(parser: argparse.ArgumentParser) -> None:
         "--compact-every",
         type=rate,
         metavar="S",
-        help="of the store (default: half of the steady phase, at most 300; without one 300)",
+        help="of the store (default: 0.45 of the steady phase, at most 300; without one 300)",
     )
 
 

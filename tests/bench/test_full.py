@@ -17,7 +17,7 @@ from bench.results import Config, Results, Status, Verdict, read_json
 from tests.bench.run_results import results
 
 FULL = [
-    Config(nodes=2000, pods=60_000, codec=codec, store=store, steady_s=300.0, compact_every_s=150.0)
+    Config(nodes=2000, pods=60_000, codec=codec, store=store, steady_s=300.0, compact_every_s=135.0)
     for codec, store in CELLS
 ]
 
@@ -26,10 +26,10 @@ def test_first_cell_is_steady_for_long_and_named_as_usual_the_others_for_a_minut
     planned = turns(FULL, 60.0)
 
     assert [(t.directory, t.config.steady_s, t.config.compact_every_s) for t in planned] == [
-        ("protobuf-etcd3", 300.0, 150.0),
-        ("json-etcd3", 60.0, 30.0),
-        ("orjson-etcd3", 60.0, 30.0),
-        ("protobuf-memory", 60.0, 30.0),
+        ("protobuf-etcd3", 300.0, 135.0),
+        ("json-etcd3", 60.0, 27.0),
+        ("orjson-etcd3", 60.0, 27.0),
+        ("protobuf-memory", 60.0, 27.0),
     ]
     assert planned[0].config.cell == "protobuf-etcd3"
     assert planned[1].config.cell == "json-etcd3-steady-60s"

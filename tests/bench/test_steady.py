@@ -116,7 +116,7 @@ def test_section_and_lines_tell_the_aims_the_churn_and_the_compactions() -> None
 
 @pytest.mark.parametrize(
     ("nodes", "pods", "seconds", "every_s"),
-    [(2000, 60_000, 300.0, 150.0), (1000, 30_000, 300.0, 150.0), (999, 60_000, 0.0, 0.0)],
+    [(2000, 60_000, 300.0, 135.0), (1000, 30_000, 300.0, 135.0), (999, 60_000, 0.0, 0.0)],
 )
 def test_full_size_is_steady_and_compacted_by_itself(
     nodes: int, pods: int, seconds: float, every_s: float
