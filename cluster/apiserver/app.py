@@ -19,7 +19,7 @@ from cluster.apiserver.inflight import READ, WRITE, Inflight
 from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
 from cluster.apiserver.verbs.success import STATUS_KIND
-from cluster.apiserver.verbs.table import SUBRESOURCES, find_verb
+from cluster.apiserver.verbs.table import SUBRESOURCES, Served, find_verb
 from cluster.apiserver.yaml_form import MEDIA as YAML
 from cluster.apiserver.yaml_form import in_yaml
 from storage.attribution import Layer
@@ -102,7 +102,7 @@ class ApiServer:
                 entered = True
             if kind is WRITE:
                 api.negotiator.accept(call.accept)  # nothing is written that cannot be answered
-            serving = served.serve(api, call)
+            serving = self._served(served, call)
             answer = await (layers.whole(serving, Layer.READ) if served.whole else serving)
         except asyncio.CancelledError:
             answer = self._failure(call.scope, inflight.excuse(call))
@@ -127,6 +127,17 @@ class ApiServer:
         subresource = route.subresource if route.subresource in SUBRESOURCES else ""
         labels = label, route.group, route.version, route.plural, subresource, _scope(call), ""
         metrics.observe(labels, code, (api.clock.stamp_ns() - started_ns) / 1e9, media, size)
+
+    def _served(self, served: Served, call: Call) -> Awaitable[Answer | None]:
+        """Return the call's verb at work (hot path)."""
+        if self._api.cache.opening:
+            return self._serve_late(served, call)
+        return served.serve(self._api, call)
+
+    async def _serve_late(self, served: Served, call: Call) -> Answer | None:
+        """Serve a call of a server that has just begun, once its resource can be read."""
+        await self._api.cache.opened(call.strategy.resource.message)
+        return await served.serve(self._api, call)
 
     async def _serve_page(self, scope: Scope, send: Send) -> None:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))

@@ -20,11 +20,12 @@ from cluster.processes.keeping_history import add_history_argument, keep_history
 from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
+from serialization.kinds import EVENTS
 from storage.attribution import Layers
 from storage.compactor import Compactor
 from storage.errors import StoreOpenError
-from storage.interface import Store
 from storage.registry import STORES, StoreOptions
+from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 
 SWITCH: Final = ("on", "off")
@@ -115,6 +116,8 @@ async def _serve(
             watch_index=arguments.watch_index == "on",
             encode_once=arguments.encode_once == "on",
             observer=truth,
+            # A history begins with all that there is, so then nothing is left for later.
+            late=frozenset({EVENTS.message}) if truth is None else frozenset(),
         ),
         fanout=FanoutConfig(watch_write=WatchWrite(arguments.watch_write)),
         authenticator=_authenticator(arguments.token_file),
@@ -137,22 +140,30 @@ async def _serve(
         cache = server.api.cache
         if truth is not None:
             truth.begin(cache)
-        await _stay(shell, store, url_of(sock), arguments.compact_every)
+        await _stay(shell, cache, url_of(sock), arguments.compact_every)
         if truth is not None:
             await truth.end(cache, store)
 
 
-async def _stay(shell: Shell, store: Store, url: str, compact_every_s: float) -> None:
+async def _stay(shell: Shell, cache: WatchCache, url: str, compact_every_s: float) -> None:
     """Say that the server is ready; compact its store until the process is asked to end."""
     async with asyncio.TaskGroup() as group:
-        compactor = Compactor(store, compact_every_s)
+        compactor = Compactor(cache.store, compact_every_s)
         shell.counter("store_compactions", lambda: compactor.compactions)
         shell.counter("store_compacted_revision", lambda: compactor.compacted_revision)
         compacting = group.create_task(compactor.run()) if compact_every_s else None
-        shell.ready(url=url)
+        shell.ready(filled=not cache.opening, url=url)
+        filling = group.create_task(_fill(shell, cache)) if cache.opening else None
         await shell.stopped()
+        if filling is not None:
+            filling.cancel()
         if compacting is not None:
             compacting.cancel()
+
+
+async def _fill(shell: Shell, cache: WatchCache) -> None:
+    await cache.opened()
+    shell.filled()
 
 
 def _interval(text: str) -> float:

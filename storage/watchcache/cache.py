@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Final, Self
 
+from google.protobuf.message import Message
+
 from serialization.codecs.interface import Codec
 from serialization.scheme import Resource
 from storage.errors import FutureRevisionError, StoreClosedError, StoreError
@@ -52,6 +54,8 @@ class WatchCache:
         """The storage codec: that of the documents under the store's keys."""
         self.config = config or CacheConfig()
         self.counters = CacheCounters()
+        self.opening: dict[type[Message], asyncio.Task[None]] = {}
+        """What cannot be read yet (``CacheConfig.late``); soon empty."""
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._left = 0
         """How many of those that wait have been left since they were last looked through."""
@@ -72,13 +76,20 @@ class WatchCache:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
-        for cache in self._caches.values():
-            await cache.start()
+        late = self.config.late
+        for message, cache in self._caches.items():
+            if message not in late:
+                await cache.start()
+        for message, cache in self._caches.items():
+            if message in late:
+                self.opening[message] = self._tasks.create_task(self._open_late(message, cache))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         for cache in self._caches.values():
             cache.stop()
+        for task in self.opening.values():
+            task.cancel()
         for _revision, _order, future in self._waiting:
             future.cancel()
         await self._tasks.__aexit__(None, None, None)
@@ -144,6 +155,18 @@ class WatchCache:
     def _resync(self, cache: ResourceCache) -> None:
         self.counters.resyncs += 1
         self._tasks.create_task(self._start_again(cache))
+
+    async def opened(self, message: type[Message] | None = None) -> None:
+        """Return once a resource, or every one, can be read: those that open late are awaited."""
+        tasks = [task for each, task in self.opening.items() if message in {None, each}]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _open_late(self, message: type[Message], cache: ResourceCache) -> None:
+        try:
+            await self._start_again(cache)
+        finally:
+            del self.opening[message]
 
     async def _start_again(self, cache: ResourceCache) -> None:
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from google.protobuf.message import Message
+
 from serialization.scheme import Resource
 from storage.attribution import OFF, Layers
 from storage.watchcache.objects import CachedObject
@@ -46,6 +48,9 @@ class CacheConfig:
     kept_bytes: int = KEPT_BYTES
     """Bytes kept of all resources together in codecs other than the store's: as JSON, 60,000 pods
     and a half more. What is dropped is encoded again when it is asked for."""
+    late: frozenset[type[Message]] = frozenset()
+    """Message classes of the resources that are opened behind the others, while those are read
+    already: events, of which there are more than of all else, and which nobody waits for."""
     wait_s: float = 3.0
     """How long a read waits for a revision that has not come yet."""
     observer: ChangeObserver | None = None

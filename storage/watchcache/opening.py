@@ -31,7 +31,8 @@ from storage.watchcache.fields import FieldSet
 from storage.watchcache.intake import Intake
 from storage.watchcache.objects import CachedObject
 
-PAGE: Final = 1000
+PAGE: Final = 500
+"""Objects read in one turn of the loop: 2 ms."""
 
 
 class Opening:
@@ -63,16 +64,18 @@ class Opening:
 
     async def list(self, fields: FieldSet, reach: int) -> None:
         """Read the objects; history is wanted for ``reach`` revisions back. Raises StoreError."""
-        taken: list[CachedObject] = []
+        contents: Contents | None = None
         async for items, revision in _pages(self._store, self._prefix):
-            self._listed = revision
+            if contents is None:
+                self._listed = revision
+                oldest = max(self._store.oldest_revision(), revision - reach)
+                self.since = min(oldest, revision)
+                ring = EventRing(
+                    self._config.history_events, self.since, self._config.history_bytes
+                )
+                contents = self._contents = Contents(fields, ring)
             found = [self._intake.take(item.key, item.value, item.revision) for item in items]
-            taken += [obj for obj in found if obj is not None]
-        oldest = max(self._store.oldest_revision(), self._listed - reach)
-        self.since = min(oldest, self._listed)
-        ring = EventRing(self._config.history_events, self.since, self._config.history_bytes)
-        contents = self._contents = Contents(fields, ring)
-        contents.load(taken)
+            contents.load([obj for obj in found if obj is not None])
         if self.since >= self._store.current_revision():  # such a watch may be told nothing
             self._arrived()
 
@@ -174,5 +177,6 @@ async def _pages(store: Store, prefix: bytes) -> AsyncIterator[tuple[list[KeyVal
     yield listing.items, revision
     while listing.remaining:
         after = listing.items[-1].key
+        await asyncio.sleep(0)
         listing = await store.list(prefix, limit=PAGE, after=after, revision=revision)
         yield listing.items, revision
