@@ -84,32 +84,46 @@ class _Claims:
         self.claimed[writes.rows[writes.made & (writes.rows != NOBODY)]] = True
 
     def by_requests(self) -> None:
-        """Look for the changes of every request that may have made some and names none."""
+        """Look for the changes of every request that may have made some and names none.
+
+        Those that were done come first: what has no answer may have done nothing.
+        """
         writes = self._writes
         code = writes.records["code"]
-        unsure = (code == 0) | (code >= 500)
-        silent = writes.answered & ~writes.named
-        expected = 0
+        self._of_acknowledged(np.flatnonzero(writes.answered & ~writes.named))
+        # An update that takes the last finalizer off removes the object, and names what it removed.
+        removing = np.flatnonzero(writes.idle & (writes.records["verb"] != Verb.BIND))
+        for place in removing.tolist():
+            self._claim(place, Verb.DELETE, int(writes.end_ns[place]))
+        for place in np.flatnonzero((code == 0) | (code >= 500)).tolist():
+            verb = int(writes.records["verb"][place])
+            self._claim(place, verb, NEVER)
+            if verb not in (Verb.CREATE, Verb.BIND):
+                self._claim(place, Verb.DELETE, NEVER)
+
+    def _of_acknowledged(self, places: Ints) -> None:
+        """Claim the changes of bindings and removals; those that made none are lost."""
+        writes = self._writes
         # A DELETE of what is being deleted already changes nothing; the first one of a name does.
         deleted: set[int] = set()
-        candidates = np.flatnonzero(unsure | silent)
-        order = candidates[np.argsort(writes.begin_ns[candidates], kind="stable")]
-        for place in order.tolist():
+        for place in places[np.argsort(writes.begin_ns[places], kind="stable")].tolist():
             record = writes.records[place]
             verb, key = int(record["verb"]), int(record["key"])
-            end_ns = NEVER if unsure[place] else int(writes.end_ns[place])
-            rows = self._within(key, verb, int(writes.begin_ns[place]), end_ns)
-            self.claimed[rows] = True
-            if verb == Verb.DELETE_COLLECTION or unsure[place]:
-                deleted.add(key)
-                continue
-            expected += 1
-            if not len(rows) and not (verb == Verb.DELETE and key in deleted):
+            claimed = self._claim(place, verb, int(writes.end_ns[place]))
+            again = verb == Verb.DELETE and key in deleted
+            if not claimed and not again and verb != Verb.DELETE_COLLECTION:
                 sentence = f"{say(self._history, record)}: it was done, but changed nothing"
                 self._findings.broken("write-stored", [sentence])
             if verb == Verb.DELETE:
                 deleted.add(key)
-        self._findings.made("write-stored", expected)
+        self._findings.made("write-stored", len(places))
+
+    def _claim(self, place: int, verb: int, end_ns: int) -> bool:
+        """Claim what a request may have done as ``verb`` until a moment; False if there is none."""
+        key, begin_ns = int(self._writes.records["key"][place]), int(self._writes.begin_ns[place])
+        rows = self._within(key, verb, begin_ns, end_ns)
+        self.claimed[rows] = True
+        return bool(len(rows))
 
     def _within(self, key: int, verb: int, begin_ns: int, end_ns: int) -> Ints:
         """Return the changes of a key that a request may have made, from its call to its return."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -16,12 +16,14 @@ from typing import Self
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
 from cluster.apiserver.kubelets import dial_http
 from cluster.client.exchange import BodyStream, Exchange, Request, Response
+from cluster.client.history import HistoryWriter
 from cluster.client.informer import InformerFactory
 from cluster.client.inprocess import InProcessExchange
 from cluster.client.rest import ClientOptions, RestClient
 from cluster.kubelet.fleet import FleetOptions
 from cluster.kubelet.server import KubeletServer
 from cluster.processes.assembly import Control, Links, Nodes
+from cluster.processes.keeping_history import recorded
 from serialization.codecs.registry import CODECS
 from storage.clock import Clock
 from storage.interface import Store
@@ -57,6 +59,8 @@ class ClusterConfig:
     shared_informers: bool = True
     between: Callable[[Exchange], Exchange] | None = None
     """Puts something between the cluster's own clients and its server: faults, a recorder."""
+    histories: Mapping[str, HistoryWriter] = field(default_factory=dict)
+    """Where ``control`` and ``nodes`` write down what they do and see, if they are there."""
 
 
 class Cluster:
@@ -78,6 +82,7 @@ class Cluster:
         self._chance = chance
         self._stack = AsyncExitStack()
         self._working: list[asyncio.Task[None]] = []
+        self._informers: list[InformerFactory] = []
         self._kubelets: InProcessExchange | None = None
 
     async def __aenter__(self) -> Self:
@@ -103,6 +108,11 @@ class Cluster:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
+
+    def record_states(self) -> None:
+        """Write down what all caches hold, where histories are kept."""
+        for informers in self._informers:
+            informers.record_states()
 
     async def client(self, stack: AsyncExitStack, name: str, codec: str = "") -> RestClient:
         """Return a client of this cluster's API server that lasts as long as ``stack``."""
@@ -132,10 +142,16 @@ class Cluster:
         if config.events:
             events = await self._client(stack, f"{name}-events", config.codec, config.between)
         chance = self._own_chance()
+        history = config.histories.get(name)
         informers = await stack.enter_async_context(
-            InformerFactory(client, self._clock, chance, shared=config.shared_informers)
+            InformerFactory(
+                client, self._clock, chance, shared=config.shared_informers, history=history
+            )
         )
-        return Links(client, events, informers, self._clock, chance)
+        self._informers.append(informers)
+        work = recorded(client, history, "work")
+        posting = None if events is None else recorded(events, history, "events")
+        return Links(work, posting, informers, self._clock, chance)
 
     def _dial(self, _base_url: str, _clock: Clock) -> Exchange:
         """Return the way to the kubelets, which all are in this process, whatever the address."""

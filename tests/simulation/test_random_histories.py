@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from bench.history.judge import judge_directory
 from serialization.kinds import EVENTS, LEASES, NODES
 from storage.virtual_time import run_virtual
 from tests.simulation.deeds import DEEDS
@@ -60,9 +62,9 @@ async def written_within(at: Troubled, seconds: float) -> Counter[tuple[str, str
     return Counter({what: n for what, n in history.counts().items() if what[0] not in beating})
 
 
-def test_history_comes_to_rest_and_all_is_right(history: int) -> None:
+def test_history_comes_to_rest_and_all_is_right(history: int, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with troubled(history) as at:
+        async with troubled(history, tmp_path) as at:
             await live(at)
             await at.make_peace()
             problems = await comes_to_rest(at)
@@ -70,3 +72,5 @@ def test_history_comes_to_rest_and_all_is_right(history: int) -> None:
             assert not problems, "\n".join([f"seed {history}", *at.done, *problems])
 
     run_virtual(scenario())
+    report = judge_directory(tmp_path)
+    assert not report.examples, f"seed {history}: {report.examples}"

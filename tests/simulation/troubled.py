@@ -6,12 +6,16 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
+from cluster.apiserver.store_history import StoreHistory
+from cluster.client.history import HistoryWriter
 from cluster.client.informer import InformerFactory
-from cluster.client.interface import ApiError, ObjectKey, PatchType, Selection
+from cluster.client.interface import ApiClient, ApiError, ObjectKey, PatchType, Selection
 from cluster.client.rest import ClientOptions, RestClient
 from cluster.kubelet.fleet import FleetOptions
 from cluster.kubelet.latency import Latency
@@ -19,6 +23,7 @@ from cluster.kubelet.stages import Latencies
 from cluster.kubelet.status_writer import Writes
 from cluster.processes.assembly import Links, Nodes
 from cluster.processes.in_process import Cluster, ClusterConfig
+from cluster.processes.keeping_history import recorded
 from serialization.api.core import v1_pb2 as core
 from serialization.kinds import (
     CONFIG_MAPS,
@@ -27,8 +32,10 @@ from serialization.kinds import (
     SECRETS,
 )
 from serialization.scheme import Resource, metadata_of
+from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock
+from storage.watchcache.config import CacheConfig
 from tests.simulation.network import Network, Way
 
 M = TypeVar("M", bound=Message)
@@ -43,7 +50,7 @@ class Troubled:
     """The plane, a user's smooth way to it, and what was done."""
 
     def __init__(
-        self, cluster: Cluster, network: Network, client: RestClient, chance: random.Random
+        self, cluster: Cluster, network: Network, client: ApiClient, chance: random.Random
     ) -> None:
         self.cluster = cluster
         self.network = network
@@ -53,6 +60,8 @@ class Troubled:
         """What was done, to be told when it ends badly."""
         self._mortal: AsyncExitStack | None = None
         self.clock = VirtualClock()
+        self.history: HistoryWriter | None = None
+        """Where what the mortal node does is written down."""
 
     # reading
 
@@ -79,11 +88,14 @@ class Troubled:
         client = RestClient(ClientOptions("http://in.process"), self.clock, Way(self.network))
         await stack.enter_async_context(client)
         chance = random.Random(self.chance.getrandbits(64))
-        informers = await stack.enter_async_context(InformerFactory(client, self.clock, chance))
+        informers = await stack.enter_async_context(
+            InformerFactory(client, self.clock, chance, history=self.history)
+        )
+        work = recorded(client, self.history, "work")
         options = FleetOptions(
             1, first_node=100, name_prefix="mortal-", heartbeat_s=10, latencies=LATENCIES
         )
-        nodes = Nodes(Links(client, None, informers, self.clock, chance), options)
+        nodes = Nodes(Links(work, None, informers, self.clock, chance), options)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         ready = asyncio.Event()
         stack.callback(group.create_task(nodes.run(ready.set)).cancel)
@@ -142,8 +154,12 @@ class Troubled:
 
 
 @asynccontextmanager
-async def troubled(seed: int) -> AsyncIterator[Troubled]:
-    """Run a plane whose every chance comes from ``seed``, on the virtual loop that is running."""
+async def troubled(seed: int, histories: Path | None = None) -> AsyncIterator[Troubled]:
+    """Run a plane whose every chance comes from ``seed``, on the virtual loop that is running.
+
+    With ``histories`` everyone keeps one there. The truth is that of the cluster's own server,
+    which nobody asks and nobody restarts.
+    """
     clock, chance = VirtualClock(), random.Random(seed)
     options = StoreOptions(clock=clock, sync=False, inline_commits=True)
     async with AsyncExitStack() as stack:
@@ -151,14 +167,53 @@ async def troubled(seed: int) -> AsyncIterator[Troubled]:
         network = Network(store, clock, chance.getrandbits(64))
         await network.start()
         stack.push_async_callback(network.stop)
-        config = _config(chance, network)
+        config, kept = _config(chance, network), _Kept(histories, clock, stack)
+        config = kept.into(config)
         own = random.Random(chance.getrandbits(64))
         cluster = await stack.enter_async_context(Cluster(config, store, clock, own))
         way = Way(network, smooth=True)
         client = RestClient(ClientOptions("http://in.process"), clock, way)
-        made = Troubled(cluster, network, await stack.enter_async_context(client), chance)
+        await stack.enter_async_context(client)
+        made = Troubled(cluster, network, kept.user(client), chance)
+        made.history = kept.writers.get("mortal")
         stack.push_async_callback(made.aclose)
+        kept.begin(cluster)
         yield made
+        await kept.end(cluster, store)
+
+
+class _Kept:
+    """The histories of a plane, if they are kept."""
+
+    def __init__(self, directory: Path | None, clock: VirtualClock, stack: AsyncExitStack) -> None:
+        self.writers: dict[str, HistoryWriter] = {}
+        self._truth: StoreHistory | None = None
+        if directory is None:
+            return
+        for name in ("apiserver", "control", "nodes", "user", "mortal"):
+            writer = HistoryWriter(directory, name, clock)
+            self.writers[name] = stack.enter_context(writer)
+        self._truth = StoreHistory(self.writers["apiserver"])
+
+    def into(self, config: ClusterConfig) -> ClusterConfig:
+        """Return a config of which they are kept."""
+        server = replace(config.server, cache=CacheConfig(observer=self._truth))
+        return replace(config, server=server, histories=self.writers)
+
+    def user(self, client: ApiClient) -> ApiClient:
+        """Return the user's client."""
+        return recorded(client, self.writers.get("user"), "work")
+
+    def begin(self, cluster: Cluster) -> None:
+        """Write down what was there before the cluster."""
+        if self._truth is not None:
+            self._truth.begin(cluster.server.api.cache)
+
+    async def end(self, cluster: Cluster, store: Store) -> None:
+        """Write down what all hold at the end."""
+        if self._truth is not None:
+            cluster.record_states()
+            await self._truth.end(cluster.server.api.cache, store)
 
 
 def _config(chance: random.Random, network: Network) -> ClusterConfig:

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bench.history.judge import judge_history
-from cluster.client.history_format import Kind, Seen
+from cluster.client.history_format import Kind, Seen, Verb
 from tests.bench.history.world import Row, World, play
 
 SEEDS = st.integers(0, 2**32 - 1)
 STEPS = 120
 UNHURRIED = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
 
 
@@ -102,7 +102,10 @@ def test_a_stale_read_is_found(seed: int, chance: Random) -> None:
 @given(SEEDS, st.randoms(use_true_random=False))
 def test_a_write_that_was_not_stored_is_found(seed: int, chance: Random) -> None:
     world = play(Random(seed), STEPS)
-    named = world.find("control", Kind.WRITE, lambda row: row.get("revision", 0) > 0)
+    # A patch may answer the state before: it changed no byte, and one of unknown outcome did.
+    named = world.find(
+        "control", Kind.WRITE, lambda row: row.get("revision", 0) > 0 and row["verb"] != Verb.PATCH
+    )
     assume(named)
 
     row = chance.choice(named)
