@@ -11,7 +11,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import bad_request, conflict_on, unreasoned, wrong_uid
 from cluster.apiserver.objects import Stored
-from cluster.apiserver.verbs.rewriting import newest_known, rewrite
+from cluster.apiserver.verbs.rewriting import newest_known, write_changed
 from cluster.apiserver.verbs.success import success_answer
 from serialization.api.core.v1_pb2 import Binding, Pod
 from serialization.kinds import BINDINGS, PODS
@@ -72,7 +72,7 @@ async def _bind(api: Api, call: Call, binding: Binding) -> Answer:
         assign(pod, binding, now)
         return pod
 
-    await rewrite(api, call, await newest_known(api, call, 0), change, code=201)
+    await write_changed(api, call, await newest_known(api, call, 0), change)
     return success_answer(api, call, 201)
 
 
