@@ -26,6 +26,7 @@ after it, with the value it replaced.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -55,7 +56,7 @@ class KeyIndex:
         self._keys: SortedList[bytes] = SortedList()
         self._dead: SortedList[bytes] = SortedList()
         self._log: list[bytes] = []
-        self._flips: list[int] = []
+        self._flips = array("Q")
         """The logged revisions that made a key (twice the revision) or deleted one (plus 1)."""
         self._base = revision
         """The revision before the first of the log: where compaction has come to."""

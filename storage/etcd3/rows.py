@@ -112,11 +112,12 @@ def _points(
     """Yield the points; note the live keys' sizes and leases on the way."""
     known: dict[bytes, bytes] = {}
     start = _HEADER.size
+    number, header, same = _REVISION.unpack, _HEADER.unpack_from, known.setdefault
     for name, row in rows:
-        (revision,) = _REVISION.unpack(name)
-        created, version, deadline_ms, length = _HEADER.unpack_from(row)
+        (revision,) = number(name)
+        created, version, deadline_ms, length = header(row)
         key = bytes(row[start : start + length])
-        key = known.setdefault(key, key)
+        key = same(key, key)
         if version:
             sizes[key] = len(row) - start
         else:
@@ -125,4 +126,5 @@ def _points(
             leases[key] = Lease(key, revision, deadline_ms)
         elif leases:
             leases.pop(key, None)
-        yield key, (revision, created, version)
+        # One integer where two are equal: most keys are never written again.
+        yield key, (revision, revision if created == revision else created, version)
