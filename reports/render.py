@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from reports.apibench_model import API_BENCH_FILE, ApiBench
+from reports.apibench_page import apibench_page
 from reports.codecs_page import codecs_page
 from reports.comparing import CODECS_FILE, MATRIX_FILE, Matrix, read_codecs
 from reports.errors import ReportError
@@ -47,6 +49,11 @@ def render_locust(directory: Path) -> Path:
     return _write(directory, locust_page(LocustRun.read(directory)))
 
 
+def render_api_bench(directory: Path) -> Path:
+    """Draw the report of an api-bench run; return its path. Raises ReportError."""
+    return _write(directory, apibench_page(directory, ApiBench.read(directory)))
+
+
 def render(directory: Path) -> Path:
     """Draw the report of whatever a directory holds; return its path. Raises ReportError."""
     if (directory / MATRIX_FILE).is_file():
@@ -57,7 +64,9 @@ def render(directory: Path) -> Path:
         return render_codecs(directory)
     if (directory / LOCUST_FILE).is_file():
         return render_locust(directory)
-    names = f"{MATRIX_FILE}, {RESULTS_FILE}, {CODECS_FILE} nor {LOCUST_FILE}"
+    if (directory / API_BENCH_FILE).is_file():
+        return render_api_bench(directory)
+    names = f"{MATRIX_FILE}, {RESULTS_FILE}, {CODECS_FILE}, {LOCUST_FILE} nor {API_BENCH_FILE}"
     raise ReportError(f"{directory}: holds no results: neither {names}")
 
 

@@ -20,6 +20,7 @@ from bench.apibench.summing_up import sum_up
 from bench.apibench.table import aims, table_cells
 from bench.child import ChildError
 from bench.commands.api_bench_summary import print_api_bench
+from bench.commands.drawing import draw
 from bench.commands.interface import OK, VOID, CommandError, UsageError
 from bench.commands.options import (
     check_names,
@@ -73,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rounds", type=positive, default=1)
     parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
-    parser.add_argument("--out", type=Path, help="default: nowhere")
+    parser.add_argument("--out", type=Path, help="where results and report go; default: nowhere")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
 
 
@@ -108,7 +109,7 @@ def execute(arguments: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             sys.stdout.buffer.write(write_json(Path(scratch) / "r.json", results).read_bytes())
     else:
-        print_api_bench(results)
+        print_api_bench(results, draw(directory) if directory is not None else None)
     return VOID if any(row.invalid for row in results.rows) else OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -26,8 +27,8 @@ OTHERS: Final = (
 )  # fmt: skip
 
 
-def print_api_bench(results: ApiBench) -> None:
-    """Print one run."""
+def print_api_bench(results: ApiBench, report: Path | None = None) -> None:
+    """Print one run, and where its report is, if it has one."""
     console = summary_console()
     rounds = max((row.round for row in results.rows), default=0)
     console.print(
@@ -42,6 +43,8 @@ def print_api_bench(results: ApiBench) -> None:
             _say(console, f"  INVALID {line.cell}, {why}")
         for note in line.notes:
             _say(console, f"  {line.cell}, {note}")
+    if report is not None:
+        _say(console, f"  report: {report}")
 
 
 def _rates(lines: list[Line], console: Console) -> None:

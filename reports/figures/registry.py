@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from reports.apibench_model import ApiBench
 from reports.comparing import CodecResults, Matrix
 from reports.figures import (
+    aims,
     codec_by_store,
     codecs,
     cpu_by_process,
@@ -35,9 +37,12 @@ MATRIX_FIGURES: Final[tuple[FigureKind[Matrix], ...]] = (
     startup_by_cell.FIGURE,
     memory_by_process.CELLS_FIGURE,
 )
+API_BENCH_FIGURES: Final[tuple[FigureKind[ApiBench], ...]] = (aims.FIGURE,)
 CODEC_FIGURES: Final[tuple[FigureKind[CodecResults], ...]] = (codecs.FIGURE,)
-FIGURES: Final[dict[str, FigureKind[Run] | FigureKind[Matrix] | FigureKind[CodecResults]]] = {
+AnyFigure = FigureKind[Run] | FigureKind[Matrix] | FigureKind[CodecResults] | FigureKind[ApiBench]
+FIGURES: Final[dict[str, AnyFigure]] = {
     **{figure.name: figure for figure in RUN_FIGURES},
     **{figure.name: figure for figure in MATRIX_FIGURES},
     **{figure.name: figure for figure in CODEC_FIGURES},
+    **{figure.name: figure for figure in API_BENCH_FIGURES},
 }

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 import msgspec
 import pytest
 
+import bench.apibench.results
 import bench.latency
 import bench.load_results
 import bench.matrix_results
@@ -16,6 +17,7 @@ import bench.results
 import bench.steady_results
 import bench.switches
 import bench.waterfall_results
+import reports.apibench_model
 import reports.comparing
 import reports.latency
 import reports.load_model
@@ -28,6 +30,10 @@ import reports.waterfall_model
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bench.latency.Latency, reports.latency.Latency),
     (bench.latency.ApiLatency, reports.latency.ApiLatency),
+    *(
+        (getattr(bench.apibench.results, name), getattr(reports.apibench_model, name))
+        for name in ("Line", "Goal", "Spread")
+    ),
     *(
         (getattr(bench.load_results, name), getattr(reports.load_model, name))
         for name in ("Load", "Sent", "MachineUse", "Vitals", "Stall")

@@ -8,19 +8,33 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reports.apibench_model import ApiBench
 from reports.comparing import Cell, CodecResults, Matrix, MatrixResults, read_codecs
 from reports.figures.canvas import house_style, png, svg
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import codec_colour, process_colour
-from reports.figures.registry import CODEC_FIGURES, FIGURES, MATRIX_FIGURES, RUN_FIGURES
+from reports.figures.registry import (
+    API_BENCH_FIGURES,
+    CODEC_FIGURES,
+    FIGURES,
+    MATRIX_FIGURES,
+    RUN_FIGURES,
+)
 from reports.model import Config, Phase, Results, Run
 from reports.samples import PodSample, ProcessSample
+from tests.reports.sample_api_bench import sample_api_bench
 from tests.reports.sample_results import write_codecs, write_matrix, write_run
 
 RUN_NAMES = [kind.name for kind in RUN_FIGURES]
 MATRIX_NAMES = [kind.name for kind in MATRIX_FIGURES]
 CODEC_NAMES = [kind.name for kind in CODEC_FIGURES]
-KINDS = {"run": RUN_NAMES, "matrix": MATRIX_NAMES, "codecs": CODEC_NAMES}
+API_BENCH_NAMES = [kind.name for kind in API_BENCH_FIGURES]
+KINDS = {
+    "run": RUN_NAMES,
+    "matrix": MATRIX_NAMES,
+    "codecs": CODEC_NAMES,
+    "api-bench": API_BENCH_NAMES,
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +51,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[type, object]:
         Run: Run.read(directory / "run"),
         Matrix: Matrix.read(directory / "matrix"),
         CodecResults: codecs,
+        ApiBench: sample_api_bench(),
     }
 
 
@@ -81,6 +96,7 @@ def test_figure_of_nothing_measured_is_not_drawn(name: str) -> None:
         Run: run,
         Matrix: _empty_matrix(config),
         CodecResults: CodecResults(1, []),
+        ApiBench: dataclasses.replace(sample_api_bench(), lines=[]),
     }
 
     with house_style():

@@ -18,9 +18,8 @@ CLOCK = SystemClock()
 
 async def _watched(*, by_node: bool, falsely: dict[str, int]) -> Watched:
     """Write and watch; tell the watchers that ``falsely`` was written beside."""
-    async with ground("status-put", "protobuf", count=40, pods=6, connections=3) as task:
-        if by_node:
-            task = replace(task, nodes=6)
+    async with ground("status-put", "protobuf", count=40, pods=6, connections=3) as plain:
+        task = replace(plain, nodes=6) if by_node else plain
         told = WatchTask(task.server, task.namespace, task.codec, 6, by_node, "")
         watching = Watchers(told, CLOCK)
         await watching.open()
