@@ -28,7 +28,7 @@ COLUMNS: Final = (
 def print_full(directory: Path, planned: Sequence[Turn], console: Console) -> None:
     """Print a row a cell; cells without results have none but dashes."""
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("at full size")
+    table.add_column("at full size", no_wrap=True)
     for title in COLUMNS:
         table.add_column(title, justify="right")
     table.add_column("verdict")
