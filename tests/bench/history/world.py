@@ -58,6 +58,7 @@ class World:
         self.changes: list[tuple[int, str, tuple[int, str] | None, tuple[int, str] | None]] = []
         """Revision, key, state before, state after."""
         self.followers: list[Follower] = []
+        self.unsure = True
 
     def tick(self) -> int:
         """Let a moment pass; return it."""
@@ -259,9 +260,13 @@ def _digest(held: dict[str, int]) -> tuple[int, int]:
     return len(held), sum(hashes) & MASK
 
 
-def play(chance: Random, steps: int) -> World:
-    """Return a random world after so many steps and the end."""
+def play(chance: Random, steps: int, *, unsure: bool = True) -> World:
+    """Return a random world after so many steps and the end.
+
+    With ``unsure`` some writes get no answer.
+    """
     world = World()
+    world.unsure = unsure
     world.follow("control")
     world.follow("nodes", f"spec.nodeName={NODES[0]}")
     world.follow("nodes", "metadata.name=a/x")
@@ -291,7 +296,7 @@ def _write(world: World, chance: Random) -> None:
     key = chance.choice(KEYS)
     there = world.state.get(key)
     if there is None:
-        world.write(Verb.CREATE, key, code=chance.choice((201, 201, 0)))
+        world.write(Verb.CREATE, key, code=chance.choice((201, 201, 0 if world.unsure else 201)))
         return
     revision, node = there
     move = chance.randrange(5)
@@ -300,7 +305,7 @@ def _write(world: World, chance: Random) -> None:
     elif move == 1 and not node:
         world.write(Verb.BIND, key, node=chance.choice(NODES), code=201)
     elif move == 2:
-        world.write(Verb.PATCH, key, code=chance.choice((200, 0)))
+        world.write(Verb.PATCH, key, code=chance.choice((200, 0 if world.unsure else 200)))
     elif move == 3 and revision > 2:
         world.refused(key, revision - 1)
     else:
