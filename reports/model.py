@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from reports.attribution_model import Attribution
 from reports.errors import ReportError
 from reports.history_model import History
 from reports.latency import ApiLatency, Latency
@@ -145,7 +146,7 @@ class Measurements:
     throughput: Throughput = field(default_factory=Throughput)
     processes: dict[str, ProcessUse] = field(default_factory=dict)
     bytes: Bytes = field(default_factory=Bytes)
-    layers: dict[str, float] = field(default_factory=dict)
+    layers: Attribution = field(default_factory=Attribution)
     lateness: Latency = field(default_factory=Latency)
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
     hot: dict[str, list[str]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from reports.attribution_section import attribution_section
 from reports.claims import API_SLO_MS, STARTUP_SLO_MS
 from reports.environment_facts import environment_facts, load_facts, load_title, shown_command
 from reports.figures.registry import RUN_FIGURES
@@ -67,6 +68,7 @@ def run_page(run: Run) -> str:
             section("Pod start-up, step by step", _startup(results)),
             _steady(results),
             section("The way of a pod", waterfall_section(results.measurements.waterfall)),
+            section("Where the CPU goes", attribution_section(results.measurements.layers)),
             section("API calls", _api_calls(results)),
             section("Processes", _processes(results)),
             section("What the numbers rest on", load_section(results.measurements.load)),

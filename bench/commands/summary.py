@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.commands.history_lines import history_lines
+from bench.commands.layer_lines import layer_lines
 from bench.commands.load_lines import load_lines
 from bench.commands.steady_lines import steady_lines
 from bench.commands.waterfall_lines import waterfall_lines
@@ -60,6 +61,8 @@ def print_run(results: Results, console: Console) -> None:
     for line in waterfall_lines(measured.waterfall):
         console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print(_process_table(results))
+    for line in layer_lines(measured.layers):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     for line in steady_lines(measured.steady) if measured.steady else ():
         console.print(f"  steady: {line}", highlight=False)
     for line in load_lines(measured.load):

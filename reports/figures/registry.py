@@ -8,6 +8,7 @@ from reports.apibench_model import ApiBench
 from reports.comparing import CodecResults, Matrix
 from reports.figures import (
     aims,
+    attribution,
     codec_by_store,
     codecs,
     cpu_by_process,
@@ -25,6 +26,7 @@ from reports.model import Run
 RUN_FIGURES: Final[tuple[FigureKind[Run], ...]] = (
     startup.FIGURE,
     waterfall.FIGURE,
+    attribution.FIGURE,
     throughput.FIGURE,
     cpu_timeline.FIGURE,
     cpu_by_process.FIGURE,

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from reports.reading import SCHEMA_VERSION
+from tests.reports.sample_attribution import LAYERS
 from tests.reports.sample_load import LOAD
 from tests.reports.sample_waterfall import WATERFALL
 
@@ -217,7 +218,7 @@ def results(pods: list[list[str | float]], cell: Json, cost: float) -> Json:
                 "wire": {"measuring.received": 4_000_000, "nodes.received": 12_000_000},
                 "per_object": {"pod.json": 2467.0, "pod.protobuf": 1144.0},
             },
-            "layers": {},
+            "layers": LAYERS,
             "lateness": latency([0.1, 0.2, 0.4]),
             "counters": {"apiserver": {"requests": 5210.0, "watch_events": 4800.0}},
             "hot": {},
