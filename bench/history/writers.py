@@ -20,10 +20,11 @@ from bench.history.writes import Writes, say
 from cluster.client.history_format import Flag, Seen, Verb
 
 RULE: Final = "change-has-writer"
-OF_A_NEW_CLUSTER: Final = b"/registry/namespaces/"
+REMOVAL: Final = Verb.NONE
+"""Of an update that takes the last finalizer off: it removes the object, and does nothing else."""
 EVENTS: Final = b"/registry/events/"
 NEW_CLUSTER: Final = frozenset(
-    OF_A_NEW_CLUSTER + name
+    b"/registry/namespaces/" + name
     for name in (b"default", b"kube-system", b"kube-public", b"kube-node-lease")
 )
 
@@ -94,12 +95,12 @@ class _Claims:
         # An update that takes the last finalizer off removes the object, and names what it removed.
         removing = np.flatnonzero(writes.idle & (writes.records["verb"] != Verb.BIND))
         for place in removing.tolist():
-            self._claim(place, Verb.DELETE, int(writes.end_ns[place]))
+            self._claim(place, REMOVAL, int(writes.end_ns[place]))
         for place in np.flatnonzero((code == 0) | (code >= 500)).tolist():
             verb = int(writes.records["verb"][place])
             self._claim(place, verb, NEVER)
             if verb not in (Verb.CREATE, Verb.BIND):
-                self._claim(place, Verb.DELETE, NEVER)
+                self._claim(place, REMOVAL, NEVER)
 
     def _of_acknowledged(self, places: Ints) -> None:
         """Claim the changes of bindings and removals; those that made none are lost."""
@@ -133,7 +134,9 @@ class _Claims:
         applied = truth.applied_ns[rows]
         rows = rows[(applied >= begin_ns) & (applied <= end_ns) & truth.recorded[rows]]
         rows = rows[~self.claimed[rows]]
-        if verb in (Verb.DELETE, Verb.DELETE_COLLECTION):
+        if verb == REMOVAL:
+            fits = truth.seen[rows] == Seen.DELETED
+        elif verb in (Verb.DELETE, Verb.DELETE_COLLECTION):
             fits = truth.seen[rows] != Seen.ADDED
         elif verb == Verb.BIND:
             fits = (truth.flags[rows] & Flag.BOUND) != 0
