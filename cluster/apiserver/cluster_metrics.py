@@ -36,6 +36,14 @@ def _limited(inflight: Inflight) -> Iterator[Family]:
 
 def _below(api: Api, fanout: Fanout, status: StoreStatus) -> Iterator[Family]:
     counters = api.cache.counters
+    if api.layers.enabled:
+        yield _family(
+            "kubedyno_apiserver_cpu_seconds_total",
+            "counter",
+            "CPU by layer of the request path, of weighted samples.",
+            api.layers.seconds(),
+            "layer",
+        )
     yield _family(
         "apiserver_resource_objects",
         "gauge",
