@@ -16,7 +16,7 @@ from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Everybody
 from cluster.apiserver.verbs import create
 from serialization.codecs.registry import CODECS
-from storage.attribution import Layer, Layers
+from storage.attribution import Clocks, Layer, Layers
 from storage.clock import SystemClock
 from storage.registry import STORES, StoreOptions
 from storage.watchcache.contents import Contents
@@ -24,6 +24,8 @@ from tests.cluster.apiserver.serving import InProcess, StandingClock
 
 BURN_NS: Final = 2_000_000
 CREATES: Final = 8
+CPU_ALONE: Final = Clocks(time.thread_time_ns, time.thread_time_ns)
+"""So that a machine on which others are at work changes nothing."""
 POD: Final = {
     "metadata": {"name": "p", "namespace": "default"},
     "spec": {"containers": [{"name": "c", "image": "i"}]},
@@ -40,7 +42,7 @@ def burn() -> None:
 def layers_of(plant: Callable[[pytest.MonkeyPatch], None], patch: pytest.MonkeyPatch) -> Layers:
     """Serve some creates with a burn planted; return the meter, which followed each."""
     plant(patch)
-    layers = Layers(Random(1), gaps=(1, 1))
+    layers = Layers(Random(1), clocks=CPU_ALONE, gaps=(1, 1))
 
     async def serve() -> None:
         options = StoreOptions(inline_commits=True, layers=layers)
@@ -104,5 +106,5 @@ def test_a_planted_burn_is_charged_to_its_layer(
     found = layers_of(plant, monkeypatch).seconds()
 
     burnt_s = CREATES * BURN_NS / 1e9
-    assert burnt_s * 0.9 <= found.pop(layer)  # pre-emptions elsewhere are taken off the longest
+    assert burnt_s * 0.98 <= found.pop(layer)
     assert max(found.values()) < burnt_s / 2
