@@ -17,15 +17,17 @@ class KubeconfigError(Exception):
     """A kubeconfig that cannot be used; the message says which file and why."""
 
 
-def read_kubeconfig(path: Path, scratch: Path) -> Server:
-    """Return the server of the current context; data in the file is put into ``scratch``.
+def read_kubeconfig(path: Path, scratch: Path, named: str = "") -> Server:
+    """Return the server of the context ``named``, or of the current one.
+
+    Data in the file is put into ``scratch``.
 
     Knows tokens, client certificates and certificate authorities; no exec plug-ins.
     Raises KubeconfigError.
     """
     try:
         document = yaml.safe_load(path.read_bytes())
-        context = _named(document, "contexts", str(document["current-context"]))["context"]
+        context = _named(document, "contexts", named or str(document["current-context"]))["context"]
         cluster = _named(document, "clusters", str(context["cluster"]))["cluster"]
         user = _named(document, "users", str(context["user"]))["user"] or {}
         if "exec" in user or "auth-provider" in user:

@@ -10,7 +10,8 @@ from bench.apibench.answers import AnswerFaultError, AnswerReader
 from bench.load.settings import Server
 from bench.tls import context_of
 
-CALL_S_MAX: Final = 60.0
+CALL_S_MAX: Final = 300.0
+"""Long enough to delete tens of thousands of pods in one call."""
 READ_BYTES: Final = 1 << 18
 USER_AGENT: Final = "kubedyno-api-bench"
 

@@ -26,6 +26,7 @@ from bench.apibench.endpoint import Endpoint, UnreachableError
 from bench.apibench.lanes import Lane, Tally, connect
 from bench.apibench.operations.interface import Plan
 from bench.apibench.operations.registry import OPERATIONS
+from bench.apibench.orphans import end_with_parent
 from bench.apibench.pacing import Pace, PacedLane
 from bench.apibench.settings import OUTCOME_FILE, SAMPLES_FILE, Outcome, Task
 from bench.apibench.site import SetUpError, Site
@@ -191,7 +192,9 @@ def raise_file_limit() -> None:
 async def _process(task: Task, clock: Clock) -> Outcome:
     """Do the cell; say when the window begins, end it on SIGTERM where it is paced."""
     control = Control(_say_ready)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, control.asked.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, control.asked.set)
+    end_with_parent(loop)
     return await perform(task, clock, control)
 
 

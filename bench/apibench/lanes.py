@@ -37,6 +37,8 @@ class Tally:
         self.stopping = False
         self.left = -1
         """How many more requests may be sent; below 0: any number."""
+        self.alive = 0
+        """Lanes that are connected; without any, nothing is left to be sent."""
         self.busy = 0
         """Lanes with a request under way."""
         self.idle = asyncio.Event()
@@ -61,7 +63,6 @@ class Lane(asyncio.Protocol):
     def __init__(self, work: Work, tally: Tally) -> None:
         self._work = work
         self._tally = tally
-        self._failed = b""
         self._reader = AnswerReader(work.take)
         self._transport: asyncio.Transport | None = None
         self._sent_ns = 0
@@ -70,6 +71,7 @@ class Lane(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast, for uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
+        self._tally.alive += 1
 
     def send(self, due_ns: int = 0) -> bool:
         """Send the next request; latency counts from ``due_ns`` (0: now). False: nothing left."""
@@ -134,13 +136,16 @@ class Lane(asyncio.Protocol):
         self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        if self.busy:
+        if self._transport is not None:  # else it was given up here
             self._lost(f"connection lost: {exc or 'closed by the server'}")
 
     def _lost(self, why: str) -> None:
-        self._tally.fail(why)
+        tally = self._tally
+        tally.fail(why)
         self.close()
+        tally.alive -= 1
+        if not tally.alive:
+            tally.left = 0
         self.rest()
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from bench.load.settings import Server
 from bench.measurements.histogram import LatencyHistogram
 from bench.results import read_json, write_json
 
+UNCOUNTED: Final = "the server's /metrics cannot be read: its counts are not compared"
 TASK_FILE: Final = "task.json"
 
 
@@ -182,7 +183,7 @@ def row_of(cell: Cell, round_: int, outcome: Outcome, counted: Compared, *, alon
         window_s=outcome.window_s,
         histogram=outcome.histogram,
         invalid=[*why_invalid(outcome), *count_mismatches(counted, alone=alone)],
-        notes=list(notes_on(outcome)),
+        notes=[*notes_on(outcome), *([] if counted else [UNCOUNTED])],
         counted={sort: list(both) for sort, both in counted.items()},
     )
 

@@ -20,6 +20,7 @@ import uvloop
 from bench.apibench.endpoint import Endpoint, UnreachableError
 from bench.apibench.filling import node_name
 from bench.apibench.generator import YOUNG_ONLY, histogram_of, raise_file_limit
+from bench.apibench.orphans import end_with_parent
 from bench.apibench.watching import Deliveries, Selection, Watcher, Witness, check_order
 from bench.load.settings import Server
 from bench.results import read_json, write_json
@@ -175,7 +176,9 @@ async def watch(task: WatchTask, clock: Clock) -> Watched:
     """Watch until told to finish. Raises UnreachableError."""
     watchers = Watchers(task, clock)
     finishing = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, finishing.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, finishing.set)
+    end_with_parent(loop)
     await watchers.open()
     sys.stdout.write(json.dumps({"ready": True}) + "\n")
     sys.stdout.flush()

@@ -49,6 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--server", default="", metavar="URL", help="default: start one a cell")
     target.add_argument("--kubeconfig", type=Path, help="its current context names the server")
+    parser.add_argument(
+        "--context", default="", help="of the kubeconfig, instead of its current one"
+    )
     parser.add_argument("--token-file", type=Path, help="of a bearer token, with --server")
     parser.add_argument("--insecure", action="store_true", help="do not check its certificate")
     parser.add_argument(
@@ -124,6 +127,8 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.table and arguments.op:
         raise UsageError("--table has its own operations: leave --op out")
     arguments.op = arguments.op or ["create"]
+    if arguments.context and arguments.kubeconfig is None:
+        raise UsageError("--context is of a --kubeconfig")
     check_names(arguments.codec, [arguments.store], arguments.storage_codec)
     for name in arguments.op:
         if name not in NAMES:
@@ -135,7 +140,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _target(arguments: argparse.Namespace, scratch: Path) -> Target:
     server = None
     if arguments.kubeconfig is not None:
-        server = read_kubeconfig(arguments.kubeconfig, scratch)
+        server = read_kubeconfig(arguments.kubeconfig, scratch, arguments.context)
     elif arguments.server:
         token = arguments.token_file.read_text().strip() if arguments.token_file else ""
         server = Server(arguments.server.rstrip("/"), token, insecure=arguments.insecure)

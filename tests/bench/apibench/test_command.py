@@ -38,6 +38,7 @@ OWN = ["api-bench", "--store", "memory", "--duration", "0.2"]
         ["--server-pid", "self"],
         ["--kubeconfig", "/nowhere/to/be/found"],
         ["--table", "--op", "get"],
+        ["--context", "a"],
     ],
 )
 def test_misuse_is_told_in_one_line(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
