@@ -29,7 +29,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from sortedcontainers import SortedList
 
@@ -147,8 +146,9 @@ class KeyIndex:
 
     def writes(self, after: int, upto: int) -> Iterator[tuple[int, bytes]]:
         """Yield (revision, key) of the kept revisions in ``(after, upto]``."""
-        start = after - self._base
-        return enumerate(islice(self._log, start, upto - self._base), after + 1)
+        # A copy: to skip there, as islice does, costs 2 ms with 450,000 revisions before it.
+        assert after >= self._base, "that far back nothing is kept"
+        return enumerate(self._log[after - self._base : upto - self._base], after + 1)
 
     def keys_from(self, prefix: bytes, after: bytes) -> Iterator[bytes]:
         """Yield the keys under ``prefix`` that come after ``after``, live or not, in order.
@@ -169,7 +169,7 @@ class KeyIndex:
         """
         total = self.count(prefix, after)
         log, base = self._log, self._base
-        for flip in islice(self._flips, bisect_left(self._flips, 2 * revision + 2), None):
+        for flip in self._flips[bisect_left(self._flips, 2 * revision + 2) :]:
             key = log[(flip >> 1) - base - 1]
             if key.startswith(prefix) and not (after and key <= after):
                 total += 1 if flip & 1 else -1
