@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
+from bench.apibench.results import API_BENCH_FILE
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, UsageError
 from bench.load.settings import LOCUST_FILE
@@ -15,13 +16,13 @@ from bench.matrix_results import CODECS_FILE, MATRIX_FILE
 from bench.results import RESULTS_FILE
 
 HELP: Final = "draw the report of a results directory again"
-FILES: Final = (MATRIX_FILE, RESULTS_FILE, CODECS_FILE, LOCUST_FILE)
+FILES: Final = (MATRIX_FILE, RESULTS_FILE, CODECS_FILE, LOCUST_FILE, API_BENCH_FILE)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "directory", type=Path, help="of a run, a matrix, a codec table or a locust run"
+        "directory", type=Path, help="of a run, a matrix, a codec table, a locust or api-bench run"
     )
 
 
