@@ -51,7 +51,7 @@ def test_users_load_an_own_cluster(tmp_path: Path, codec: str) -> None:
     code = main([*SMALL, "--codec", codec, "--users", "12", "--duration", "5", "--out", str(out)])
 
     found = json.loads((out / "locust.json").read_bytes())
-    assert (code, found["verdict"]) == (OK, {"status": "valid", "reasons": []})
+    assert (code, found["verdict"]) == (OK, {"status": "valid", "reasons": [], "rules": []})
     assert found["users"] == {"kubelet": 6, "kubectl": 6}
     assert found["failure_share"] == 0
     assert (found["pods_run"] > 0, found["watch_events"] > 0) == (True, True)

@@ -15,6 +15,7 @@ from bench.cli import main
 from bench.commands.interface import OK, VOID
 from bench.results import Results, Status
 from bench.switches import SWITCHES, flag, settings
+from tests.bench.busy_machine import own_reasons
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -31,7 +32,7 @@ def test_run_is_valid_and_writes_a_whole_results_directory(tmp_path: Path) -> No
     code = run(out, "--codec", "protobuf")
 
     results = Results.read(out)
-    assert (code, results.verdict.reasons, results.verdict.status) == (OK, [], Status.VALID)
+    assert (code, own_reasons(results.verdict)) == (OK, [])
     measured = results.measurements
     assert measured.pod_startup.pod_startup.count == 3
     assert measured.pod_startup.watched_startup.count == 33
@@ -64,10 +65,8 @@ def test_run_with_every_switch_flipped_is_borne_out_and_named_so(tmp_path: Path)
     )
 
     results = Results.read(out)
-    # On a busy machine a heartbeat may be missed, which degrades a run but does not void it.
-    late = [reason for reason in results.verdict.reasons if "heartbeat" in reason]
-    assert (code, results.verdict.reasons) == (OK, late)
-    assert results.verdict.status is not Status.VOID
+    assert own_reasons(results.verdict) == []
+    assert code == (VOID if results.verdict.status is Status.VOID else OK)
     assert settings(results.config.switches) == flipped
     assert "-kubelet-writes-patch-heartbeat-lease-" in results.config.cell
     assert results.measurements.counters["nodes"]["pod_restarts"] > 0
@@ -98,13 +97,14 @@ def test_run_whose_recording_was_falsified_is_void(tmp_path: Path, fault: str, w
     assert any("auditor disagrees" in reason and words in reason for reason in verdict.reasons)
 
 
-def test_run_whose_nodes_cannot_keep_their_rhythm_is_degraded(tmp_path: Path) -> None:
+def test_run_whose_nodes_send_a_fraction_of_their_heartbeats_is_void(tmp_path: Path) -> None:
     out = tmp_path / "run"
 
     code = run(out, "--codec", "protobuf", "--heartbeat", "0.001")
 
     verdict = Results.read(out).verdict
-    assert (code, verdict.status) == (OK, Status.DEGRADED)
+    assert (code, verdict.status) == (VOID, Status.VOID)
+    assert "rate-missed" in verdict.rules
     assert any(reason.startswith("nodes missed ") for reason in verdict.reasons)
 
 
