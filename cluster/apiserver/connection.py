@@ -12,7 +12,7 @@ An idle connection is closed by one timer that looks again, not by a timer for e
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 from urllib.parse import unquote
 
 import httptools
@@ -23,6 +23,7 @@ from uvicorn.server import ServerState
 
 from cluster.apiserver.asgi import ANSWER, NO_STORE, Answer
 from cluster.apiserver.fanout.transport import EXTENSION, WatchProtocol
+from cluster.apiserver.traffic import Cell, CountedTransport, Traffic, kind_of, source_of
 from storage.attribution import Layer, Layers
 
 HEADS_MAX: Final = 256
@@ -98,7 +99,7 @@ class Connection(WatchProtocol):
     def __init__(
         self,
         heads: Heads,
-        layers: Layers,
+        meters: tuple[Layers, Traffic],
         config: Config,
         server_state: ServerState,
         app_state: dict[str, object],
@@ -106,11 +107,16 @@ class Connection(WatchProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._heads = heads
-        self._layers = layers
+        self._layers, self._traffic = meters
+        self._source = ""
+        self._cell = Cell()
+        self._unsorted_bytes = 0
+        """Received, of a request whose head is not there yet."""
         self._idle_since_s = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Take what came over the socket; now and then, see what that costs."""
+        self._unsorted_bytes += len(data)
         layers = self._layers
         picked = layers.reads
         if not picked.due():
@@ -122,6 +128,10 @@ class Connection(WatchProtocol):
         finally:
             layers.end(outer)
 
+    def sent(self, count: int) -> None:
+        """Count what a stream has written past this protocol."""
+        self._cell.sent += count
+
     def on_message_begin(self) -> None:
         """Begin a request; its scope is made when the whole head is there."""
         self.url = b""
@@ -132,9 +142,15 @@ class Connection(WatchProtocol):
         """Begin to serve the request, or let it wait for those before it."""
         parser = self.parser
         version: str = parser.get_http_version()
+        method = parser.get_method().decode("ascii")
+        if not self._source:
+            self._source = source_of(self.headers)
+        cell = self._cell = self._traffic.cell(self._source, kind_of(method, self.url))
+        cell.received += self._unsorted_bytes
+        self._unsorted_bytes = 0
         exchange = Exchange(
-            scope := self._scope(parser.get_method().decode("ascii"), version),
-            self.transport,
+            scope := self._scope(method, version),
+            cast("asyncio.Transport", CountedTransport(self.transport, cell)),
             self.flow,
             self.logger,
             self.access_logger,
@@ -181,6 +197,8 @@ class Connection(WatchProtocol):
     def on_response_complete(self) -> None:
         """Begin the next request that has come meanwhile, or be idle."""
         self.server_state.total_requests += 1
+        self._cell.received += self._unsorted_bytes  # of its body
+        self._unsorted_bytes = 0
         if self.transport.is_closing():
             return
         self.flow.resume_reading()

@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn._types import ASGIApplication
 
 from cluster.apiserver.connection import Connection, Heads
+from cluster.apiserver.traffic import Traffic
 from cluster.client.asgi import Application
 from storage.attribution import OFF, Layers
 
@@ -61,15 +62,18 @@ async def listen(
     *,
     end_watches: Callable[[], None] | None = None,
     layers: Layers = OFF,
+    traffic: Traffic | None = None,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on a bound socket while entered.
 
     At the exit ``end_watches`` is called, and requests under way may end. ``layers`` are charged
-    what parsing costs.
+    what parsing costs, ``traffic`` counts the bytes.
     """
     config = uvicorn.Config(
         cast("ASGIApplication", app),
-        http=cast("type[asyncio.Protocol]", partial(Connection, Heads(), layers)),
+        http=cast(
+            "type[asyncio.Protocol]", partial(Connection, Heads(), (layers, traffic or Traffic()))
+        ),
         ws="none",
         loop="none",
         lifespan="off",

@@ -16,6 +16,7 @@ from cluster.apiserver.faults import FAULTS, faulty_cache, faulty_store
 from cluster.apiserver.inflight import Limits
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.apiserver.store_history import StoreHistory
+from cluster.apiserver.traffic import Traffic
 from cluster.processes.keeping_history import add_history_argument, keep_history
 from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
@@ -129,14 +130,17 @@ async def _serve(
         cache_type=faulty_cache(arguments.fault),
         layers=layers,
     )
-    sock = _bind(arguments.listen)
+    sock, traffic = _bind(arguments.listen), Traffic()
     shell.fills()
     async with (
         STORES[arguments.store].make(options) as store,
         assemble(faulty_store(arguments.fault, store), config, shell.clock, shell.random) as server,
-        listen(server.app, sock, end_watches=server.fanout.shut_down, layers=layers),
+        listen(
+            server.app, sock, end_watches=server.fanout.shut_down, layers=layers, traffic=traffic
+        ),
     ):
         shell.counters(server.counters)
+        shell.counters(traffic.flat)
         cache = server.api.cache
         if truth is not None:
             truth.begin(cache)

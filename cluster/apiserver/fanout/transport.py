@@ -41,6 +41,10 @@ class Lender(Protocol):
 
     transport: asyncio.Transport
 
+    def sent(self, count: int) -> None:
+        """Count the bytes of a write to the transport."""
+        ...
+
     def lend(self, borrower: Borrower | None) -> None:
         """Tell the borrower of pauses and of the connection's end, until given None."""
         ...
@@ -63,6 +67,9 @@ class WatchProtocol(HttpToolsProtocol):
         """Begin a request, with the extension in its scope."""
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours is one
+
+    def sent(self, count: int) -> None:
+        """Count nothing: who wants to know overrides it."""
 
     def lend(self, borrower: Borrower | None) -> None:
         self._borrower = borrower
@@ -122,6 +129,7 @@ class TransportWriter:
 
     def write(self, chunk: Chunk) -> None:
         self._transport.write(chunk.http)
+        self._lender.sent(len(chunk.http))
         if self.paused and self._transport.get_write_buffer_size() > self._limit:
             self.listener.overflowed()
 
