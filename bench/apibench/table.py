@@ -110,6 +110,8 @@ def _of_nodes(cell: Cell) -> list[Aim]:
 
 
 def _of_large(cell: Cell) -> list[Aim]:
+    if cell.pods != PODS_DEFAULT:
+        return []  # the aims are for that many
     prefix = f"{LARGE} {cell.pods}: "
     found = []
     for listing, list_s in (("protobuf", 0.25), ("orjson cached", 0.3), ("orjson cold", 4.0)):
