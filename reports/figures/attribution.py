@@ -30,7 +30,7 @@ def draw(run: Run) -> Drawing | None:
     bars = {name: _parts(processes[name], in_fill=in_fill) for name in names}
     if not any(parts for parts in bars.values()):
         return None
-    figure = sheet(TITLE, 0.62 * len(bars) + 2.3)
+    figure = sheet(TITLE, 0.62 * len(bars) + 3.4)
     axes = figure.subplots()
     _draw_bars(axes, bars)
     axes.set_xlabel("CPU s in the fill" if in_fill else "CPU s", color=SOFT)
