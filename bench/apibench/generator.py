@@ -190,10 +190,12 @@ def raise_file_limit() -> None:
 
 
 async def _process(task: Task, clock: Clock) -> Outcome:
-    """Do the cell; say when the window begins, end it on SIGTERM where it is paced."""
+    """Do the cell; say when the window begins. SIGTERM ends what is paced, and stops all else."""
     control = Control(_say_ready)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, control.asked.set)
+    this = asyncio.current_task()
+    assert this is not None
+    loop.add_signal_handler(signal.SIGTERM, control.asked.set if task.rate else this.cancel)
     end_with_parent(loop)
     return await perform(task, clock, control)
 
@@ -213,6 +215,9 @@ def main(task_file: Path) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             outcome = runner.run(_process(task, clock))
+    except asyncio.CancelledError:
+        sys.stderr.write("stopped\n")
+        return 1
     except TimeoutError:
         sys.stderr.write("the server has stopped answering\n")
         return 1
