@@ -7,6 +7,7 @@ Every stamp is the moment at which the bytes of the event were read from the soc
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -49,6 +50,8 @@ class PodRecord:
     resource_version: str = ""
     from_list: bool = False
     """Its first sight was a list, so its first stamp is late."""
+    owner: str = ""
+    """uid of the controller that made it; records of one controller share the text."""
 
 
 class ToldPod(NamedTuple):
@@ -88,7 +91,7 @@ class PodRecorder:
         self.running = 0
         """Pods that were seen running, gone ones too."""
         self.running_of: dict[str, int] = {}
-        """uid of an owner → how many of its pods were seen running."""
+        """uid of an owner → how many of its pods run, as far as was seen."""
         self.gone = 0
         self.events = 0
         self.running_bytes = 0
@@ -262,10 +265,13 @@ class PodRecorder:
             record.running_ns = stamp_ns
             self.running += 1
             for owner in metadata.ownerReferences:
-                self.running_of[owner.uid] = self.running_of.get(owner.uid, 0) + 1
+                record.owner = sys.intern(owner.uid)
+                self.running_of[record.owner] = self.running_of.get(record.owner, 0) + 1
         return record
 
     def _delete(self, record: PodRecord, stamp_ns: int) -> None:
         if not record.deleted_ns:
             record.deleted_ns = stamp_ns
             self.gone += 1
+            if record.owner:
+                self.running_of[record.owner] -= 1

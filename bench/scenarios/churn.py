@@ -3,7 +3,7 @@
 Four sorts of changes take turns, so that each makes up a quarter of the rate:
 
 - *create*: a single pod by the measuring process (a probe: its start-up is exact);
-- *grow*: a controller, picked by chance, is scaled up by one pod;
+- *grow*: a controller, picked by chance among those at rest, is scaled up by one pod;
 - *delete*: the oldest probe that runs;
 - *shrink*: the controller that grew longest ago is scaled down again.
 
@@ -53,8 +53,8 @@ class Churn:
         self._sizes = {uid: nominal[named] for uid, named in stage.controllers.items()}
         self._uids = list(stage.controllers)
         self._life_ns = int(min(LIFE_S, LIFE_SHARE_MAX * config.steady_s) * 1e9)
-        self._grown: dict[str, tuple[int, int]] = {}
-        """uid of a controller that is one too big → since when, how many of its pods run then."""
+        self._grown: dict[str, int] = {}
+        """uid of a controller that was made one too big → since when."""
         self._busy: set[str] = set()
         self._changes = (self._create, self._grow, self._delete, self._shrink)
         self._begin_ns = 0
@@ -111,15 +111,24 @@ class Churn:
 
     async def _grow(self, number: int, due_ns: int) -> None:
         stage = self._stage
-        idle = [uid for uid in self._uids if uid not in self._grown and uid not in self._busy]
-        if not idle:
+        rest = [uid for uid in self._uids if self._at_rest(uid)]
+        if not rest:
             self.counts["passed"] += 1
             return
-        uid = self._chance.choice(idle)
+        uid = self._chance.choice(rest)
         stage.due += 1
         self.counts["grown"] += 1
-        self._grown[uid] = (due_ns, stage.pods.running_of.get(uid, 0) + 1)
+        self._grown[uid] = due_ns
         await resize(stage, self._key(uid), self._sizes[uid] + 1, due_ns)
+
+    def _at_rest(self, uid: str) -> bool:
+        """Say whether a controller has been seen to have exactly the pods that it is to have.
+
+        One that was shrunk and is grown again before its controller has acted would do neither.
+        """
+        if uid in self._grown or uid in self._busy:
+            return False
+        return self._stage.pods.running_of.get(uid, 0) == self._sizes[uid]
 
     async def _delete(self, number: int, due_ns: int) -> None:
         stage = self._stage
@@ -145,8 +154,9 @@ class Churn:
 
     async def _shrink(self, number: int, due_ns: int) -> None:
         stage = self._stage
-        for uid, (since_ns, running) in self._grown.items():
-            if due_ns - since_ns >= self._life_ns and stage.pods.running_of[uid] >= running:
+        for uid, since_ns in self._grown.items():
+            running = stage.pods.running_of.get(uid, 0)
+            if due_ns - since_ns >= self._life_ns and running > self._sizes[uid]:
                 break
         else:
             self.counts["passed"] += 1

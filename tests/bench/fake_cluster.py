@@ -18,8 +18,10 @@ TURN_S: Final = 0.01
 class FakeCluster:
     """Turns every 10 ms: creates and deletes pods as controllers want, binds, runs, buries."""
 
-    def __init__(self, api: FakeApi, *, running_max: int = 10**9) -> None:
+    def __init__(self, api: FakeApi, *, running_max: int = 10**9, turn_s: float = TURN_S) -> None:
         self.api = api
+        self.turn_s = turn_s
+        """What happens between two turns is seen at once, as by controllers that are behind."""
         self.running_max = running_max
         """No more than so many pods are ever run: a cluster that stalls."""
         self.ran = 0
@@ -29,7 +31,7 @@ class FakeCluster:
         """Turn until cancelled."""
         while True:
             self._turn()
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(self.turn_s)
 
     def _turn(self) -> None:
         owned: defaultdict[str, list[Pod]] = defaultdict(list)

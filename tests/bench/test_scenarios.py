@@ -20,7 +20,7 @@ from cluster.client.failures import failure
 from cluster.client.fake import FakeApi
 from serialization.api.core.v1_pb2 import Pod, ReplicationController
 from storage.virtual_time import VirtualClock, run_virtual
-from tests.bench.fake_cluster import FakeCluster
+from tests.bench.fake_cluster import TURN_S, FakeCluster
 
 CONFIG = Config(nodes=1, pods=37, probes=5, probe_interval_ms=100.0)
 
@@ -36,11 +36,16 @@ class Played:
 
 
 async def _play(
-    name: str, config: Config, *, running_max: int = 10**9, conflicts: int = 0
+    name: str,
+    config: Config,
+    *,
+    running_max: int = 10**9,
+    conflicts: int = 0,
+    turn_s: float = TURN_S,
 ) -> Played:
     clock = VirtualClock()
     api = FakeApi(clock)
-    cluster = FakeCluster(api, running_max=running_max)
+    cluster = FakeCluster(api, running_max=running_max, turn_s=turn_s)
     recordings: list[Recording] = []
     progress: list[tuple[str, int, int]] = []
 
@@ -167,3 +172,16 @@ def test_density_churns_at_its_rate_and_every_pod_is_accounted_for() -> None:
     full, empty = played.recordings
     assert len(full.pods) == 200 + counts["created"] - counts["deleted"]
     assert len(empty.pods_seen) == stage.due
+
+
+def test_churn_leaves_a_controller_alone_until_it_has_acted() -> None:
+    """Grown again before its pod went, a controller would neither make one nor delete one."""
+    few = Config(nodes=1, pods=20, steady_s=30.0, churn_per_s=8.0)
+
+    played = run_virtual(_play("density", few, turn_s=0.7))
+
+    stage, counts = played.stage, played.stage.churn
+    assert counts["grown"] > counts["shrunk"] > 0
+    assert counts["passed"] > 0
+    assert stage.pods.running == stage.due == 20 + counts["created"] + counts["grown"]
+    assert len(played.recordings) == 2
