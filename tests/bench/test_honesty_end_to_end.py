@@ -64,8 +64,12 @@ def test_a_server_that_stood_still_for_two_seconds_is_named(tmp_path: Path) -> N
     assert "server-stalled" in verdict.rules
     assert any("API server answered nothing for" in reason for reason in verdict.reasons)
     assert any("apiserver stood still for" in reason for reason in verdict.reasons)
-    longest = max(stall.lasted_s for stall in stalls if stall.what == "answer")
-    assert longest == pytest.approx(STOPPED_S, abs=0.5)
+    longest = max(
+        (stall for stall in stalls if stall.what == "answer"), key=lambda stall: stall.lasted_s
+    )
+    # A beat falls into the stop somewhere; how long the rest took afterwards is the machine's.
+    assert longest.lasted_s > STOPPED_S - 0.5
+    assert longest.phase == "steady"
 
 
 def test_a_generator_that_was_starved_is_named_and_the_server_is_not_blamed(

@@ -23,6 +23,7 @@ from bench.steady_results import Aim, Compactions
 from bench.verdict.registry import RULES
 from reports.steady_model import Steady as ReadSteady
 from reports.steady_section import steady_section
+from tests.bench.busy_machine import own_reasons
 from tests.bench.run_results import MS, ORIGIN, S, mark, observed, scrape
 from tests.reports.markup import PageReader
 
@@ -136,17 +137,6 @@ def test_api_server_compacts_as_the_config_says_or_as_usual(tmp_path: Path) -> N
     assert "--compact-every" not in untold
 
 
-def machine(rule: str) -> bool:
-    """Say whether a rule is about the machine, which tests share with others."""
-    return rule in (
-        "machine-busy",
-        "machine-stolen",
-        "loop-lagged",
-        "rate-missed",
-        "server-stalled",
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_run_with_churn_across_a_compaction_is_audited_full_and_empty(tmp_path: Path) -> None:
@@ -157,7 +147,7 @@ def test_run_with_churn_across_a_compaction_is_audited_full_and_empty(tmp_path: 
 
     results = Results.read(out)
     verdict = results.verdict
-    assert [rule for rule in verdict.rules if not machine(rule)] == []
+    assert own_reasons(verdict) == []
     assert set(verdict.rules) <= set(RULES)
     assert code == OK or verdict.status is Status.VOID
     found = results.measurements.steady
