@@ -42,6 +42,9 @@ LIMITS: Final = (
     "Connections are a closed loop, unless a rate is named: each sends when it has its answer.",
     "A real kube-apiserver does more a request: managed fields, audit hooks, fairness, TLS; its "
     "etcd is a process apart. Compare CPU an operation beside rates.",
+    "Pods are made as replicas of one controller: their specs are equal, and a server may remember "
+    "what it found out about the first. A row of distinct specs is the floor without that: no two "
+    "specs in it are equal. Aims are for replicas, as the figures of a real server are.",
     "Delivery is timed from the sending of the write to the receipt of its event by each watcher.",
 )
 

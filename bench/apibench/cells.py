@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+DISTINCT: Final = "distinct specs"
+"""Ends the name of a cell whose pods have a spec each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Cell:
     watchers: int = 0
     write: str = ""
     """Of a fan-out: the operation of its writers."""
+    distinct: bool = False
+    """Every pod's spec is like no other's, instead of one for all."""
 
     @property
     def name(self) -> str:
@@ -31,4 +37,6 @@ class Cell:
             parts.append(self.write)
         if self.rate:
             parts.append(f"{self.rate:g}/s")
+        if self.distinct:
+            parts.append(DISTINCT)
         return " ".join(parts)

@@ -7,7 +7,6 @@ from typing import Final
 
 from bench.apibench.lanes import Lane, Tally, connect
 from bench.apibench.operations.interface import Repeated
-from bench.apibench.pods import pod
 from bench.apibench.site import SetUpError, Site
 from storage.clock import Clock
 
@@ -29,8 +28,7 @@ class Fill(Repeated):
         self._nodes = nodes
         self._name = site.name
         name, node = site.name(0), node_name(0) if nodes else ""
-        request = site.request("POST", site.path(), site.encode(pod(site.namespace, name, node)))
-        # The node's name stands behind all others but the container's, so it is cut out last.
+        request = site.request("POST", site.path(), site.made(name, node))
         self._pieces = [
             part.split(node.encode()) if nodes else [part] for part in request.split(name.encode())
         ]

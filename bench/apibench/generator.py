@@ -71,7 +71,8 @@ class Control:
 async def perform(task: Task, clock: Clock, control: Control | None = None) -> Outcome:
     """Do one cell. Raises SetUpError, UnreachableError, TimeoutError."""
     control = control or Control()
-    site = Site(Endpoint(task.server), CODECS[task.codec], task.namespace, task.series)
+    endpoint, codec = Endpoint(task.server), CODECS[task.codec]
+    site = Site(endpoint, codec, task.namespace, task.series, distinct=task.distinct)
     operation = OPERATIONS[task.operation]
     works = await operation.prepare(site, Plan(task.connections, clock, task.pods, task.nodes))
     tally = Tally(clock)

@@ -221,6 +221,7 @@ class Large:
                 histogram=histogram,
                 invalid=[*(why_invalid(outcome) if outcome else ()), *wrong],
                 notes=list(notes_on(outcome)) if outcome else [],
+                distinct=self._cell.distinct,
             )
         )
 

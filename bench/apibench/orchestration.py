@@ -154,6 +154,7 @@ def task_of(cell: Cell, site: Site) -> Task:
         count=cell.count,
         rate=cell.rate,
         pods=cell.pods,
+        distinct=cell.distinct,
         pids={"server": list(site.pids)} if site.pids else {},
     )
 
@@ -184,6 +185,7 @@ def row_of(cell: Cell, round_: int, outcome: Outcome, counted: Compared, *, alon
         histogram=outcome.histogram,
         invalid=[*why_invalid(outcome), *count_mismatches(counted, alone=alone)],
         notes=[*notes_on(outcome), *([] if counted else [UNCOUNTED])],
+        distinct=cell.distinct,
         counted={sort: list(both) for sort, both in counted.items()},
     )
 

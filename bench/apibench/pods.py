@@ -1,8 +1,10 @@
-"""The pods of the benchmark: as large, and as varied, as a deployment's.
+"""The pods of the benchmark: as large as a deployment's, and by default as alike as its replicas.
 
-2.6 KB of JSON when created. Real pods of one deployment are not alike to the byte either: each has
-a volume of its own name for its token. So the name stands inside the container as well: a server
-that remembers equal subtrees gets no more from these than from real ones.
+2.6 KB of JSON when created. Replicas of one controller differ in nothing but their names, and so
+did the pods of the generator that the reference figures of a real API server were taken with. A
+server may remember what it found out about a spec that it has seen before: that is told apart by
+distinct specs, of which each names its pod inside the container, so that no two are equal. Both
+sorts are of one size.
 """
 
 from __future__ import annotations
@@ -44,12 +46,17 @@ PORT: Final = 8080
 SCHEDULER: Final = "kubedyno-api-bench"
 """No scheduler of this name runs, so a real cluster leaves the pods alone."""
 LABEL: Final = "kubedyno-api-bench"
+ALIKE: Final = "checkout-7d4b9c6f8d-of-many-replicas"
+"""Stands, cut to equal length, where the spec of a distinct pod has its name."""
 STARTED_S: Final = 1_767_225_600
 """When the pods say that they were started: any moment will do."""
 
 
-def pod(namespace: str, name: str, node: str = "") -> Pod:
-    """Return a pod as a client creates it; on a node, if one is named."""
+def pod(namespace: str, name: str, node: str = "", *, distinct: bool = False) -> Pod:
+    """Return a pod as a client creates it; on a node, if one is named.
+
+    With ``distinct`` its spec is like no other pod's; without, like every other's but for the node.
+    """
     return Pod(
         metadata=ObjectMeta(
             name=name,
@@ -68,7 +75,7 @@ def pod(namespace: str, name: str, node: str = "") -> Pod:
             },
         ),
         spec=PodSpec(
-            containers=[_container(name)],
+            containers=[_container(name if distinct else ALIKE[: len(name)])],
             volumes=[
                 _volume("config", VolumeSource(configMap=_config_map("checkout-config"))),
                 _volume("tls", VolumeSource(secret=SecretVolumeSource(secretName="checkout-tls"))),
@@ -89,7 +96,7 @@ def pod(namespace: str, name: str, node: str = "") -> Pod:
     )
 
 
-def _container(name: str) -> Container:
+def _container(instance: str) -> Container:
     return Container(
         name="checkout",
         image="registry.example.com/web-shop/checkout:v2.14.3",
@@ -99,7 +106,7 @@ def _container(name: str) -> Container:
             ContainerPort(name="metrics", containerPort=9090, protocol="TCP"),
         ],
         env=[
-            EnvVar(name="INSTANCE", value=name),
+            EnvVar(name="INSTANCE", value=instance),
             EnvVar(name="ENVIRONMENT", value="production"),
             EnvVar(name="DATABASE_HOST", value="orders-db.web-shop.svc.cluster.local"),
             EnvVar(name="FEATURES", value="express-checkout,gift-cards,saved-baskets,store-pickup"),

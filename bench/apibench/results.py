@@ -34,6 +34,8 @@ class Row:
     """Why the numbers say nothing; empty: they stand."""
     notes: list[str] = field(default_factory=list)
     """What to know beside them: ``generator-bound``."""
+    distinct: bool = False
+    """Every pod's spec was like no other's: what a server remembers of specs was of no use."""
     counted: dict[str, list[int]] = field(default_factory=dict)
     """By sort of request: the generator's count, and the server's own."""
 

@@ -37,6 +37,8 @@ class Task:
     """Above 0: those pods are on as many nodes, one after the other."""
     samples: bool = False
     """Write when each request was sent and how long it took: ``samples.bin``, pairs of int64."""
+    distinct: bool = False
+    """Every pod's spec is like no other's, instead of one for all."""
     series: str = "a"
     """Sets this cell's names apart from others' in the same namespace."""
     pids: dict[str, list[int]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from bench.apibench.endpoint import Answer, Endpoint, call
+from bench.apibench.pods import pod
 from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.interface import Codec, TypeMeta
 from serialization.kinds import PODS
@@ -21,13 +22,25 @@ class SetUpError(Exception):
 
 
 class Site:
-    """A server, a codec, a namespace. ``requests`` counts what was answered, by verb and kind."""
+    """A server, a codec, a namespace. ``requests`` counts what was answered, by verb and kind.
 
-    def __init__(self, endpoint: Endpoint, codec: Codec, namespace: str, series: str) -> None:
+    With ``distinct`` every pod made here has a spec of its own.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        codec: Codec,
+        namespace: str,
+        series: str,
+        *,
+        distinct: bool = False,
+    ) -> None:
         self.endpoint = endpoint
         self.codec = codec
         self.namespace = namespace
         self.series = series
+        self.distinct = distinct
         self.requests: Counter[str] = Counter()
 
     def name(self, number: int) -> str:
@@ -37,6 +50,10 @@ class Site:
     def path(self, name: str = "", subresource: str = "") -> str:
         """Return the path of the namespace's pods, or of one."""
         return PODS.path(self.namespace, name, subresource)
+
+    def made(self, name: str, node: str = "") -> bytes:
+        """Return the document that a pod of a name, and perhaps on a node, is created by."""
+        return self.encode(pod(self.namespace, name, node, distinct=self.distinct))
 
     def encode(self, pod: Pod) -> bytes:
         """Return a pod as a document."""

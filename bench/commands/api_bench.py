@@ -71,6 +71,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=not_negative, default=0, help="operations, not a duration")
     parser.add_argument("--rate", type=rate, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--pods", type=not_negative, default=0, help="that a cell works on")
+    parser.add_argument(
+        "--distinct-specs",
+        action="store_true",
+        help="every pod's spec like no other's; default: as replicas of one controller",
+    )
     parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of a fan-out")
     parser.add_argument(
         "--write", choices=WRITES, default="status-patch", help="of a fan-out's writers"
@@ -126,6 +131,8 @@ def _alone(error: BaseException) -> BaseException:
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.table and arguments.op:
         raise UsageError("--table has its own operations: leave --op out")
+    if arguments.table and arguments.distinct_specs:
+        raise UsageError("--table has rows of both sorts: leave --distinct-specs out")
     arguments.op = arguments.op or ["create"]
     if arguments.context and arguments.kubeconfig is None:
         raise UsageError("--context is of a --kubeconfig")
@@ -194,6 +201,7 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
             pods=arguments.pods,
             watchers=arguments.watchers if operation in WATCHED else 0,
             write=arguments.write if operation in WATCHED else "",
+            distinct=arguments.distinct_specs,
         )
         for operation in arguments.op
         for codec in arguments.codec

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import count
 
 from bench.apibench.operations.interface import Plan, Repeated, Work
-from bench.apibench.pods import pod
 from bench.apibench.site import Site
 
 
@@ -17,8 +16,7 @@ class Creates(Repeated):
         self._names = names
         self._name = site.name
         placeholder = site.name(0)
-        body = site.encode(pod(site.namespace, placeholder))
-        request = site.request("POST", site.path(), body)
+        request = site.request("POST", site.path(), site.made(placeholder))
         self._pieces = request.split(placeholder.encode())
 
     def next(self, stamp_ns: int) -> bytes | None:

@@ -38,6 +38,7 @@ OWN = ["api-bench", "--store", "memory", "--duration", "0.2"]
         ["--server-pid", "self"],
         ["--kubeconfig", "/nowhere/to/be/found"],
         ["--table", "--op", "get"],
+        ["--table", "--distinct-specs"],
         ["--context", "a"],
     ],
 )
