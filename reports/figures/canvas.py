@@ -20,6 +20,11 @@ from reports.wording import round_ms
 WIDTH_IN: Final = 9.0
 """At 100 points an inch the 900 px of a page's column."""
 _PNG_DPI: Final = 160
+_KEY_IN: Final = 7.6
+"""What the names of a panel's rows leave of the sheet's width."""
+_KEY_ENTRY_IN: Final = 0.4
+_KEY_LETTER_IN: Final = 0.075
+"""Of the widest text that is usual, at the size that ``house_style`` sets."""
 
 
 @contextmanager
@@ -105,12 +110,12 @@ def write_durations(axes: Axes) -> None:
 
 
 def key(axes: Axes, entries: Sequence[tuple[str, str]], *, above: float = 1.0) -> None:
-    """Set a row of (text, colour) above a panel: its key."""
+    """Set (text, colour) above a panel, in as many rows as the sheet is too narrow for: its key."""
     axes.legend(
         handles=[Patch(color=colour, label=text) for text, colour in entries],
         loc="lower left",
         bbox_to_anchor=(0.0, above),
-        ncols=len(entries),
+        ncols=_key_columns([text for text, _ in entries]),
         borderaxespad=0.4,
         borderpad=0.0,
         columnspacing=1.6,
@@ -118,3 +123,11 @@ def key(axes: Axes, entries: Sequence[tuple[str, str]], *, above: float = 1.0) -
         handleheight=0.9,
         handletextpad=0.5,
     )
+
+
+def _key_columns(texts: Sequence[str]) -> int:
+    """Return into how many columns a key goes; one that is too wide leaves no room for a panel."""
+    widths_in = [_KEY_ENTRY_IN + _KEY_LETTER_IN * len(text) for text in texts]
+    if sum(widths_in) <= _KEY_IN:
+        return len(texts)
+    return max(1, int(_KEY_IN / max(widths_in)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reports.apibench_model import ApiBench
 from reports.comparing import Cell, CodecResults, Matrix, MatrixResults, read_codecs
-from reports.figures.canvas import house_style, png, svg
+from reports.figures.canvas import house_style, key, png, sheet, svg
 from reports.figures.kind import Drawing, FigureKind
 from reports.figures.palette import codec_colour, process_colour
 from reports.figures.registry import (
@@ -192,3 +192,22 @@ def test_ratios_of_wide_intervals_stay_on_the_sheet(subjects: dict[type, object]
     axes = drawing.figure.axes[0]
     first, last = axes.get_xlim()
     assert [t for t in axes.texts if not first <= t.xy[0] <= last] == []  # type: ignore[attr-defined]  # annotations
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 5, 14, 20])
+@pytest.mark.parametrize("text", ["read", "the loop and the rest"])
+def test_key_of_any_length_leaves_room_for_the_panel(count: int, text: str) -> None:
+    with house_style():
+        figure = sheet("title", 4.0)
+        axes = figure.subplots()
+        axes.barh(0, 1.0)
+        axes.set_yticks([0], ["measuring process"])
+        key(axes, [(f"{text} {number}", "black") for number in range(count)])
+
+        assert png(figure)  # a warning that there is no room is an error
+
+    legend = axes.get_legend()
+    assert legend is not None
+    drawn = legend.get_window_extent()
+    assert 0 <= drawn.x0 < drawn.x1 <= figure.bbox.width
