@@ -16,10 +16,10 @@ from google.protobuf.message import Message
 
 from serialization.api.resource_pb2 import Quantity
 from serialization.errors import DecodeError
-from serialization.quantity import QuantityError, canonical
+from serialization.quantity import MEMO_MAX, MEMO_TEXT_MAX, QuantityError, canonical
 
 _QUANTITY: Final = Quantity.DESCRIPTOR.full_name
-_canonical: Final = lru_cache(maxsize=4096)(canonical)
+_canonical_short: Final = lru_cache(maxsize=MEMO_MAX)(canonical)
 
 
 class _Step(NamedTuple):
@@ -73,6 +73,10 @@ def _settle_each(quantities: Iterable[Quantity]) -> None:
             settled = _canonical(text)
             if settled != text:
                 quantity.string = settled
+
+
+def _canonical(text: str) -> str:
+    return _canonical_short(text) if len(text) <= MEMO_TEXT_MAX else canonical(text)
 
 
 def _path_of_fault(message: Any, descriptor: Descriptor) -> str:

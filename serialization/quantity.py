@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 NANO: Final = 10**9
+MEMO_MAX: Final = 4096
+MEMO_TEXT_MAX: Final = 32
+"""How many quantities are remembered, and how long they may be: half a MiB at most."""
 _MILLI_IN_NANO: Final = 10**6
 _BINARY_CAP: Final = (2**63 - 1) * NANO
 
@@ -144,6 +148,14 @@ def _format_binary(value: int) -> str:
 
 def nano_value(text: str) -> int:
     """Return a quantity in units of 10**-9; the empty text is zero. Raises QuantityError."""
+    if len(text) <= MEMO_TEXT_MAX:
+        return _nanos(text)
+    return parse_exact(text).nanos
+
+
+@lru_cache(maxsize=MEMO_MAX)
+def _nanos(text: str) -> int:
+    """Read a short quantity once: the same few stand on every object."""
     return parse_exact(text).nanos if text else 0
 
 

@@ -122,3 +122,16 @@ def test_bytes_are_written_with_binary_suffixes() -> None:
     assert quantity.from_bytes(1000) == "1k"
     assert quantity.from_bytes(1536 * 1024) == "1536Ki"
     assert quantity.from_milli(1500) == "1500m"
+
+
+@given(st.text("0123456789.eEinumkKMGTP+-", max_size=40))
+def test_value_is_the_same_whether_it_was_remembered_or_not(text: str) -> None:
+    """Short texts are read once, long ones each time; both as by the exact way."""
+    try:
+        expected = quantity.parse_exact(text).nanos if text else 0
+    except QuantityError:
+        for _ in range(2):
+            with pytest.raises(QuantityError):
+                quantity.nano_value(text)
+    else:
+        assert [quantity.nano_value(text) for _ in range(2)] == [expected] * 2

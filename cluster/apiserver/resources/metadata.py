@@ -17,7 +17,7 @@ from cluster.apiserver.errors import (
     too_long,
 )
 from serialization.api.meta.v1_pb2 import ObjectMeta, OwnerReference
-from serialization.labels import key_errors, value_errors
+from serialization.labels import is_sound_key, key_errors, value_errors
 from serialization.plain import plain
 
 NameRule = Callable[[str], list[str]]
@@ -136,7 +136,7 @@ def annotation_problems(annotations: Mapping[str, str], field: str) -> list[Fiel
     total = 0
     for key, value in annotations.items():
         total += _size(key) + _size(value)
-        if key_errors(key.lower()):
+        if not is_sound_key(key.lower()):
             problems += [invalid(field, key, why) for why in key_errors(key.lower())]
     if total > ANNOTATIONS_MAX_BYTES:
         problems.append(too_long(field, ANNOTATIONS_MAX_BYTES))

@@ -17,7 +17,7 @@ from cluster.apiserver.errors import (
 from cluster.apiserver.resources.label_selector import label_selector_problems
 from cluster.apiserver.resources.value_rules import POSITIVE
 from serialization.api.core.v1_pb2 import Toleration, TopologySpreadConstraint
-from serialization.labels import key_errors, value_errors
+from serialization.labels import is_sound_key, key_errors, value_errors
 from serialization.plain import plain
 
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -40,7 +40,8 @@ def toleration_problems(tolerations: Sequence[Toleration], field: str) -> list[F
 def _judge_toleration(toleration: Toleration, field: str, problems: list[FieldProblem]) -> None:
     key, operator, effect = toleration.key, toleration.operator, toleration.effect
     if key:
-        problems += [invalid(f"{field}.key", key, why) for why in key_errors(key)]
+        if not is_sound_key(key):
+            problems += [invalid(f"{field}.key", key, why) for why in key_errors(key)]
     elif operator != "Exists":
         problems.append(invalid(f"{field}.operator", operator, _MATCH_ALL))
     if toleration.HasField("tolerationSeconds") and effect != "NoExecute":
