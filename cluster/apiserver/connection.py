@@ -71,6 +71,7 @@ class Exchange(RequestResponseCycle):
         ):
             return False
         self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False  # who still listens must not ask for the body now
         head = self.heads.of(code, media_type, self.default_headers)
         self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
         self.message_event.set()
@@ -87,8 +88,7 @@ class Exchange(RequestResponseCycle):
             or not self.message_event.is_set()
         ):
             return await super().receive()
-        self.flow.resume_reading()
-        self.message_event.clear()
+        self.message_event.clear()  # reading goes on when this is answered, or asked about again
         body, self.body = bytes(self.body), bytearray()
         return {"type": "http.request", "body": body, "more_body": False}
 
@@ -201,9 +201,11 @@ class Connection(WatchProtocol):
         self._unsorted_bytes = 0
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+        following = self.pipeline.pop() if self.pipeline else None
+        if not self.pipeline:  # else each answer would let in what holds thousands of requests
+            self.flow.resume_reading()
+        if following is not None:
+            self._start_asgi_task(*following)
             return
         self._idle_since_s = self.loop.time()
         if self.timeout_keep_alive_task is None:
