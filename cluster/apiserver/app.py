@@ -13,13 +13,13 @@ from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import ANSWER, Answer, Receive, Scope, Send, send_answer
 from cluster.apiserver.authentication import Authenticator
 from cluster.apiserver.calls import Call
-from cluster.apiserver.errors import StatusError, status_error, unknown_resource
+from cluster.apiserver.errors import StatusError, status_error, timed_out, unknown_resource
 from cluster.apiserver.health import NOT_FOUND
 from cluster.apiserver.inflight import READ, WRITE, Inflight
 from cluster.apiserver.pages import Pages
 from cluster.apiserver.paths import parse_route
 from cluster.apiserver.verbs.success import STATUS_KIND
-from cluster.apiserver.verbs.table import SUBRESOURCES, Served, find_verb
+from cluster.apiserver.verbs.table import SUBRESOURCES, find_verb
 from cluster.apiserver.yaml_form import MEDIA as YAML
 from cluster.apiserver.yaml_form import in_yaml
 from storage.attribution import Layer
@@ -89,7 +89,7 @@ class ApiServer:
         call.scope.get("extensions", {}).pop(ANSWER, None)  # it would go past the wrapper
 
     async def _serve_resource(self, call: Call) -> None:
-        api, metrics, layers = self._api, self._api.metrics, self._layers
+        api, layers = self._api, self._layers
         started_ns = api.clock.stamp_ns()
         inflight, label = self._inflight, call.method if call.method in METHODS else "other"
         kind = READ if call.method == "GET" else WRITE
@@ -97,12 +97,14 @@ class ApiServer:
         try:
             served = find_verb(call)
             label = served.label
+            if api.cache.opening:
+                await self._readable(call)
             if not served.long:
                 inflight.enter(call, kind)
                 entered = True
             if kind is WRITE:
                 api.negotiator.accept(call.accept)  # nothing is written that cannot be answered
-            serving = self._served(served, call)
+            serving = served.serve(api, call)
             answer = await (layers.whole(serving, Layer.READ) if served.whole else serving)
         except asyncio.CancelledError:
             answer = self._failure(call.scope, inflight.excuse(call))
@@ -120,24 +122,33 @@ class ApiServer:
         else:
             code, media = answer.code, answer.media_type
             size = await send_answer(call.scope, call.send, answer)
-        if layers.on:
-            layers.enter(Layer.ROUTE)
+        self._count(call, label, started_ns, (code, media, size))
+
+    def _count(
+        self, call: Call, label: str, started_ns: int, answered: tuple[int, bytes, int]
+    ) -> None:
+        """Count a request that is over, by the code, type and size of its answer."""
+        api = self._api
+        if api.layers.on:
+            api.layers.enter(Layer.ROUTE)
         route = call.route
         # Clients choose paths and methods freely: what is not served must not make new series.
         subresource = route.subresource if route.subresource in SUBRESOURCES else ""
         labels = label, route.group, route.version, route.plural, subresource, _scope(call), ""
-        metrics.observe(labels, code, (api.clock.stamp_ns() - started_ns) / 1e9, media, size)
+        code, media, size = answered
+        seconds = (api.clock.stamp_ns() - started_ns) / 1e9
+        api.metrics.observe(labels, code, seconds, media, size)
 
-    def _served(self, served: Served, call: Call) -> Awaitable[Answer | None]:
-        """Return the call's verb at work (hot path)."""
-        if self._api.cache.opening:
-            return self._serve_late(served, call)
-        return served.serve(self._api, call)
+    async def _readable(self, call: Call) -> None:
+        """Return once a server that has just begun can read a call's resource.
 
-    async def _serve_late(self, served: Served, call: Call) -> Answer | None:
-        """Serve a call of a server that has just begun, once its resource can be read."""
-        await self._api.cache.opened(call.strategy.resource.message)
-        return await served.serve(self._api, call)
+        Who waits here counts for no limit: events must not take the places of all other writes.
+        """
+        try:
+            async with asyncio.timeout(self._inflight.limit_s or None):
+                await self._api.cache.opened(call.strategy.resource.message)
+        except TimeoutError:
+            raise timed_out(unknown=False) from None
 
     async def _serve_page(self, scope: Scope, send: Send) -> None:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))

@@ -47,7 +47,8 @@ class Inflight:
         self.late = 0
         """Requests that did not end in time."""
         self._most = {READ: limits.reads, WRITE: limits.writes}
-        self._limit_s = limits.request_s
+        self.limit_s = limits.request_s
+        """How long a request may take; 0: for ever."""
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._calls: dict[Call, None] = {}
@@ -68,8 +69,8 @@ class Inflight:
             self._hurry(call, asked_s(call.query["timeout"]))
         self._running[kind] = running + 1
         call.task = asyncio.current_task(self._loop)
-        if self._limit_s:
-            call.deadline = deadline = self._time() + self._limit_s
+        if self.limit_s:
+            call.deadline = deadline = self._time() + self.limit_s
             self._calls[call] = None
             if self._timer is None:
                 self._timer = self._loop.call_at(deadline, self._look)
@@ -77,7 +78,7 @@ class Inflight:
     def leave(self, call: Call, kind: str) -> None:
         """Let a request go, whatever became of it (hot path)."""
         self._running[kind] -= 1
-        if self._limit_s:
+        if self.limit_s:
             self._calls.pop(call, None)
         if self._timers:
             timer = self._timers.pop(call, None)
@@ -98,7 +99,7 @@ class Inflight:
         return timed_out(unknown=call.received and call.method != "GET")
 
     def _hurry(self, call: Call, asked_s: float) -> None:
-        if asked_s and (not self._limit_s or asked_s < self._limit_s):
+        if asked_s and (not self.limit_s or asked_s < self.limit_s):
             self._timers[call] = self._loop.call_later(asked_s, self._cancel, call)
 
     def _look(self) -> None:

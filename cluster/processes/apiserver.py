@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,8 @@ from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 
 SWITCH: Final = ("on", "off")
+FILL_MAX_S: Final = 60.0
+"""How long the collector may be off while events are read: 360,000 take 5 s."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -166,7 +169,10 @@ async def _stay(shell: Shell, cache: WatchCache, url: str, compact_every_s: floa
 
 
 async def _fill(shell: Shell, cache: WatchCache) -> None:
-    await cache.opened()
+    """Have the collector run again once all is read, or after a while: a store may be failing."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FILL_MAX_S):
+            await cache.opened()
     shell.filled()
 
 

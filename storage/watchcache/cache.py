@@ -157,10 +157,15 @@ class WatchCache:
         self._tasks.create_task(self._start_again(cache))
 
     async def opened(self, message: type[Message] | None = None) -> None:
-        """Return once a resource, or every one, can be read: those that open late are awaited."""
+        """Return once a resource, or every one, can be read: those that open late are awaited.
+
+        Raises StoreClosedError where the cache has stopped before.
+        """
         tasks = [task for each, task in self.opening.items() if message in {None, each}]
         if tasks:
             await asyncio.wait(tasks)
+        if any(task.cancelled() for task in tasks):
+            raise StoreClosedError("the watch cache has stopped")
 
     async def _open_late(self, message: type[Message], cache: ResourceCache) -> None:
         try:

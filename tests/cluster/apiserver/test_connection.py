@@ -7,11 +7,15 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from random import Random
+from typing import cast
 
 import pytest
 import uvloop
 
+from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
 from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.connection import Connection
+from cluster.apiserver.fanout.transport import EXTENSION
 from cluster.apiserver.listener import bind, listen
 from serialization.codecs.registry import CODECS
 from storage.clock import SystemClock
@@ -187,5 +191,60 @@ def test_idle_connection_is_closed_after_its_time(monkeypatch: pytest.MonkeyPatc
             writer.close()
 
             assert (code, rest) == (200, b"")
+
+    run(main)
+
+
+def test_client_that_was_answered_is_not_asked_for_its_body() -> None:
+    """``Expect: 100-continue``: who goes on listening for the client's leaving asks for nothing."""
+    told: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_answer(scope, send, Answer(401, b"text/plain", b"no"))
+        told.append((await receive())["type"])
+
+    async def main() -> None:
+        sock = bind("127.0.0.1", 0)
+        async with listen(app, sock):
+            reader, writer = await asyncio.open_connection(*sock.getsockname()[:2])
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n")
+            writer.write(b"content-length: 2\r\n\r\n")
+            code, _headers, body = await answer(reader)
+            writer.write(b"{}" + raw("GET", "/"))
+            again = await reader.readline()
+            writer.close()
+
+            assert (code, body) == (401, b"no")
+            assert again == b"HTTP/1.1 401 Unauthorized\r\n"
+            assert told[0] == "http.disconnect"
+
+    run(main)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_requests_that_come_faster_than_answers_leave_stay_with_the_client(method: str) -> None:
+    waiting: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if method == "POST":
+            assert (await receive())["body"] == b"{}"
+        connection = cast("Connection", scope["extensions"][EXTENSION])
+        waiting.append(len(connection.pipeline))
+        await asyncio.sleep(0.0001)
+        await send_answer(scope, send, Answer(200, b"text/plain", b"ok"))
+
+    async def main() -> None:
+        body: object = {} if method == "POST" else None
+        count, request = 20_000, raw(method, "/a", body)
+        sock = bind("127.0.0.1", 0)
+        async with listen(app, sock):
+            reader, writer = await asyncio.open_connection(*sock.getsockname()[:2])
+            writer.write(request * count)
+            for _ in range(200):
+                assert (await answer(reader))[0] == 200
+            writer.transport.abort()
+
+            read_at_once = 256 * 1024 // len(request)
+            assert max(waiting) <= 2 * read_at_once
 
     run(main)
