@@ -14,6 +14,7 @@ from bench.full import CELLS, Keeper, turns
 from bench.matrix import Turn
 from bench.matrix_results import MatrixResults
 from bench.results import Config, Results, Status, Verdict, read_json
+from tests.bench.busy_machine import own_reasons
 from tests.bench.run_results import results
 
 FULL = [
@@ -101,11 +102,15 @@ def test_full_in_small_is_measured_once_and_kept_the_second_time(
     load = ["--nodes", "3", "--pods", "30", "--steady", "2", "--short-steady", "1"]
     rest = ["--heartbeat", "1", "--cells", "protobuf-memory", "--out", str(tmp_path / "full")]
 
-    first = main(["full", *load, *rest])
+    main(["full", *load, *rest])
     measured = Results.read(tmp_path / "full" / "protobuf-memory")
+    assert own_reasons(measured.verdict) == []
+    # A void cell would be measured again: what a busy machine said of it is taken back.
+    measured = replace(measured, verdict=Verdict(Status.VALID))
+    measured.write(tmp_path / "full" / "protobuf-memory")
     second = main(["full", *load, *rest])
 
-    assert (first, second) == (OK, OK)
+    assert second == OK
     assert Results.read(tmp_path / "full" / "protobuf-memory") == measured
     assert "kept, measured by revision" in capsys.readouterr().err
     played = read_json(tmp_path / "full" / "matrix.json", MatrixResults)
