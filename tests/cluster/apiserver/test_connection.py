@@ -13,14 +13,15 @@ import pytest
 import uvloop
 
 from cluster.apiserver.asgi import Answer, Receive, Scope, Send, send_answer
-from cluster.apiserver.assembly import ServerConfig, assemble
+from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
 from cluster.apiserver.connection import Connection
 from cluster.apiserver.fanout.transport import EXTENSION
 from cluster.apiserver.listener import bind, listen
+from cluster.client.asgi import Application
 from serialization.codecs.registry import CODECS
 from storage.clock import SystemClock
 from storage.registry import STORES, StoreOptions
-from tests.cluster.apiserver.kinds import CONFIG_MAPS_PATH, PODS_PATH, config_map, pod
+from tests.cluster.apiserver.kinds import CONFIG_MAPS_PATH, PODS_PATH, PROTOBUF, config_map, pod
 
 FIELDS = "host: x\r\ncontent-type: application/json\r\n"
 
@@ -28,14 +29,31 @@ FIELDS = "host: x\r\ncontent-type: application/json\r\n"
 @asynccontextmanager
 async def listening() -> AsyncIterator[int]:
     """Serve on a free port of the loopback while entered."""
+    async with serving(asyncio.Queue()) as (_server, port):
+        yield port
+
+
+def telling(app: Application, ended: asyncio.Queue[str]) -> Application:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        finally:
+            ended.put_nowait(scope["method"])
+
+    return serve
+
+
+@asynccontextmanager
+async def serving(ended: asyncio.Queue[str]) -> AsyncIterator[tuple[Assembly, int]]:
+    """The same, and show the server; ``ended`` takes the methods of requests that are over."""
     config, clock = ServerConfig(CODECS["protobuf"]), SystemClock()
     sock = bind("127.0.0.1", 0)
     async with (
         STORES["memory"].make(StoreOptions(clock=clock)) as store,
         assemble(store, config, clock, Random(1)) as server,
-        listen(server.app, sock, end_watches=server.fanout.shut_down),
+        listen(telling(server.app, ended), sock, end_watches=server.fanout.shut_down),
     ):
-        yield sock.getsockname()[1]
+        yield server, sock.getsockname()[1]
 
 
 def run(main: Callable[[], Coroutine[object, object, None]]) -> None:
@@ -246,5 +264,26 @@ def test_requests_that_come_faster_than_answers_leave_stay_with_the_client(metho
 
             read_at_once = 256 * 1024 // len(request)
             assert max(waiting) <= 2 * read_at_once
+
+    run(main)
+
+
+def test_list_is_not_made_on_for_a_client_that_has_gone() -> None:
+    async def main() -> None:
+        count, ended = 100, asyncio.Queue[str]()
+        async with serving(ended) as (server, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for number in range(count):
+                big = config_map(f"m{number}") | {"data": {"text": "x" * 100_000}}
+                writer.write(raw("POST", CONFIG_MAPS_PATH, big, "accept: " + PROTOBUF + "\r\n"))
+                assert (await answer(reader))[0] == 201
+            encoded = server.api.cache.counters.encodes["orjson"]
+            writer.write(raw("GET", CONFIG_MAPS_PATH))
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.abort()
+            while await ended.get() != "GET":
+                continue
+
+            assert server.api.cache.counters.encodes["orjson"] - encoded < count
 
     run(main)
