@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import logging
 import shutil
@@ -33,7 +32,7 @@ from bench.samples import write_samples
 from bench.service_levels import service_levels
 from bench.verdict.registry import judge
 from cluster.client.interface import ApiError, TransportError
-from cluster.processes.shell import GC_THRESHOLDS
+from cluster.processes.collector import survivors_kept
 from storage.clock import Clock, SystemClock
 
 logger = logging.getLogger(__name__)
@@ -121,11 +120,8 @@ def main(argv: list[str] | None = None) -> int:
     config = read_json(arguments.config, Config)
     clock = SystemClock()
     teller = Teller(clock)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with survivors_kept(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run_and_write(config, arguments.out, clock, teller))
     except (ChildError, ApiError, TransportError) as error:
         teller.say(error=str(error))

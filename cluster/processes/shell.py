@@ -18,20 +18,17 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
+from cluster.processes.collector import survivors_kept
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from storage.clock import Clock, SystemClock
 
 logger = logging.getLogger(__name__)
-
-# A young threshold of 100,000 brought pauses of 25-35 ms with 60,000 cached objects; the default of
-# 700 collects a hundred times a second under load. What the middle generation gathers (first times
-# second threshold) is walked at once: with 100,000 it took 34-49 ms while 4000 watches connected.
-GC_THRESHOLDS = (3_000, 6, 250)
 
 STOP_GRACE_S = 20.0
 """How long ``main`` may take to leave after a signal before it is cancelled."""
@@ -80,6 +77,7 @@ class Shell:
         self._groups: list[Callable[[], Mapping[str, float]]] = []
         self._pauses = CollectorPauses(clock)
         self._lag = LoopLag(clock)
+        self._kept = ExitStack()
 
     def counter(self, name: str, read: Callable[[], float]) -> None:
         """Have ``name`` in the statistics; ``read`` is called when they are written."""
@@ -106,13 +104,11 @@ class Shell:
     def ready(self, *, filled: bool = True, **facts: str | int) -> None:
         """Say on standard output that this process serves, once, with ``facts`` beside.
 
-        What is on the heap by now stays: it is taken out of the collector's sight. Pauses and lag
-        count from here on. Where more is still being read, the collector waits for ``filled``.
+        What is on the heap by now stays: it is taken out of the collector's sight, and later so is
+        what survives (``collector``). Pauses and lag count from here on. Where more is still being
+        read, the collector waits for ``filled``.
         """
-        if gc.isenabled():
-            gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        self._kept.enter_context(survivors_kept())
         if filled:
             gc.enable()
         self._pauses.forget()
@@ -170,6 +166,7 @@ class Shell:
                         self.stop()
                         overdue.cancel()
             finally:
+                self._kept.close()
                 gc.enable()  # it may have ended before it was ready
                 self.write_statistics()
 

@@ -30,6 +30,19 @@ class EventSink(Protocol):
         ...
 
 
+class _Nobody:
+    """The sink of a subscription that is over."""
+
+    def notify(self, event: WatchEvent) -> None:
+        """Take nothing."""
+
+    def ended(self, error: StoreError | None) -> None:
+        """Take nothing."""
+
+
+NOBODY: Final = _Nobody()
+
+
 class Subscription:
     """One sink that is told of what its selection sees; ``cancel`` ends it."""
 
@@ -38,7 +51,7 @@ class Subscription:
     def __init__(self, selection: Selection, predicate: Predicate, sink: EventSink) -> None:
         self.selection = selection
         self.predicate = predicate
-        self.sink = sink
+        self.sink: EventSink = sink
         self.filed_wholly = False
         """The value that it is filed under is all that it asks for: the look-up is the filter."""
         self._home: dict[Subscription, None] | None = None
@@ -58,6 +71,7 @@ class Subscription:
         if self._home is not None:
             self._home.pop(self, None)
             self._home = None
+            self.sink = NOBODY  # sinks know their subscription: a circle
 
 
 class _Index:
@@ -122,8 +136,9 @@ class Dispatcher:
         """End every subscription."""
         homes = [self._general] + [h for i in self._indexes for h in i.by_value.values()]
         for subscription in [s for home in homes for s in home]:
+            sink = subscription.sink
             subscription.cancel()
-            subscription.sink.ended(error)
+            sink.ended(error)
 
     def _dispatch_indexed(self, index: _Index, event: CacheEvent) -> None:
         new = index.value(event.object) if event.object is not None else None

@@ -74,6 +74,7 @@ class Group:
         self._subscription.cancel()
         if self.bookmark_timer is not None:
             self.bookmark_timer.cancel()
+            self.bookmark_timer = None  # it leads back here: a circle
 
     def notify(self, event: WatchEvent) -> None:
         """Take an event from the cache; it is written with the next flush."""

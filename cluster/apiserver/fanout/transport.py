@@ -79,6 +79,7 @@ class WatchProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell uvicorn and the borrower that the client has gone."""
         super().connection_lost(exc)
+        self._extensions = {}  # they lead back here: a circle
         if self._borrower is not None:
             self._borrower.resumed()
             self._borrower.listener.disconnected()

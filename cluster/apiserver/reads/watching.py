@@ -70,6 +70,7 @@ class WatchServer:
                 end = await self._follow(stream, writer, target, options)
         finally:
             timer.cancel()
+            stream.writer = None  # it leads back to the stream: a circle
             self._fanout.closed(stream, end)
         if end not in {End.DISCONNECTED, End.SLOW, End.BROKEN}:
             await wire.send({"type": "http.response.body", "body": b""})
