@@ -12,9 +12,9 @@ def history_lines(report: HistoryReport | None) -> Iterator[str]:
     if report is None:
         return
     if report.error:
-        yield f"history: not checked: {report.error}"
+        yield f"not checked: {report.error}"
         return
     yield (
-        f"history: {report.records:,} entries (about {report.overhead_s:.2g} s of CPU),"
+        f"{report.records:,} entries (about {report.overhead_s:.2g} s of CPU),"
         f" {report.assertions:,} assertions, {report.broken:,} broken"
     )

@@ -15,7 +15,7 @@ def layer_lines(attribution: Attribution) -> Iterator[str]:
     """Yield where the API server's CPU goes, the largest layers first, and how often it encodes."""
     server = attribution.processes.get(APISERVER)
     if server is not None and server.cpu_s > 0:
-        yield f"API server's CPU: {_largest(server)}; measuring that {server.own_share:.1%}"
+        yield f"CPU: {_largest(server)}; measuring that {server.own_share:.1%}"
     encodes = attribution.encodes
     if encodes is not None and encodes.per_version is not None:
         fresh = ", ".join(f"{codec} {times:,}" for codec, times in encodes.fresh.items())
@@ -28,7 +28,8 @@ def layer_lines(attribution: Attribution) -> Iterator[str]:
 def _largest(server: ProcessLayers) -> str:
     layers = sorted(server.layers, key=lambda layer: -layer.cpu_s)[:SHOWN]
     shares = [f"{layer.name} {layer.cpu_s / server.cpu_s:.0%}" for layer in layers]
-    others = sum(layer.cpu_s for layer in server.layers) - sum(layer.cpu_s for layer in layers)
+    shown = {layer.name for layer in layers}
+    others = sum(layer.cpu_s for layer in server.layers if layer.name not in shown)
     return ", ".join(
         [
             *shares,

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.commands.history_lines import history_lines
 from bench.commands.layer_lines import layer_lines
-from bench.commands.load_lines import load_lines
+from bench.commands.load_lines import core_lines, load_lines
 from bench.commands.steady_lines import steady_lines
 from bench.commands.waterfall_lines import waterfall_lines
 from bench.comparisons import undecided
 from bench.latency import Latency
 from bench.matrix_results import Cell, CodecResults, Comparison, Interval, MatrixResults
-from bench.results import Config, Results, Status
+from bench.results import Config, Results, ServiceLevel, Status
 
 COLOURS = {Status.VALID: "green", Status.DEGRADED: "yellow", Status.VOID: "red"}
 FILE_WIDTH = 140
+TITLE_WIDTH = 12
 CELL_WIDTH_MIN = 12
 """Of the column of cells, whose names grow with every switch and are folded for the numbers."""
 RATIO_METRICS = {"pods_per_s": "pods/s", "cpu_ms_per_pod": "CPU a pod"}
@@ -56,34 +57,49 @@ def print_run(results: Results, console: Console) -> None:
         highlight=False,
     )
     startup = measured.pod_startup
-    console.print(f"  pod start-up  {_latency(startup.pod_startup)} (probes, end to end)")
-    console.print(f"  in the fill   {_latency(startup.watched_startup)} (first event to Running)")
-    for line in waterfall_lines(measured.waterfall):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+    facts: tuple[tuple[str, Iterable[str]], ...] = (
+        ("pod start-up", [f"{_latency(startup.pod_startup)} (probes, end to end)"]),
+        ("all pods", [f"{_latency(startup.watched_startup)} (first event to Running)"]),
+        ("levels", _level_lines(results.slo)),
+        ("steady", steady_lines(measured.steady) if measured.steady else ()),
+        ("the load", load_lines(measured.load)),
+        ("the cores", core_lines(measured.load)),
+        ("history", history_lines(results.history)),
+        ("a pod's way", waterfall_lines(measured.waterfall)),
+        ("API server", layer_lines(measured.layers)),
+    )
+    for title, lines in facts:
+        _print_facts(title, lines, console)
     console.print(_process_table(results))
-    for line in layer_lines(measured.layers):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
-    for line in steady_lines(measured.steady) if measured.steady else ():
-        console.print(f"  steady: {line}", highlight=False)
-    for line in load_lines(measured.load):
-        console.print(f"  {line}", highlight=False)
-    for line in history_lines(results.history):
-        console.print(f"  {line}", highlight=False, markup=False)
-    for name, level in results.slo.items():
-        word = "[green]met[/green]" if level.met else "[red]MISSED[/red]"
-        console.print(
-            f"  {name}: {number(level.measured)} {level.unit}, allowed"
-            f" {number(level.target)}: {word}",
-            highlight=False,
-        )
-    for name, lines in measured.hot.items():
+    for name, found in measured.hot.items():
         console.print(f"  [bold]{name}[/bold] spends its time in", highlight=False)
-        for line in lines:
+        for line in found:
             console.print(f"    {line}", highlight=False, markup=False)
     status = results.verdict.status
     console.print(f"  verdict: [bold {COLOURS[status]}]{status}[/]")
     for reason in results.verdict.reasons:
         console.print(f"    {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_facts(title: str, lines: Iterable[str], console: Console) -> None:
+    """Print lines under one title, which stands beside the first; nothing where there are none."""
+    for line in lines:
+        console.print(
+            f"  {title:<{TITLE_WIDTH}}  {line}", highlight=False, markup=False, soft_wrap=True
+        )
+        title = ""
+
+
+def _level_lines(levels: Mapping[str, ServiceLevel]) -> Iterator[str]:
+    """Yield the levels that were met on one line, and one for each that was missed."""
+    said = {
+        name: f"{name} {number(level.measured)} of {number(level.target)} {level.unit}"
+        for name, level in levels.items()
+    }
+    yield from (f"MISSED: {said[name]}" for name, level in levels.items() if not level.met)
+    met = [said[name] for name, level in levels.items() if level.met]
+    if met:
+        yield f"met: {', '.join(met)}"
 
 
 def _beside(config: Config) -> str:

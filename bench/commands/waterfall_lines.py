@@ -26,4 +26,4 @@ def waterfall_lines(waterfall: Waterfall) -> Iterator[str]:
     """Yield for each phase the mean of each stage in milliseconds; means add up."""
     for phase in waterfall.phases:
         stages = " + ".join(f"{SAID[stage.name]} {stage.mean_ms:.3g}" for stage in phase.stages)
-        yield f"a pod's way, {phase.phase}: {stages} = {phase.total_mean_ms:.4g} ms (means)"
+        yield f"{phase.phase}: {stages} = {phase.total_mean_ms:.4g} ms (means)"
