@@ -8,7 +8,13 @@ from typing import Final
 from cluster.apiserver.errors import FieldProblem, forbidden, forbidden_field
 from cluster.apiserver.resources.interface import Strategy
 from cluster.apiserver.resources.pod_defaults import default_pod_spec
-from cluster.apiserver.resources.pod_specs import Admitted, BySpec, content_of, set_content
+from cluster.apiserver.resources.pod_specs import (
+    Admitted,
+    BySpec,
+    content_of,
+    frame_of,
+    set_content,
+)
 from cluster.apiserver.resources.pod_update import pod_update_problems
 from cluster.apiserver.resources.pod_verdicts import PodVerdicts
 from cluster.apiserver.resources.qos import qos_class
@@ -48,6 +54,7 @@ class PodStrategy(Strategy[Pod]):
         self._priorities = priorities
         self._verdicts = PodVerdicts()
         self._settled: BySpec[bool] = BySpec()
+        self._settled_frames: BySpec[bool] = BySpec()
         self._filled: BySpec[bytes] = BySpec()
         self._admitted: BySpec[Admitted] = BySpec()
 
@@ -56,17 +63,22 @@ class PodStrategy(Strategy[Pod]):
         if self._settled.get(content):
             settle_quantities(obj, settled="spec")
             return
+        frame = frame_of(obj.spec)
+        if self._settled_frames.get(frame) and not _measures(obj.spec):
+            settle_quantities(obj, settled="spec")
+            self._settled.keep(content, known=True)
+            return
         settle_quantities(obj)
-        self._settled.keep(content, content_of(obj.spec) == content)
+        settled = content_of(obj.spec) == content
+        self._settled.keep(content, settled)
+        self._settled_frames.keep(frame, settled)
 
     def default(self, obj: Pod) -> None:
         spec = obj.spec
         content = content_of(spec)
         filled = self._filled.get(content)
         if filled is None:
-            default_pod_spec(spec)
-            if not spec.HasField("enableServiceLinks"):
-                spec.enableServiceLinks = True
+            _fill_in(spec)
             filled = content_of(spec)
             self._filled.keep(content, content if filled == content else filled)
         elif filled != content:
@@ -86,7 +98,8 @@ class PodStrategy(Strategy[Pod]):
         content = content_of(spec)
         known = self._admitted.get(content)
         if known is None:
-            super().admit(obj)
+            _fill_in(spec)
+            self.prepare_create(obj)
             self._admitted.keep(content, Admitted(content_of(spec), obj.status.qosClass))
         else:
             set_content(spec, known.spec)
@@ -154,6 +167,24 @@ class PodStrategy(Strategy[Pod]):
 
     def prepare_delete(self, obj: Pod) -> None:
         obj.metadata.generation += 1
+
+
+def _measures(spec: PodSpec) -> bool:
+    """Tell whether a variable is an amount of something: the one way to a quantity in them."""
+    for containers in (spec.containers, spec.initContainers):
+        for container in containers:
+            for variable in container.env:
+                if variable.HasField("valueFrom") and variable.valueFrom.HasField(
+                    "resourceFieldRef"
+                ):
+                    return True
+    return False
+
+
+def _fill_in(spec: PodSpec) -> None:
+    default_pod_spec(spec)
+    if not spec.HasField("enableServiceLinks"):
+        spec.enableServiceLinks = True
 
 
 def _begin(obj: Pod, qos: str) -> None:

@@ -30,6 +30,18 @@ def content_of(spec: PodSpec) -> bytes:
     return content
 
 
+def frame_of(spec: PodSpec) -> bytes:
+    """Return what a spec says, but for its node and its containers' variables."""
+    frame = PodSpec()
+    frame.CopyFrom(spec)
+    frame.ClearField("nodeName")
+    for container in frame.containers:
+        container.ClearField("env")
+    for container in frame.initContainers:
+        container.ClearField("env")
+    return frame.SerializeToString()
+
+
 def set_content(spec: PodSpec, content: bytes) -> None:
     """Have a spec say ``content``, and keep its node."""
     node = spec.nodeName

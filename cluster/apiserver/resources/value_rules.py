@@ -32,6 +32,11 @@ _KEY_RULE: Final = (
 )
 
 
+def is_variable_name(name: str) -> bool:
+    """Tell whether a name is one that an environment variable may have (hot path)."""
+    return _is_variable(name) is not None
+
+
 def variable_name_errors(name: str) -> list[str]:
     """Judge the name of an environment variable, or the prefix of several."""
     return [] if _is_variable(name) else [_VARIABLE_RULE]

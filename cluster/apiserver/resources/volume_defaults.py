@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from cluster.apiserver.resources.image import pull_policy
 from serialization.api.core.v1_pb2 import (
+    ConfigMapVolumeSource,
     DownwardAPIVolumeFile,
+    DownwardAPIVolumeSource,
+    EphemeralVolumeSource,
+    HostPathVolumeSource,
+    ImageVolumeSource,
+    ISCSIVolumeSource,
+    ProjectedVolumeSource,
+    SecretVolumeSource,
     Volume,
     VolumeProjection,
-    VolumeSource,
 )
 
 FILE_MODE: Final = 0o644
@@ -18,38 +25,72 @@ TOKEN_LIFE_S: Final = 3600
 
 
 def default_volume(volume: Volume) -> None:
-    """Fill in one volume; one without any source is an empty directory."""
-    if not volume.HasField("volumeSource") or not volume.volumeSource.ListFields():
+    """Fill in one volume; one without any source is an empty directory (hot path)."""
+    sources = volume.volumeSource.ListFields()
+    if not sources:
         volume.volumeSource.emptyDir.SetInParent()
         return
-    source = volume.volumeSource
-    _default_files_volume(source)
-    if source.HasField("hostPath") and not source.hostPath.HasField("type"):
-        source.hostPath.type = ""
-    if source.HasField("iscsi") and not source.iscsi.iscsiInterface:
-        source.iscsi.iscsiInterface = "default"
-    if source.HasField("image") and not source.image.pullPolicy:
-        source.image.pullPolicy = pull_policy(source.image.reference)
-    if source.HasField("ephemeral"):
-        claim = source.ephemeral.volumeClaimTemplate.spec
-        if not claim.HasField("volumeMode"):
-            claim.volumeMode = "Filesystem"
+    for descriptor, source in sources:
+        fill_in = FILLED_IN.get(descriptor.name)
+        if fill_in is not None:
+            fill_in(source)
 
 
-def _default_files_volume(source: VolumeSource) -> None:
-    if source.HasField("secret") and not source.secret.HasField("defaultMode"):
-        source.secret.defaultMode = FILE_MODE
-    if source.HasField("configMap") and not source.configMap.HasField("defaultMode"):
-        source.configMap.defaultMode = FILE_MODE
-    if source.HasField("downwardAPI"):
-        if not source.downwardAPI.HasField("defaultMode"):
-            source.downwardAPI.defaultMode = FILE_MODE
-        _default_files(source.downwardAPI.items)
-    if source.HasField("projected"):
-        if not source.projected.HasField("defaultMode"):
-            source.projected.defaultMode = FILE_MODE
-        for projection in source.projected.sources:
-            _default_projection(projection)
+def _secret(source: SecretVolumeSource) -> None:
+    if not source.HasField("defaultMode"):
+        source.defaultMode = FILE_MODE
+
+
+def _config_map(source: ConfigMapVolumeSource) -> None:
+    if not source.HasField("defaultMode"):
+        source.defaultMode = FILE_MODE
+
+
+def _downward(source: DownwardAPIVolumeSource) -> None:
+    if not source.HasField("defaultMode"):
+        source.defaultMode = FILE_MODE
+    _default_files(source.items)
+
+
+def _projected(source: ProjectedVolumeSource) -> None:
+    if not source.HasField("defaultMode"):
+        source.defaultMode = FILE_MODE
+    for projection in source.sources:
+        _default_projection(projection)
+
+
+def _host_path(source: HostPathVolumeSource) -> None:
+    if not source.HasField("type"):
+        source.type = ""
+
+
+def _iscsi(source: ISCSIVolumeSource) -> None:
+    if not source.iscsiInterface:
+        source.iscsiInterface = "default"
+
+
+def _image(source: ImageVolumeSource) -> None:
+    if not source.pullPolicy:
+        source.pullPolicy = pull_policy(source.reference)
+
+
+def _ephemeral(source: EphemeralVolumeSource) -> None:
+    claim = source.volumeClaimTemplate.spec
+    if not claim.HasField("volumeMode"):
+        claim.volumeMode = "Filesystem"
+
+
+FILLED_IN: Final[dict[str, Callable[..., None]]] = {
+    "configMap": _config_map,
+    "downwardAPI": _downward,
+    "ephemeral": _ephemeral,
+    "hostPath": _host_path,
+    "image": _image,
+    "iscsi": _iscsi,
+    "projected": _projected,
+    "secret": _secret,
+}
+"""What is filled in, by the source's field."""
 
 
 def _default_projection(projection: VolumeProjection) -> None:
