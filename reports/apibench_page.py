@@ -43,8 +43,9 @@ LIMITS: Final = (
     "A real kube-apiserver does more a request: managed fields, audit hooks, fairness, TLS; its "
     "etcd is a process apart. Compare CPU an operation beside rates.",
     "Pods are made as replicas of one controller: their specs are equal, and a server may remember "
-    "what it found out about the first. A row of distinct specs is the floor without that: no two "
-    "specs in it are equal. Aims are for replicas, as the figures of a real server are.",
+    "what it found out about the first. In a row of distinct specs no two are equal: each has a "
+    "variable's value of its own, so at most parts of them can be remembered. Aims are for replicas, "
+    "as the figures of a real server are.",
     "Delivery is timed from the sending of the write to the receipt of its event by each watcher.",
 )
 

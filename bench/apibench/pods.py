@@ -3,8 +3,8 @@
 2.6 KB of JSON when created. Replicas of one controller differ in nothing but their names, and so
 did the pods of the generator that the reference figures of a real API server were taken with. A
 server may remember what it found out about a spec that it has seen before: that is told apart by
-distinct specs, of which each names its pod inside the container, so that no two are equal. Both
-sorts are of one size.
+distinct specs, of which each names its pod in a variable of the container, so that no two are
+equal and at most parts of them can be remembered. Both sorts are of one size.
 """
 
 from __future__ import annotations
