@@ -128,7 +128,7 @@ async def scale(client: RestClient, replicas: int) -> None:
 @pytest.mark.parametrize("codec", sorted(CODECS))
 def test_pods_go_from_the_controller_to_the_nodes_and_away_again(codec: str) -> None:
     async def scenario() -> None:
-        async with asyncio.timeout(60), plane(codec) as (client, following, recorder):
+        async with asyncio.timeout(110), plane(codec) as (client, following, recorder):
             await client.create(REPLICATION_CONTROLLERS, KEY.namespace, rc(9))
             pods = await following.until(
                 lambda pods: len(pods) == 9 and all(pod.phase == "Running" for pod in pods)

@@ -42,14 +42,14 @@ class Recorder:
 
     async def reach(self, revision: int) -> None:
         """Wait until the watch has told everything up to ``revision``, or has ended."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while self.revision < revision and self.error is None:
                 self._news.clear()
                 await self._news.wait()
 
     async def end(self) -> StoreError:
         """Wait until the watch has ended, and return why."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while self.error is None:
                 self._news.clear()
                 await self._news.wait()

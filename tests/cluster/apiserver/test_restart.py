@@ -72,7 +72,7 @@ async def scenario(data_dir: Path) -> tuple[list[list[tuple[str, str]]], int, in
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(90),
         RestClient(ClientOptions(f"http://127.0.0.1:{port}"), CLOCK) as client,
         InformerFactory(client, CLOCK, Random(1), shared=False, options=FAST) as factory,
     ):

@@ -21,7 +21,7 @@ def run(request: pytest.FixtureRequest) -> Run[Any]:
 
     def run_to_end(scenario: Coroutine[Any, Any, T]) -> T:
         async def bounded() -> T:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(90):
                 return await scenario
 
         with asyncio.Runner(loop_factory=factory) as runner:

@@ -57,7 +57,7 @@ async def informed(
     api: FakeApi, selection: Selection = EVERYTHING
 ) -> AsyncIterator[tuple[InformerFactory, Informer[Pod], Recording]]:
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(90),
         InformerFactory(api, SystemClock(), random.Random(1), options=FAST) as factory,
     ):
         informer = factory.informer(PODS, Pod, selection)

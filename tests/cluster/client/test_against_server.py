@@ -81,7 +81,7 @@ def test_client_does_a_pods_life_on_the_real_server(
 ) -> None:
     async def scenario() -> list[str]:
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(90),
             wired(codec) as client,
             InformerFactory(client, CLOCK, random.Random(1), options=FAST) as factory,
         ):
@@ -117,7 +117,7 @@ def test_client_does_a_pods_life_on_the_real_server(
 def test_client_patches_on_the_real_server(codec: str) -> None:
     async def scenario() -> None:
         key = ObjectKey("default", "a")
-        async with asyncio.timeout(20), in_process(codec) as client:
+        async with asyncio.timeout(90), in_process(codec) as client:
             made = await client.create(PODS, "default", pod("a"))
             ready = b'{"status":{"conditions":[{"type":"%b","status":"True"}]}}'
             for condition in (b"Ready", b"Odd"):
@@ -150,7 +150,7 @@ def test_informer_outlives_a_restart_of_its_server() -> None:
         sock = bind("127.0.0.1", 0)
         port = int(sock.getsockname()[1])
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(90),
             memory() as opened,
             RestClient(ClientOptions(url_of(sock)), CLOCK) as client,
             InformerFactory(client, CLOCK, random.Random(1), options=FAST) as factory,

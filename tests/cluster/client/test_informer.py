@@ -151,7 +151,7 @@ def test_factory_shares_an_informer_or_makes_each_its_own(shared: bool, lists: i
     async def scenario() -> tuple[int, int]:
         api = FakeApi()
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(90),
             InformerFactory(api, SystemClock(), random.Random(1), shared=shared) as factory,
         ):
             informers = [factory.informer(PODS, Pod) for _ in range(3)]

@@ -227,7 +227,7 @@ async def streaming(
     api: FakeApi,
 ) -> AsyncIterator[tuple[InformerFactory, Informer[Pod], Recording]]:
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(90),
         InformerFactory(api, SystemClock(), random.Random(1), options=STREAMING) as factory,
     ):
         informer = factory.informer(PODS, Pod)

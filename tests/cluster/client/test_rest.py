@@ -86,7 +86,7 @@ def codec(request: pytest.FixtureRequest) -> Codec:
 @asynccontextmanager
 async def desk(codec: Codec, **options: Any) -> AsyncIterator[Desk]:
     records: list[RequestRecord] = []
-    async with asyncio.timeout(10), raw_server() as server:
+    async with asyncio.timeout(90), raw_server() as server:
         client_options = ClientOptions(
             server.url, codec=codec.name, observer=records.append, **options
         )

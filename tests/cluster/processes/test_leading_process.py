@@ -37,7 +37,7 @@ def control(url: str, stats: Path) -> Iterator[subprocess.Popen[str]]:
 def end(running: subprocess.Popen[str], stats: Path) -> dict[str, float]:
     """End a process as it likes to be, return its counters."""
     running.send_signal(signal.SIGTERM)
-    _out, errors = running.communicate(timeout=20)
+    _out, errors = running.communicate(timeout=90)
     assert running.returncode == 0, errors
     counters: dict[str, float] = json.loads(stats.read_text())["counters"]
     return counters
@@ -55,12 +55,12 @@ def wait_for(url: str, transitions: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _WATCH, watch, str(transitions)], cwd=ROOT
     ) as waiting:
-        assert waiting.wait(timeout=30) == 0
+        assert waiting.wait(timeout=90) == 0
 
 
 _WATCH = """
 import json, sys, urllib.request
-for line in urllib.request.urlopen(sys.argv[1], timeout=30):
+for line in urllib.request.urlopen(sys.argv[1], timeout=90):
     spec = json.loads(line)["object"].get("spec", {})
     if spec.get("holderIdentity") and spec.get("leaseTransitions") == int(sys.argv[2]):
         sys.exit(0)

@@ -21,7 +21,7 @@ from cluster.processes.nodes import fleet_options, parser
 from tests.cluster.processes.test_apiserver_process import ROOT, get, post
 from tests.cluster.processes.test_apiserver_process import process as api_process
 
-WAIT_S = 20
+WAIT_S = 90
 
 
 def options_of(line: str) -> list[str]:

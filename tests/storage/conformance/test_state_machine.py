@@ -261,7 +261,7 @@ class StoreMachine(RuleBasedStateMachine):
         with pytest.raises(ReadOnlyError):
             await self.store.create(b"/refused", b"")
         assert await self.store.list(b"") == self.model.page(b"", 0, b"", 0)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while (await self.store.status()).alarm:  # noqa: ASYNC110  # it tells nobody
                 await asyncio.sleep(0.05)
 
@@ -273,7 +273,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     async def end_leases(self) -> None:
         """Wait until the store has ended what the model says has ended by now."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 self.model.expire(self.now_ms())
                 if self.store.current_revision() == self.model.revision:

@@ -25,7 +25,7 @@ class Outcomes:
         self.news.set()
 
     async def reach(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while len(self.seen) < count:
                 self.news.clear()
                 await self.news.wait()

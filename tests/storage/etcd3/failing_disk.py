@@ -69,7 +69,7 @@ async def holds(store: Store, told: dict[int, bytes]) -> None:
 
 async def alarm_ends(store: Store) -> None:
     """Wait for it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await store.status()).alarm:  # noqa: ASYNC110  # it tells nobody
             await asyncio.sleep(0.02)
 

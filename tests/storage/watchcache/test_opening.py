@@ -209,7 +209,7 @@ class Muted:
 
 
 async def test_cache_that_stops_while_it_opens_again_is_not_held_up() -> None:
-    async with world() as place, asyncio.timeout(5):
+    async with world() as place, asyncio.timeout(90):
         await eventful(place)
         store = Muted(place.store)
         cache = WatchCache(store, place.codec, (PODS,))  # type: ignore[arg-type]  # by __getattr__

@@ -219,11 +219,11 @@ class Lives:
             await store.compact(slowest)
 
     async def _until_all_is_told(self, recorder: Recorder) -> None:
-        """Wait until every follower has what the history has, or a second has passed."""
+        """Wait until every follower has what the history has, or a minute has passed."""
         history = self.history + recorder.changes
         wanted = [len(list(follower.expected(history))) for follower in self.followers]
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(60):
                 while [len(follower.told) for follower in self.followers] != wanted:  # noqa: ASYNC110
                     await asyncio.sleep(0)
         except TimeoutError:
