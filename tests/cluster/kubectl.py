@@ -7,7 +7,7 @@ import os
 import random
 import re
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,9 +20,9 @@ from storage.registry import STORES, StoreOptions
 
 CLOCK = SystemClock()
 NODES = 3
-WAIT = "--timeout=10s"
-SCENARIO_S = 90.0
-FOLLOW_S = 10.0
+WAIT = "--timeout=60s"
+SCENARIO_S = 240.0
+FOLLOW_S = 60.0
 """How long a command that follows may take to say what is waited for."""
 
 SHORT_WATCH = re.compile(r"^W\d{4} .*: very short watch: .*\n", re.MULTILINE)
@@ -98,6 +98,30 @@ class Kubectl:
         said = await self.try_(*arguments, stdin=stdin)
         assert (said.code, said.err) == (0, ""), said
         return said
+
+    async def until_told(self, texts: Sequence[str], *arguments: str) -> Said:
+        """Run it until it says all texts: the write that it shows may be another process's."""
+
+        def lacking(said: Said) -> list[str]:
+            return [text for text in texts if text not in said]
+
+        said = await self(*arguments)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FOLLOW_S):
+                while lacking(said):
+                    said = await self(*arguments)
+        assert not lacking(said), (arguments, lacking(said), said.out)
+        return said
+
+    async def until_listed(self, good: Callable[[list[str]], bool], *arguments: str) -> list[str]:
+        """Run it until the words that it says are good; return them."""
+        words = (await self(*arguments)).out.split()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FOLLOW_S):
+                while not good(words):
+                    words = (await self(*arguments)).out.split()
+        assert good(words), (arguments, words)
+        return words
 
     async def refused(self, *arguments: str, stdin: str = "") -> str:
         """Run it; it must fail with exit code 1. Returns what it complained of."""

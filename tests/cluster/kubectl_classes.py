@@ -132,11 +132,11 @@ STANDING_IN: Final = frozenset(
 )
 """Commands about a Deployment for which a ReplicaSet stands in."""
 BEFORE: Final[Mapping[int, tuple[str, ...]]] = {
-    13: ("wait --for=jsonpath={.status.readyReplicas}=2 rs/web --timeout=10s",),
+    13: ("wait --for=jsonpath={.status.readyReplicas}=2 rs/web --timeout=60s",),
     65: (
         "scale rs web --replicas=3",
-        "wait --for=jsonpath={.status.readyReplicas}=3 rs/web --timeout=10s",
+        "wait --for=jsonpath={.status.readyReplicas}=3 rs/web --timeout=60s",
     ),
-    95: ("wait --for=jsonpath={.subsets[0].addresses[2].ip} endpoints/web --timeout=10s",),
+    95: ("wait --for=jsonpath={.subsets[0].addresses[2].ip} endpoints/web --timeout=60s",),
 }
 """What else must have happened before a command: what commands out of scope did, or time."""

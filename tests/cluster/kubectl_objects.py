@@ -121,8 +121,8 @@ type: Normal
 """
 
 READY: Final = (
-    ("wait", "--for=jsonpath={.status.readyReplicas}=2", "rc/web", "--timeout=10s"),
-    ("wait", "--for=jsonpath={.status.readyReplicas}=1", "rs/back", "--timeout=10s"),
-    ("wait", "--for=jsonpath={.subsets[0].addresses[1].ip}", "ep/web", "--timeout=10s"),
+    ("wait", "--for=jsonpath={.status.readyReplicas}=2", "rc/web", "--timeout=60s"),
+    ("wait", "--for=jsonpath={.status.readyReplicas}=1", "rs/back", "--timeout=60s"),
+    ("wait", "--for=jsonpath={.subsets[0].addresses[1].ip}", "ep/web", "--timeout=60s"),
 )
 """What a user waits for after that."""

@@ -13,7 +13,7 @@ from tests.cluster.kubectl import Kubectl, with_kubectl, write_files
 from tests.cluster.kubectl_classes import BEFORE, CLEAR, DIFFERENT, OUT_OF_SCOPE, STANDING_IN
 from tests.cluster.recorded_kubectl import Command, Outcome, Recording, outcome
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EDITOR = '#!/bin/sh\nexec sed -i \'s/a: "1"/a: edited/\' "$1"\n'
 

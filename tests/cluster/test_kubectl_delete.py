@@ -91,8 +91,7 @@ def test_what_is_selected_is_deleted(program: str, tmp_path: Path) -> None:
         by_type = await kubectl("delete", "all", "--all", WAIT)
         assert 'service "headless" deleted' in by_type
         # The controllers may have made pods again before they went.
-        await kubectl.try_("wait", "--for=delete", "pods", "--all", WAIT)
-        assert (await kubectl("get", "pods,rc,rs,svc", "-o", "name")).out == ""
+        await kubectl.until_listed(lambda names: not names, "get", "pods,rc,rs,svc", "-o", "name")
         rest = await kubectl("delete", "-f", "objects.yaml", "--ignore-not-found", WAIT)
         assert len(rest.lines) == 16 - 2 - 2 - 2
         assert (await kubectl("get", "-f", "objects.yaml", "--ignore-not-found")).out == ""
@@ -140,7 +139,7 @@ def test_namespaces_go_with_all_that_is_in_them(program: str, tmp_path: Path) ->
         await kubectl("delete", "namespace", "team", "--wait=false")
         refused = await kubectl.refused("create", "cm", "late", "-n", "team")
         assert "because it is being terminated" in refused or '"team" not found' in refused
-        await kubectl("wait", "--for=delete", "ns/team", "--timeout=30s")
+        await kubectl("wait", "--for=delete", "ns/team", WAIT)
 
         everything = "pods,rc,rs,svc,ep,endpointslices,cm,secrets,sa,quota,limits,pvc,leases,events"
         left = await kubectl.try_("get", everything, "-n", "team", "-o", "name")
@@ -172,7 +171,7 @@ def test_waiting_ends_when_what_is_waited_for_holds(program: str, tmp_path: Path
             "jsonpath={.status.phase}=Failed": "timed out waiting for the condition on pods/one",
         }.items():
             assert reason in await kubectl.refused(
-                "wait", "pod/one", f"--for={condition}", "--timeout=0.3s"
+                "wait", "pod/one", f"--for={condition}", "--timeout=1s"
             )
         missing = await kubectl.refused("wait", "pod/none", "--for=condition=Ready", WAIT)
         assert missing == 'Error from server (NotFound): pods "none" not found\n'

@@ -79,9 +79,7 @@ def test_each_kind_is_described(program: str, tmp_path: Path) -> None:
             await kubectl(*wait)
 
         for what, texts in DESCRIBED.items():
-            described = await kubectl("describe", *what.split())
-            for text in texts:
-                assert text in described, (what, text, described.out)
+            await kubectl.until_told(texts, "describe", *what.split())
         missing = await kubectl.refused("describe", "svc", "nope")
         assert missing == 'Error from server (NotFound): services "nope" not found\n'
         begins = await kubectl("describe", "pod", "back")
@@ -89,6 +87,11 @@ def test_each_kind_is_described(program: str, tmp_path: Path) -> None:
         assert "Controlled By: ReplicaSet/back" in begins
         quiet = await kubectl("describe", "rc", "web", "--show-events=false")
         assert "Events:" not in quiet
+        made = "jsonpath={.items[*].metadata.name}"
+        of_web = "involvedObject.kind=ReplicationController,involvedObject.name=web"
+        await kubectl.until_listed(
+            lambda names: len(names) == 2, "get", "events", "--field-selector", of_web, "-o", made
+        )
         told = await kubectl("events", "--for", "rc/web")
         assert len(told.rows) == 2
         warnings = await kubectl.try_("events", "--types=Warning", "-A")

@@ -91,8 +91,8 @@ def test_previous_logs_are_those_of_the_run_before(program: str, tmp_path: Path)
         before = (await kubectl("logs", "sick", "--previous")).out.splitlines()
         assert before[0].endswith("run 2")
         assert before[-1] == "main failed with exit code 7"
-        described = (await kubectl("describe", "pod", "sick")).out
-        assert "Back-off restarting failed container main in pod sick_default(" in described
+        back_off = "Back-off restarting failed container main in pod sick_default("
+        await kubectl.until_told([back_off], "describe", "pod", "sick")
 
     with_kubectl(program, tmp_path, scenario)
 
@@ -141,7 +141,7 @@ async def over_sockets(program: str, home: Path) -> AsyncIterator[Kubectl]:
 
 def test_logs_come_over_sockets_and_fail_as_kubernetes_does(program: str, tmp_path: Path) -> None:
     async def play() -> None:
-        async with asyncio.timeout(60), over_sockets(program, tmp_path) as kubectl:
+        async with asyncio.timeout(110), over_sockets(program, tmp_path) as kubectl:
             await kubectl("create", "-f", "-", stdin=pod("job", policy="Never", run_for="3s"))
             await kubectl("wait", "--for=condition=Ready", "pod/job", WAIT)
             followed = (await kubectl("logs", "-f", "job")).out.splitlines()
