@@ -44,8 +44,8 @@ LIMITS: Final = (
     "etcd is a process apart. Compare CPU an operation beside rates.",
     "Pods are made as replicas of one controller: their specs are equal, and a server may remember "
     "what it found out about the first. In a row of distinct specs no two are equal: each has a "
-    "variable's value of its own, so at most parts of them can be remembered. Aims are for replicas, "
-    "as the figures of a real server are.",
+    "variable's value of its own, so at most parts of them can be remembered. Aims are for "
+    "replicas, as the figures of a real server are.",
     "Delivery is timed from the sending of the write to the receipt of its event by each watcher.",
 )
 

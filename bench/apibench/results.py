@@ -35,7 +35,7 @@ class Row:
     notes: list[str] = field(default_factory=list)
     """What to know beside them: ``generator-bound``."""
     distinct: bool = False
-    """Every pod's spec was like no other's: at most of parts of it could a server remember anything."""
+    """Every pod's spec was like no other's: a server could remember parts at most."""
     counted: dict[str, list[int]] = field(default_factory=dict)
     """By sort of request: the generator's count, and the server's own."""
 
