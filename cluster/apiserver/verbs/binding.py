@@ -9,8 +9,15 @@ from google.protobuf.message import Message
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
-from cluster.apiserver.errors import bad_request, conflict_on, unreasoned, wrong_uid
+from cluster.apiserver.errors import (
+    bad_request,
+    conflict_on,
+    invalid_object,
+    unreasoned,
+    wrong_uid,
+)
 from cluster.apiserver.objects import Stored
+from cluster.apiserver.resources.metadata import annotation_problems
 from cluster.apiserver.verbs.rewriting import newest_known, write_changed
 from cluster.apiserver.verbs.success import success_answer
 from serialization.api.core.v1_pb2 import Binding, Pod
@@ -70,6 +77,7 @@ async def _bind(api: Api, call: Call, binding: Binding) -> Answer:
             raise TypeError(type(pod))
         _check(call, pod, uid=binding.metadata.uid)
         assign(pod, binding, now)
+        _judge(pod, binding)
         return pod
 
     await write_changed(api, call, await newest_known(api, call, 0), change)
@@ -91,6 +99,18 @@ def assign(pod: Pod, binding: Binding, now: datetime) -> None:
         condition.lastTransitionTime.seconds = int(now.timestamp())
     condition.ClearField("reason")
     condition.ClearField("message")
+
+
+def _judge(pod: Pod, binding: Binding) -> None:
+    """Refuse annotations that no pod may have: later writes trust what is stored.
+
+    A real server stores them; it judges all metadata with every write.
+    """
+    if not binding.metadata.annotations:
+        return
+    problems = annotation_problems(pod.metadata.annotations, "metadata.annotations")
+    if problems:
+        raise invalid_object(PODS.kind, pod.metadata.name, problems)
 
 
 def _check(call: Call, pod: Pod, *, uid: str) -> None:

@@ -40,6 +40,27 @@ def test_binding_gives_the_node_the_condition_and_annotations(api: InProcess, pa
     ]
 
 
+@pytest.mark.parametrize(
+    ("annotations", "told"),
+    [
+        ({"no key": "1"}, "metadata.annotations: Invalid value"),
+        ({"": "1"}, "metadata.annotations: Invalid value"),
+        ({"big": "x" * 200_000}, "metadata.annotations: Too long"),
+    ],
+)
+def test_binding_with_annotations_that_no_pod_may_have_is_refused(
+    api: InProcess, annotations: Json, told: str
+) -> None:
+    """The first pod has annotations of its own: together they may be too much."""
+    before = api.create(PODS_PATH, pod(annotations={"old": "x" * 100_000}))
+
+    reply = api.call("POST", f"{PODS_PATH}/a/binding", binding(annotations=annotations))
+
+    assert reply.code == 422
+    assert told in str(reply.json()["message"])
+    assert api.call("GET", f"{PODS_PATH}/a").json() == before
+
+
 def test_second_binding_is_a_conflict(api: InProcess) -> None:
     api.create(PODS_PATH, pod())
     api.call("POST", f"{PODS_PATH}/a/binding", binding())
