@@ -165,8 +165,8 @@ PROOFS: Final[dict[str, dict[str, tuple[Claim, ...]]]] = {
         "off": tuple(still(process, "history_entries") for process in (APISERVER, CONTROL, NODES)),
     },
     "attribution": {
-        "on": (moved(APISERVER, "cpu_attribution_borders"),),
-        "off": (still(APISERVER, "cpu_attribution_borders"),),
+        "on": (moved(APISERVER, "cpu_attribution_ticks"),),
+        "off": (still(APISERVER, "cpu_attribution_ticks"),),
     },
     "kubelet_listen": {
         "on": (moved(NODES, "kubelet_ports"),),

@@ -88,7 +88,7 @@ SWITCHES: Final[dict[str, Switch]] = {
         spelled=MappingProxyType({"on": "127.0.0.1:0"}),
     ),
     "attribution": Switch(
-        ON_FIRST, (APISERVER,), "measure on samples where the API server's CPU goes"
+        ON_FIRST, (APISERVER, CONTROL, NODES), "measure on samples where the CPU goes"
     ),
     # The plane tells the processes where to keep it.
     "history": Switch(ON_FIRST, (), "every process keeps a history of its run, which is checked"),

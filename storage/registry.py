@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from storage.attribution import OFF, Layers
 from storage.clock import Clock, SystemClock
 from storage.engine.committer import InlineCommitter, ThreadCommitter
 from storage.engine.staging import Staging
@@ -29,8 +28,6 @@ class StoreOptions:
     """False: commits are not flushed to the disk. For measuring what the flush costs."""
     inline_commits: bool = False
     """Commit on the loop, not in a thread: for tests and virtual time."""
-    layers: Layers = OFF
-    """Where the CPU of the loop's thread goes, and all of the commit thread's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ MEMORY: Final = Capabilities(
 
 
 def _memory(options: StoreOptions) -> Store:
-    committer = InlineCommitter(options.clock, options.layers)
+    committer = InlineCommitter(options.clock)
     return EngineStore(Parts(MemoryBackend(), committer, options.clock, MEMORY))
 
 
@@ -68,9 +65,9 @@ def _etcd3(options: StoreOptions) -> Store:
     staging = Staging()
     backend = Etcd3Backend(options.data_dir, sync=options.sync, staging=staging)
     committer = (
-        InlineCommitter(options.clock, options.layers)
+        InlineCommitter(options.clock)
         if options.inline_commits
-        else ThreadCommitter(options.clock, options.layers, staging)
+        else ThreadCommitter(options.clock, staging)
     )
     return EngineStore(Parts(backend, committer, options.clock, ETCD3))
 

@@ -27,7 +27,7 @@ from serialization.errors import DecodeError
 from serialization.scheme import Resource
 from serialization.time_bounds import check_times
 from serialization.wire import check_wire_types
-from storage.attribution import OFF, Layer, Layers
+from storage.attribution import OFF, Layers
 from storage.clock import Clock
 from storage.interface import Store
 from storage.records import KeyValue
@@ -64,13 +64,7 @@ class Api:
         found = cache.get(call.route.namespace, call.route.name)
         if found is None:
             return None
-        layers = self.layers
-        if layers.on:
-            layers.enter(Layer.DECODE)
-        stored = Stored(cache.message(found), found.revision)
-        if layers.on:
-            layers.enter(Layer.ADMIT)
-        return stored
+        return Stored(cache.message(found), found.revision)
 
     async def newest(self, call: Call) -> Stored | None:
         """Return the state that the store has, which the cache may not have yet.
@@ -94,15 +88,8 @@ class Api:
 
     def encode(self, strategy: Strategy[Message], message: Message) -> Encoded:
         """Encode a message for the store, and tell the cache what is about to arrive."""
-        layers = self.layers
-        if layers.on:
-            layers.enter(Layer.ENCODE)
         encoded = encode_stored(self.storage_codec, strategy.type_meta, message)
-        if layers.on:
-            layers.enter(Layer.CACHE)
         self.cache.of(strategy.resource).expect(encoded.value, encoded.bare, message)
-        if layers.on:
-            layers.enter(Layer.STORE)
         return encoded
 
     def decode(self, call: Call, codec: Codec, strategy: Strategy[Message], body: bytes) -> Message:
@@ -131,14 +118,8 @@ class Api:
 
     async def body(self, call: Call, strategy: Strategy[Message] | None = None) -> Message:
         """Read and decode the body as the kind of the call, or another. Raises StatusError."""
-        layers = self.layers
-        if layers.on:
-            layers.enter(Layer.DECODE)
         codec = self.negotiator.content(call.content_type)
-        message = self.decode(call, codec, strategy or call.strategy, await call.body())
-        if layers.on:
-            layers.enter(Layer.ADMIT)
-        return message
+        return self.decode(call, codec, strategy or call.strategy, await call.body())
 
     def written(
         self, call: Call, code: int, message: Message, encoded: Encoded, revision: int
@@ -148,8 +129,6 @@ class Api:
         The bytes come out of the cache, where watchers and lists find them again; only an object
         that has been written once more since, or that is not stored, is encoded for this answer.
         """
-        if self.layers.on:
-            self.layers.enter(Layer.ENCODE)
         resource = call.strategy.resource
         codec = self.negotiator.accept(call.accept).codec
         found = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -22,7 +21,6 @@ from cluster.apiserver.verbs.success import STATUS_KIND
 from cluster.apiserver.verbs.table import SUBRESOURCES, find_verb
 from cluster.apiserver.yaml_form import MEDIA as YAML
 from cluster.apiserver.yaml_form import in_yaml
-from storage.attribution import Layer
 
 logger = logging.getLogger(__name__)
 
@@ -39,18 +37,9 @@ class ApiServer:
         self._inflight = inflight
         self._pages = pages
         self._authenticator = authenticator
-        self._layers = api.layers
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request, and follow where it spends its CPU if it is picked for that."""
-        served = self._serve(scope, receive, send)
-        layers = self._layers
-        picked = layers.requests
-        if not picked.due():
-            return served
-        return layers.follow(served, Layer.AUTHENTICATE, picked.weight)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         if scope["type"] != "http":
             raise NotImplementedError(f"no {scope['type']} here")
         try:
@@ -58,11 +47,9 @@ class ApiServer:
         except StatusError as error:
             await send_answer(scope, send, self._failure(scope, error))
             return
-        if self._layers.on:
-            self._layers.enter(Layer.ROUTE)
         route = parse_route(scope["path"])
         if route is None:
-            await self._layers.whole(self._serve_page(scope, send), Layer.READ)
+            await self._serve_page(scope, send)
             return
         strategy = self._api.registry.find(route.group, route.version, route.plural)
         if strategy is None:
@@ -89,7 +76,7 @@ class ApiServer:
         call.scope.get("extensions", {}).pop(ANSWER, None)  # it would go past the wrapper
 
     async def _serve_resource(self, call: Call) -> None:
-        api, layers = self._api, self._layers
+        api = self._api
         started_ns = api.clock.stamp_ns()
         inflight, label = self._inflight, call.method if call.method in METHODS else "other"
         kind = READ if call.method == "GET" else WRITE
@@ -104,8 +91,7 @@ class ApiServer:
                 entered = True
             if kind is WRITE:
                 api.negotiator.accept(call.accept)  # nothing is written that cannot be answered
-            serving = served.serve(api, call)
-            answer = await (layers.whole(serving, Layer.READ) if served.whole else serving)
+            answer = await served.serve(api, call)
         except asyncio.CancelledError:
             answer = self._failure(call.scope, inflight.excuse(call))
         except Exception as error:
@@ -113,8 +99,6 @@ class ApiServer:
                 raise  # the head is out: all that is left is to break the connection
             answer = self._failure(call.scope, error)
         finally:
-            if layers.on:
-                layers.enter(Layer.SOCKET)
             if entered:
                 inflight.leave(call, kind)
         if answer is None:
@@ -129,8 +113,6 @@ class ApiServer:
     ) -> None:
         """Count a request that is over, by the code, type and size of its answer."""
         api = self._api
-        if api.layers.on:
-            api.layers.enter(Layer.ROUTE)
         route = call.route
         # Clients choose paths and methods freely: what is not served must not make new series.
         subresource = route.subresource if route.subresource in SUBRESOURCES else ""

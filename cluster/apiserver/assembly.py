@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 from google.protobuf.message import Message
@@ -88,14 +88,13 @@ async def assemble(
     metrics = RequestMetrics()
     inflight = Inflight(config.limits, metrics.inflight)
     layers = config.layers
-    caching = replace(config.cache, layers=layers)
     async with WatchCache(
-        store, config.storage_codec, registry.resources, caching, cache_type=config.cache_type
+        store, config.storage_codec, registry.resources, config.cache, cache_type=config.cache_type
     ) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])
         # A server that starts again on a store must not draw the same uids again.
         random = Random(f"{random.getrandbits(64)}/{store.current_revision()}")
-        fanout = Fanout(replace(config.fanout, layers=layers), clock, random)
+        fanout = Fanout(config.fanout, clock, random)
         reads = Reads(cache, fanout)
         allocators = _allocators(cache, registry, random)
         api = Api(store, cache, reads, negotiator, registry, metrics, clock, random, allocators)

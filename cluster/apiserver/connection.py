@@ -24,7 +24,6 @@ from uvicorn.server import ServerState
 from cluster.apiserver.asgi import ANSWER, NO_STORE, Answer
 from cluster.apiserver.fanout.transport import EXTENSION, WatchProtocol
 from cluster.apiserver.traffic import Cell, CountedTransport, Traffic, kind_of, source_of
-from storage.attribution import Layer, Layers
 
 HEADS_MAX: Final = 256
 """Kinds of answers whose head is kept; there are far fewer in a second."""
@@ -110,7 +109,7 @@ class Connection(WatchProtocol):
     def __init__(
         self,
         heads: Heads,
-        meters: tuple[Layers, Traffic],
+        traffic: Traffic,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, object],
@@ -118,7 +117,7 @@ class Connection(WatchProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._heads = heads
-        self._layers, self._traffic = meters
+        self._traffic = traffic
         self._source = ""
         self._cell = Cell()
         self._unsorted_bytes = 0
@@ -126,18 +125,9 @@ class Connection(WatchProtocol):
         self._idle_since_s = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Take what came over the socket; now and then, see what that costs."""
+        """Take what came over the socket."""
         self._unsorted_bytes += len(data)
-        layers = self._layers
-        picked = layers.reads
-        if not picked.due():
-            super().data_received(data)
-            return
-        outer = layers.begin(Layer.PARSE, picked.weight)
-        try:
-            super().data_received(data)
-        finally:
-            layers.end(outer)
+        super().data_received(data)
 
     def sent(self, count: int) -> None:
         """Count what a stream has written past this protocol."""

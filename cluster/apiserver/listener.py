@@ -15,7 +15,6 @@ from uvicorn._types import ASGIApplication
 from cluster.apiserver.connection import Connection, Heads
 from cluster.apiserver.traffic import Traffic
 from cluster.client.asgi import Application
-from storage.attribution import OFF, Layers
 
 BACKLOG: Final = 8192
 """2000 nodes that come up at once, with two connections each, must not be refused."""
@@ -61,19 +60,16 @@ async def listen(
     sock: socket.socket,
     *,
     end_watches: Callable[[], None] | None = None,
-    layers: Layers = OFF,
     traffic: Traffic | None = None,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on a bound socket while entered.
 
-    At the exit ``end_watches`` is called, and requests under way may end. ``layers`` are charged
-    what parsing costs, ``traffic`` counts the bytes.
+    At the exit ``end_watches`` is called, and requests under way may end. ``traffic``
+    counts the bytes.
     """
     config = uvicorn.Config(
         cast("ASGIApplication", app),
-        http=cast(
-            "type[asyncio.Protocol]", partial(Connection, Heads(), (layers, traffic or Traffic()))
-        ),
+        http=cast("type[asyncio.Protocol]", partial(Connection, Heads(), traffic or Traffic())),
         ws="none",
         loop="none",
         lifespan="off",

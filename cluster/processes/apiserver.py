@@ -19,6 +19,7 @@ from cluster.apiserver.listener import bind, listen, url_of
 from cluster.apiserver.store_history import StoreHistory
 from cluster.apiserver.traffic import Traffic
 from cluster.processes.keeping_history import add_history_argument, keep_history
+from cluster.processes.layer_places import SERVER
 from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 from serialization.codecs.registry import CODECS
@@ -103,8 +104,8 @@ def _count(text: str) -> int:
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
-    layers = meter(arguments)
-    with keep_history(shell, arguments.history, "apiserver") as history, layers.collector():
+    layers = meter(arguments, SERVER, "commit")
+    with keep_history(shell, arguments.history, "apiserver") as history, layers.running():
         truth = None if history is None else StoreHistory(history)
         await _serve(shell, arguments, layers, truth)
 
@@ -112,7 +113,7 @@ async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
 async def _serve(
     shell: Shell, arguments: argparse.Namespace, layers: Layers, truth: StoreHistory | None
 ) -> None:
-    options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock, layers=layers)
+    options = StoreOptions(data_dir=arguments.data_dir, clock=shell.clock)
     config = ServerConfig(
         CODECS[arguments.storage_codec],
         CODECS[arguments.json_codec],
@@ -138,9 +139,7 @@ async def _serve(
     async with (
         STORES[arguments.store].make(options) as store,
         assemble(faulty_store(arguments.fault, store), config, shell.clock, shell.random) as server,
-        listen(
-            server.app, sock, end_watches=server.fanout.shut_down, layers=layers, traffic=traffic
-        ),
+        listen(server.app, sock, end_watches=server.fanout.shut_down, traffic=traffic),
     ):
         shell.counters(server.counters)
         shell.counters(traffic.flat)

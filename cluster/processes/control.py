@@ -36,6 +36,8 @@ from cluster.processes.counting import (
     count_informers,
 )
 from cluster.processes.keeping_history import add_history_argument, keep_history, recorded
+from cluster.processes.layer_places import CLIENT
+from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, add_shell_arguments, run, shell_options
 
 LOCK: Final = ObjectKey("kube-system", "kubedyno-control")
@@ -44,7 +46,10 @@ LOCK: Final = ObjectKey("kube-system", "kubedyno-control")
 
 async def main(shell: Shell, arguments: argparse.Namespace) -> None:
     """Run controllers and scheduler until the shell is stopped; when asked to, only as leader."""
+    layers = meter(arguments, CLIENT, "threads")
+    shell.counters(layers.flat)
     async with AsyncExitStack() as stack:
+        stack.enter_context(layers.running())
         history = stack.enter_context(keep_history(shell, arguments.history, "control"))
         client = await stack.enter_async_context(work_client(arguments, shell, "control"))
         in_flight = CONTROL_EVENTS_IN_FLIGHT * (1 + len(CONTROLLERS))
@@ -162,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
     add_shell_arguments(made)
     add_client_arguments(made)
     add_history_argument(made)
+    add_attribution_argument(made)
     made.add_argument("--shared-informers", type=on_or_off, default=True, metavar="on|off")
     made.add_argument(
         "--initial-events",

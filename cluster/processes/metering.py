@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from random import Random
 
-from storage.attribution import OFF, Layers
+from storage.attribution import OFF, Layers, Places
 
 
 def add_attribution_argument(parser: argparse.ArgumentParser) -> None:
@@ -14,15 +13,15 @@ def add_attribution_argument(parser: argparse.ArgumentParser) -> None:
         "--attribution",
         default="on",
         choices=("on", "off"),
-        help="measure on samples where the CPU goes, and tell it in the statistics",
+        help="measure by sampling where the CPU goes, and tell it in the statistics",
     )
 
 
-def meter(arguments: argparse.Namespace) -> Layers:
+def meter(arguments: argparse.Namespace, places: Places, threads: str) -> Layers:
     """Return the meter that the command line asks for; to be called in the thread to be metered.
 
-    What it samples has a source of chance of its own, so that on and off draw the same uids.
+    ``threads`` is the layer of all other threads.
     """
     if arguments.attribution == "off":
         return OFF
-    return Layers(Random(f"attribution/{arguments.seed}"))
+    return Layers(places, threads=threads)

@@ -34,6 +34,8 @@ from cluster.processes.counting import (
     count_informers,
 )
 from cluster.processes.keeping_history import add_history_argument, keep_history, recorded
+from cluster.processes.layer_places import CLIENT
+from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
 
 LEASE_STATUS_BEATS = 30
@@ -62,7 +64,10 @@ def fleet_options(arguments: argparse.Namespace, endpoint: Endpoint = NOWHERE) -
 
 async def main(shell: Shell, arguments: argparse.Namespace) -> None:
     """Run the hollow nodes until the shell is stopped."""
+    layers = meter(arguments, CLIENT, "threads")
+    shell.counters(layers.flat)
     async with AsyncExitStack() as stack:
+        stack.enter_context(layers.running())
         history = stack.enter_context(keep_history(shell, arguments.history, "nodes"))
         client = await stack.enter_async_context(work_client(arguments, shell, "nodes"))
         in_flight = events_in_flight(arguments.nodes)
@@ -142,6 +147,7 @@ def parser() -> argparse.ArgumentParser:
     add_shell_arguments(made)
     add_client_arguments(made)
     add_history_argument(made)
+    add_attribution_argument(made)
     made.add_argument("--nodes", type=int, required=True, metavar="N")
     made.add_argument("--first-node", type=int, default=0, metavar="N")
     made.add_argument("--name-prefix", default="hollow-node-")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Protocol
 
-from storage.attribution import OFF, Layer, Layers
 from storage.clock import Clock
 from storage.engine.staging import Staging
 
@@ -45,9 +44,8 @@ def _run(job: Job, clock: Clock) -> tuple[Exception | None, int]:
 class InlineCommitter:
     """Runs jobs on the loop itself: for stores that do not block, for tests and virtual time."""
 
-    def __init__(self, clock: Clock, layers: Layers = OFF) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._layers = layers
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,9 +59,8 @@ class InlineCommitter:
         self._loop = None
 
     def _turn(self, job: Job, done: Done) -> None:
-        layers = self._layers
-        error, duration_ns = layers.batch(Layer.COMMIT, _run, job, self._clock)
-        layers.batch(Layer.STORE, done, error, duration_ns)
+        error, duration_ns = _run(job, self._clock)
+        done(error, duration_ns)
 
 
 class ThreadCommitter:
@@ -72,9 +69,8 @@ class ThreadCommitter:
     A job may say by ``staging`` that it needs the loop to stand aside no longer.
     """
 
-    def __init__(self, clock: Clock, layers: Layers = OFF, staging: Staging | None = None) -> None:
+    def __init__(self, clock: Clock, staging: Staging | None = None) -> None:
         self._clock = clock
-        self._layers = layers
         self._staging = Staging() if staging is None else staging
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -88,7 +84,7 @@ class ThreadCommitter:
 
     def submit(self, job: Job, done: Done) -> None:
         self._staging.begin()
-        self._layers.batch(Layer.STORE, self._jobs.put, (job, done))  # wakes the thread: 3 us
+        self._jobs.put((job, done))
         self._staging.wait()
 
     def close(self) -> None:
@@ -99,14 +95,12 @@ class ThreadCommitter:
 
     def _work(self) -> None:
         assert self._loop is not None
-        tell, layers = self._loop.call_soon_threadsafe, self._layers
-        layers.whole_thread(Layer.COMMIT)
+        tell = self._loop.call_soon_threadsafe
         while (item := self._jobs.get()) is not None:
             job, done = item
             error, duration_ns = _run(job, self._clock)
             self._staging.over()
             try:
-                tell(layers.batch, Layer.STORE, done, error, duration_ns)
+                tell(done, error, duration_ns)
             except RuntimeError:  # the loop is closed: nobody is left to tell
                 return
-        layers.thread_over(Layer.COMMIT)

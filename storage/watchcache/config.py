@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from google.protobuf.message import Message
 
 from serialization.scheme import Resource
-from storage.attribution import OFF, Layers
 from storage.watchcache.objects import CachedObject
 
 HISTORY_BYTES: Final = 64 * 1024 * 1024
@@ -54,5 +53,3 @@ class CacheConfig:
     wait_s: float = 3.0
     """How long a read waits for a revision that has not come yet."""
     observer: ChangeObserver | None = None
-    layers: Layers = OFF
-    """Where the CPU of the loop's thread goes."""

@@ -10,7 +10,6 @@ from google.protobuf.message import Message
 
 from serialization.codecs.interface import Codec
 from serialization.scheme import Resource
-from storage.attribution import Layer
 from storage.errors import CompactedError, StoreClosedError, StoreError
 from storage.interface import Store, Watch
 from storage.records import Batch, KeyValue
@@ -256,10 +255,8 @@ class ResourceCache:
             self._opening.deliver(batch)
             return
         contents, counters, intake = self._contents, self._counters, self._intake
-        layers, observer = self._config.layers, self._config.observer
+        observer = self._config.observer
         for change in batch.changes:
-            if layers.on:
-                layers.enter(Layer.CACHE)
             counters.events_received += 1
             key, value, revision = change[:3]
             obj = None if value is None else intake.take(key, value, revision)
@@ -267,11 +264,7 @@ class ResourceCache:
             if event is not None:
                 if observer is not None:
                     observer.observe(self.resource, event.revision, event.object, event.previous)
-                if layers.on:
-                    layers.enter(Layer.FANOUT)
                 self._dispatcher.dispatch(event)
-        if layers.on:
-            layers.enter(Layer.STORE)
         self._progressed(batch.revision)
 
     def closed(self, error: StoreError) -> None:

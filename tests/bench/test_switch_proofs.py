@@ -17,7 +17,7 @@ from serialization.codecs.registry import CODECS
 
 PLAIN: Final[Counters] = {
     "apiserver": {
-        "cpu_attribution_borders": 5120,
+        "cpu_attribution_ticks": 5120,
         "history_entries": 2210,
         "requests_POST_events": 255,
         "watch_opened_transport": 27,

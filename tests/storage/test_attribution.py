@@ -1,184 +1,170 @@
 from __future__ import annotations
 
-import asyncio
-from itertools import pairwise
+import gc
+import signal
+import sys
+import time
 from random import Random
+from types import FrameType
 
-from storage.attribution import OFF, Clocks, Gate, Layers
+import pytest
+
+from storage.attribution import OFF, TICK_S, Clocks, Layers
+
+HERE = "storage/test_attribution.py"
+PLACES = {
+    f"{HERE}:decode": "decode",
+    f"{HERE}:admit": "admit",
+    f"{HERE}:passed_on": "",
+}
 
 
 class Machine:
-    """A thread whose two clocks the test moves: both by work, the first alone by others."""
+    """A thread whose CPU the test spends; ticks come every so many ns of it, as from a kernel."""
 
-    def __init__(self) -> None:
-        self.stamp_ns = 0
-        self.cpu_ns = 0
+    def __init__(self, tick_ns: int = 0) -> None:
+        self.thread_ns = 0
+        self.others_ns = 0
+        self.tick_ns = tick_ns
+        self.layers = Layers(
+            PLACES,
+            threads="commit",
+            clocks=Clocks(lambda: self.thread_ns, lambda: self.thread_ns + self.others_ns),
+        )
 
     def work(self, ns: int) -> None:
-        self.stamp_ns += ns
-        self.cpu_ns += ns
+        """Spend CPU; a tick that falls into it sees the caller's frame."""
+        before, self.thread_ns = self.thread_ns, self.thread_ns + ns
+        if self.tick_ns and before // self.tick_ns != self.thread_ns // self.tick_ns:
+            self.tick()
 
-    def others(self, ns: int) -> None:
-        self.stamp_ns += ns
-
-    def clocks(self) -> Clocks:
-        return Clocks(lambda: self.stamp_ns, lambda: self.cpu_ns)
-
-
-def meter(machine: Machine) -> Layers:
-    """Return a meter that picks everything; its own cost is 1 ns a border on these clocks."""
-    return Layers(Random(1), clocks=machine.clocks(), gaps=(1, 1))
+    def tick(self) -> None:
+        self.layers.tick(signal.SIGPROF, caller(2))
 
 
-def charged(layers: Layers) -> dict[str, int]:
-    layers.seconds()
-    return {name: round(ns, -3) for name, ns in layers.sums_ns.items()}
+def caller(depth: int) -> FrameType:
+    return sys._getframe(depth + 1)
 
 
-def test_what_is_used_between_borders_goes_to_the_layer_before() -> None:
+def decode(machine: Machine, ns: int) -> None:
+    machine.work(ns)
+
+
+def admit(machine: Machine, ns: int) -> None:
+    passed_on(machine, ns)
+
+
+def passed_on(machine: Machine, ns: int) -> None:
+    machine.work(ns)
+
+
+def test_requests_that_all_cost_the_same_come_out_as_they_cost_and_never_above_the_whole() -> None:
+    machine, chance = Machine(tick_ns=4_000_000), Random(3)
+    requests = 200_000
+
+    for _ in range(requests):
+        decode(machine, 30_000)
+        admit(machine, 50_000)
+        machine.work(20_000)  # the loop's
+        if not chance.randrange(1_000):
+            found = machine.layers.seconds()
+            assert sum(found.values()) <= machine.thread_ns / 1e9
+
+    told = machine.layers.flat()
+    assert machine.layers.ticks == requests * 100_000 // 4_000_000
+    # The ticks of this clock keep step with the requests, but for rounding: see the next test.
+    assert sum(s for name, s in told.items() if "_layer_" in name) <= told["cpu_process_s"]
+
+
+def of_no_layer(machine: Machine, ns: int) -> None:
+    machine.work(ns)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_are_told_within_the_sampling_error(seed: int) -> None:
+    machine, chance = Machine(), Random(seed)
+    costs_ns = {"decode": 30_000, "admit": 50_000, "": 20_000}
+    ticks = 2_500
+    work = {"decode": decode, "admit": admit, "": of_no_layer}
+
+    for _ in range(ticks):
+        # A tick falls into one part of a request, by what the parts cost.
+        machine.thread_ns += 4_000_000
+        (hit,) = chance.choices(list(costs_ns), list(costs_ns.values()))
+        machine.tick_ns = 1
+        work[hit](machine, 1)
+
+    found = machine.layers.seconds()
+    whole_s = machine.thread_ns / 1e9
+    for layer in ("decode", "admit"):
+        share = costs_ns[layer] / 100_000
+        error = (share * (1 - share) / ticks) ** 0.5
+        assert abs(found[layer] / whole_s - share) < 4 * error
+    assert sum(found.values()) <= whole_s
+
+
+def test_a_late_tick_charges_all_that_was_used_since_the_last_one() -> None:
+    machine = Machine(tick_ns=4_000_000)
+
+    decode(machine, 100_000_000)  # one call of C code: ticks wait until it returns
+
+    assert machine.layers.ticks == 1
+    assert machine.layers.seconds()["decode"] == 0.1
+
+
+def test_the_collector_is_timed_and_charged_to_itself() -> None:
     machine = Machine()
-    layers = meter(machine)
+    machine.thread_ns += 1_000_000
+    machine.layers.collecting(begins=True)
+    machine.thread_ns += 5_000_000
+    machine.tick()  # into a callback of the collector's
+    machine.thread_ns += 2_000_000
+    machine.layers.collecting(begins=False)
+    machine.tick_ns = 1
+    decode(machine, 3_000_000)
 
-    outer = layers.begin("decode", 1)
-    machine.work(30_000)
-    layers.enter("admit")
-    machine.work(50_000)
-    layers.end(outer)
-
-    assert charged(layers) == {"decode": 30_000, "admit": 50_000}
-    assert not layers.on
+    assert machine.layers.seconds() == {"collector": 0.007, "decode": 0.004, "commit": 0.0}
 
 
-def test_weights_multiply_and_a_section_within_is_charged_to_itself() -> None:
+def test_other_threads_are_what_the_process_used_and_the_loop_did_not() -> None:
     machine = Machine()
-    layers = meter(machine)
+    machine.thread_ns, machine.others_ns = 10_000_000, 3_000_000
 
-    outer = layers.begin("store", 16)
-    machine.work(10_000)
-    inner = layers.begin("collector", 1)
-    machine.work(500_000)
-    layers.end(inner)
-    machine.work(20_000)
-    layers.end(outer)
-
-    assert charged(layers) == {"store": 480_000, "collector": 500_000}
+    assert machine.layers.seconds() == {"commit": 0.003}
 
 
-def test_what_others_ran_meanwhile_is_nobody_s() -> None:
-    machine = Machine()
-    layers = meter(machine)
+def test_the_most_exact_place_holds_and_an_empty_one_asks_the_caller() -> None:
+    layers = Layers({"storage/": "wide", HERE: "file", f"{HERE}:decode": "", "age/": "no folder"})
 
-    outer = layers.begin("decode", 1)
-    machine.work(30_000)
-    layers.enter("admit")
-    machine.work(50_000)
-    machine.others(4_000_000)
-    layers.end(outer)
+    def decode() -> str:
+        return layers.layer_of(caller(0))
 
-    assert charged(layers) == {"decode": 30_000, "admit": 50_000}
+    assert decode() == "file"
+    assert Layers({"nowhere/": "x"}).layer_of(caller(0)) == ""
 
 
-def test_followed_work_is_not_charged_for_what_runs_while_it_waits() -> None:
-    machine = Machine()
-    layers = meter(machine)
-
-    async def request() -> str:
-        machine.work(10_000)
-        layers.enter("store")
-        machine.work(20_000)
-        await asyncio.sleep(0)
-        assert layers.on
-        machine.work(40_000)
-        return "done"
-
-    async def together() -> str:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(wrapped())
-            group.create_task(other())
-        return task.result()
-
-    async def wrapped() -> str:
-        return await layers.follow(request(), "decode", 2)
-
-    async def other() -> None:
-        assert not layers.on
-        machine.work(900_000)
-
-    assert asyncio.run(together()) == "done"
-    assert charged(layers) == {"decode": 20_000, "store": 120_000}
-
-
-def test_followed_work_can_be_cancelled_and_cleans_up() -> None:
-    machine = Machine()
-    layers = meter(machine)
-    seen: list[str] = []
-
-    async def request() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            seen.append("cleaned up")
-
-    async def cancel() -> None:
-        async def wrapped() -> None:
-            await layers.follow(request(), "read", 1)
-
-        task = asyncio.create_task(wrapped())  # noqa: TID251  it is cancelled here
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait((task,))
-        assert task.cancelled()
-
-    asyncio.run(cancel())
-    assert seen == ["cleaned up"]
-    assert not layers.on
-
-
-def test_an_error_of_followed_work_is_its_own() -> None:
-    layers = meter(Machine())
-
-    async def request() -> None:
-        raise LookupError("gone")
-
-    async def ask() -> str:
-        try:
-            await layers.follow(request(), "read", 1)
-        except LookupError as error:
-            return str(error)
-        return ""
-
-    assert asyncio.run(ask()) == "gone"
-    assert not layers.on
-
-
-def test_a_gate_picks_its_share_in_bursts() -> None:
-    gate = Gate(32, Random(5), 16)
-
-    picked = [gate.due() for _ in range(400_000)]
-
-    assert abs(sum(picked) * 32 / len(picked) - 1) < 0.1
-    runs = sum(1 for before, now in pairwise(picked) if now and not before)
-    assert sum(picked) / runs > 15
-
-
-def test_a_meter_without_chance_is_off_and_tells_nothing() -> None:
-    assert not OFF.requests.due()
-    assert OFF.batch("store", lambda: 7) == 7
+def test_a_meter_without_places_is_off_and_tells_nothing() -> None:
+    with OFF.running():
+        assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
     assert OFF.flat() == {}
 
 
-def test_layers_of_a_real_thread_do_not_exceed_its_cpu() -> None:
-    layers = Layers(Random(1), gaps=(1, 1))
-    before = layers.flat()["cpu_process_s"]
+def test_layers_of_a_real_thread_do_not_exceed_its_cpu_and_nothing_stays_behind() -> None:
+    layers = Layers({f"{HERE}:burn": "decode"})
+    callbacks = list(gc.callbacks)
+    began_ns = time.thread_time_ns()
 
-    for _ in range(300):
-        outer = layers.begin("decode", 1)
-        sum(range(2_000))
-        layers.enter("admit")
-        sum(range(4_000))
-        layers.end(outer)
+    with layers.running():
+        burn()
 
-    told = layers.flat()
-    used_s = told["cpu_process_s"] - before
-    assert 0 < told["cpu_layer_decode_s"] < told["cpu_layer_admit_s"]
-    assert told["cpu_layer_decode_s"] + told["cpu_layer_admit_s"] <= used_s
+    used_s = (time.thread_time_ns() - began_ns) / 1e9
+    assert layers.ticks > 0
+    assert 0 < layers.seconds()["decode"] <= used_s
+    assert gc.callbacks == callbacks
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+def burn() -> None:
+    end_ns = time.thread_time_ns() + int(25 * TICK_S * 1e9)
+    while time.thread_time_ns() < end_ns:
+        pass

@@ -15,8 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from storage.attribution import OFF, Layers
-
 
 class WatchWrite(StrEnum):
     """How events reach the socket (``--watch-write``)."""
@@ -42,5 +40,3 @@ class FanoutConfig:
     """Mean time between bookmarks; each group's own is drawn from +-25 % of it."""
     timeout_min_s: float = 1800.0
     """A watch without timeoutSeconds ends after this to twice this."""
-    layers: Layers = OFF
-    """Where the CPU of the loop's thread goes."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 
 from cluster.apiserver.asgi import Receive, Scope, Send
@@ -18,7 +17,6 @@ from cluster.apiserver.fanout.stream import End, Stream
 from cluster.apiserver.fanout.transport import TransportWriter, lender_of
 from cluster.apiserver.fanout.writer import StreamWriter
 from cluster.apiserver.views.interface import View
-from storage.attribution import Layer
 from storage.clock import Clock
 from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
@@ -57,8 +55,7 @@ class Fanout:
         self._groups: dict[GroupKey, Group] = {}
         self._dirty: dict[Group, None] = {}
         self._streams: dict[Stream, None] = {}
-        flush = partial(config.layers.batch, Layer.FANOUT, self._flush)
-        self._pacer = Pacer(flush, clock, cap_s=config.pace_cap_s)
+        self._pacer = Pacer(self._flush, clock, cap_s=config.pace_cap_s)
         self._stopping = False
 
     @property
@@ -94,9 +91,7 @@ class Fanout:
         key = GroupKey(cache.resource.message, selection, view.key)
         group = self._groups.get(key)
         if group is None or group.over:
-            group = self._groups[key] = Group(
-                key, cache, view, became_dirty=self._became_dirty, layers=self.config.layers
-            )
+            group = self._groups[key] = Group(key, cache, view, became_dirty=self._became_dirty)
         group.join(stream)
         if stream.bookmarks and group.bookmark_timer is None:
             self._time_bookmark(group)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from cluster.apiserver.fanout.chunk import Chunk
 from cluster.apiserver.fanout.stream import Stream
 from cluster.apiserver.views.interface import View
-from storage.attribution import OFF, Layer, Layers
 from storage.errors import StoreError
 from storage.watchcache.events import WatchEvent
 from storage.watchcache.objects import CachedObject
@@ -45,7 +44,6 @@ class Group:
         view: View,
         *,
         became_dirty: Callable[[Group], None],
-        layers: Layers = OFF,
     ) -> None:
         self.key = key
         self.members: dict[Stream, int] = {}
@@ -58,7 +56,6 @@ class Group:
         self._view_key = key.view
         self._waiting: list[WatchEvent] = []
         self._became_dirty = became_dirty
-        self._layers = layers
         self._subscription = cache.subscribe(key.selection, self)
 
     def join(self, stream: Stream) -> None:
@@ -98,9 +95,7 @@ class Group:
             return self._flush_apart(events)
         frames = [self._frame(event, memo) for event in events]
         chunk = Chunk(b"".join(frames))
-        layers, sent = self._layers, 0
-        if layers.on:
-            layers.enter(Layer.SOCKET)
+        sent = 0
         for stream, skip in list(self.members.items()):  # an overflow takes a member out
             if not skip:
                 stream.write(chunk)
@@ -110,8 +105,6 @@ class Group:
             if skip < len(frames):
                 stream.write(Chunk(b"".join(frames[skip:])))
                 sent += len(frames) - skip
-        if layers.on:
-            layers.enter(Layer.FANOUT)
         return sent
 
     def _flush_apart(self, events: list[WatchEvent]) -> int:

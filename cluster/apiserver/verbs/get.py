@@ -9,7 +9,6 @@ from cluster.apiserver.compression import ENCODED, THRESHOLD_BYTES, compress, ta
 from cluster.apiserver.errors import not_found, unreasoned
 from cluster.apiserver.numbers import uint64
 from cluster.apiserver.views.choice import choose_view
-from storage.attribution import Layer
 
 
 async def get(api: Api, call: Call) -> Answer:
@@ -17,15 +16,11 @@ async def get(api: Api, call: Call) -> Answer:
     accepted = api.negotiator.accept(call.accept, forms=True)
     if call.query:
         await _wait(api, call.query.get("resourceVersion", ""))
-    if api.layers.on:
-        api.layers.enter(Layer.READ)
     cache = api.cache.of(call.strategy.resource)
     found = cache.get(call.route.namespace, call.route.name)
     if found is None:
         raise not_found(call.strategy.resource, call.route.name)
     codec = accepted.codec
-    if api.layers.on:
-        api.layers.enter(Layer.ENCODE)
     if accepted.form:
         include = call.query.get("includeObject", "")
         view = choose_view(accepted, cache, api.clock, include, of_list=False)

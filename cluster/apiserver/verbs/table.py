@@ -31,8 +31,6 @@ class Served(NamedTuple):
     serve: Verb
     long: bool = False
     """It runs for as long as it is asked to: it has no deadline, and takes no place in flight."""
-    whole: bool = False
-    """It may cost anything, by what there is: attribution follows each call, not a sample."""
 
 
 GET: Final = Served("get", "GET", get)
@@ -44,12 +42,12 @@ OBJECT: Final = {
     "PATCH": Served("patch", "PATCH", patch),
     "DELETE": Served("delete", "DELETE", delete),
 }
-LIST: Final = Served("list", "LIST", list_objects, whole=True)
-WATCH: Final = Served("watch", "WATCH", watch_objects, long=True, whole=True)
+LIST: Final = Served("list", "LIST", list_objects)
+WATCH: Final = Served("watch", "WATCH", watch_objects, long=True)
 COLLECTION: Final = {
     "GET": LIST,
     "POST": Served("create", "POST", create),
-    "DELETE": Served("deletecollection", "DELETECOLLECTION", delete_collection, whole=True),
+    "DELETE": Served("deletecollection", "DELETECOLLECTION", delete_collection),
 }
 OLD_WATCH: Final = {"GET": WATCH}
 SUBRESOURCES: Final = {

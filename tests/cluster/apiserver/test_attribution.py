@@ -1,4 +1,4 @@
-"""A burn that is planted in one layer is found there, and nowhere else."""
+"""A burn that is planted in one layer is found there; the layers are never more than the whole."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from cluster.apiserver.app import ApiServer
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Everybody
 from cluster.apiserver.verbs import create
+from cluster.processes.layer_places import SERVER
 from serialization.codecs.registry import CODECS
-from storage.attribution import Clocks, Layer, Layers
+from storage.attribution import Layers
 from storage.clock import SystemClock
 from storage.registry import STORES, StoreOptions
 from storage.watchcache.contents import Contents
 from tests.cluster.apiserver.serving import InProcess, StandingClock
 
-BURN_NS: Final = 2_000_000
-CREATES: Final = 8
-CPU_ALONE: Final = Clocks(time.thread_time_ns, time.thread_time_ns)
-"""So that a machine on which others are at work changes nothing."""
+BURN_NS: Final = 10_000_000
+CREATES: Final = 20
 POD: Final = {
     "metadata": {"name": "p", "namespace": "default"},
     "spec": {"containers": [{"name": "c", "image": "i"}]},
@@ -33,30 +32,26 @@ POD: Final = {
 
 
 def burn() -> None:
-    """Use the thread's CPU for 2 ms."""
+    """Use the thread's CPU for 10 ms."""
     end_ns = time.thread_time_ns() + BURN_NS
     while time.thread_time_ns() < end_ns:
         pass
 
 
 def layers_of(plant: Callable[[pytest.MonkeyPatch], None], patch: pytest.MonkeyPatch) -> Layers:
-    """Serve some creates with a burn planted; return the meter, which followed each."""
+    """Serve some creates with a burn planted; return the meter."""
     plant(patch)
-    layers = Layers(Random(1), clocks=CPU_ALONE, gaps=(1, 1))
+    layers = Layers(SERVER)
 
     async def serve() -> None:
-        options = StoreOptions(inline_commits=True, layers=layers)
         config = ServerConfig(CODECS["protobuf"], layers=layers)
         async with (
-            STORES["memory"].make(options) as store,
+            STORES["memory"].make(StoreOptions(inline_commits=True)) as store,
             assemble(store, config, SystemClock(), Random(7)) as server,
         ):
             assert isinstance(server.app, ApiServer)
             caller = InProcess(asyncio.Runner(), server, StandingClock())
-            for number in range(CREATES + 1):
-                if number == 1:  # the first one builds plans and tables
-                    layers.seconds()
-                    layers.sums_ns.clear()
+            for number in range(CREATES):
                 body = {**POD, "metadata": {"name": f"p{number}", "namespace": "default"}}
                 reply = await caller.request(
                     "POST",
@@ -66,12 +61,17 @@ def layers_of(plant: Callable[[pytest.MonkeyPatch], None], patch: pytest.MonkeyP
                 )
                 assert reply.code == 201, reply.body
 
-    asyncio.run(serve())
+    with layers.running():
+        asyncio.run(serve())
     return layers
 
 
 def in_authentication(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Everybody, "check", lambda _self, _scope: burn())
+    whole = Everybody.check.__code__
+    source = compile("def check(self, scope):\n    burn()\n", whole.co_filename, "exec")
+    space: dict[str, object] = {"burn": burn}
+    exec(source, space)
+    patch.setattr(Everybody, "check", space["check"])
 
 
 def in_validation(patch: pytest.MonkeyPatch) -> None:
@@ -94,12 +94,13 @@ def in_the_cache(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Contents, "apply", apply)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plant", "layer"),
     [
-        (in_authentication, Layer.AUTHENTICATE),
-        (in_validation, Layer.ADMIT),
-        (in_the_cache, Layer.CACHE),
+        (in_authentication, "authenticate"),
+        (in_validation, "admit"),
+        (in_the_cache, "cache"),
     ],
 )
 def test_a_planted_burn_is_charged_to_its_layer(
@@ -108,5 +109,5 @@ def test_a_planted_burn_is_charged_to_its_layer(
     found = layers_of(plant, monkeypatch).seconds()
 
     burnt_s = CREATES * BURN_NS / 1e9
-    assert burnt_s * 0.98 <= found.pop(layer)
-    assert max(found.values()) < burnt_s / 2
+    assert burnt_s * 0.8 <= found.pop(layer)
+    assert max(found.values(), default=0.0) < burnt_s / 2
