@@ -30,8 +30,9 @@ class Pacer:
             for i, thing in enumerate(things):
                 due_ns = begin_ns + int(i * interval_s * 1e9)
                 wait_s = (due_ns - self._clock.stamp_ns()) / 1e9
-                if wait_s > 0:
-                    await asyncio.sleep(wait_s)
+                # Also when it is late: a schedule that cannot be kept up with must not shut out
+                # what was started, nor an interrupt.
+                await asyncio.sleep(max(wait_s, 0.0))
                 group.create_task(_run(action, thing, due_ns))
 
     async def closed_loop(self, things: Sequence[T], workers: int, action: Action[T]) -> None:

@@ -33,6 +33,9 @@ from storage.registry import STORES
 NODES_DEFAULT: Final = 100
 PODS_DEFAULT: Final = 1000
 PORT_MAX: Final = 65535
+PER_SECOND_MAX: Final = 10_000
+"""Of a schedule. A process sends a few thousand requests a second; whatever is due and cannot be
+sent is kept in line, and without a bound a slip of the finger fills the memory."""
 OUR_KEYS: Final = frozenset(("schema_version", "storage_codec"))
 """Of results, and of a run's config: one is in every file that marks a directory as ours."""
 
@@ -65,6 +68,14 @@ def rate(text: str) -> float:
     return value
 
 
+def per_second(text: str) -> float:
+    """Parse a rate, 0 included, that one process could at least try to keep."""
+    value = rate(text)
+    if value > PER_SECOND_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is above {PER_SECOND_MAX:,} a second")
+    return value
+
+
 def seconds(text: str) -> float:
     """Parse a number above 0."""
     value = _number(text)
@@ -88,6 +99,16 @@ def address(text: str) -> str:
     return text
 
 
+def new_file(text: str) -> Path:
+    """Parse the path of a file that is to be written: in a directory that there is."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a directory")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{path.parent} is no directory")
+    return path
+
+
 def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every plane has."""
     parser.add_argument("--nodes", type=positive, default=NODES_DEFAULT, help="hollow nodes")
@@ -107,7 +128,7 @@ def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pods", type=positive, default=PODS_DEFAULT, help="pods of the fill")
     parser.add_argument(
         "--rate",
-        type=rate,
+        type=per_second,
         default=0.0,
         help="replication controllers a second, open loop; 0: all at once",
     )
@@ -135,7 +156,7 @@ def add_steady_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--churn",
-        type=rate,
+        type=per_second,
         default=CHURN_PER_S,
         metavar="R",
         help="pod changes a second while it is steady (default: %(default)g)",

@@ -18,6 +18,7 @@ from bench.commands.options import (
     claim_directory,
     fresh_data_dir,
     load_config,
+    new_file,
 )
 from bench.commands.progress import Narrator
 from bench.commands.summary import print_run, summary_console
@@ -38,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", default="", help="the store's; default: fresh, removed")
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument(
-        "--kubeconfig", default="", metavar="FILE", help="write one, to look on while it runs"
+        "--kubeconfig", type=new_file, metavar="FILE", help="write one, to look on while it runs"
     )
     parser.add_argument("--out", type=Path, help="default: out/run-<time>")
     parser.add_argument("--profile", action="store_true", help="py-spy on every process")
@@ -50,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
         load_config(arguments, arguments.codec, arguments.store),
         data_dir=fresh_data_dir(arguments.data_dir),
         listen=arguments.listen or "",
-        kubeconfig=arguments.kubeconfig,
+        kubeconfig=str(arguments.kubeconfig or ""),
         profile=arguments.profile,
     )
     out = arguments.out or Path("out") / f"run-{SystemClock().now():%Y%m%d-%H%M%S}"

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from bench.child import Child, ChildError
 from bench.commands.interface import ERROR, OK, CommandError
-from bench.commands.options import add_plane_arguments, address, plane_config
+from bench.commands.options import add_plane_arguments, address, new_file, plane_config
 from bench.kubeconfig import write_kubeconfig
 from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", default="etcd3")
     parser.add_argument("--data-dir", default="", help="the store's; default: removed at the end")
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
-    parser.add_argument("--kubeconfig", type=Path, default=Path("kubedyno.kubeconfig"))
+    parser.add_argument("--kubeconfig", type=new_file, default=Path("kubedyno.kubeconfig"))
     parser.add_argument("--out", type=Path, help="logs and statistics; default: removed at the end")
     parser.add_argument("--json", action="store_true", help="say it as one JSON object")
 

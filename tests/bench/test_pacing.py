@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from bench.pacing import Pacer
 from storage.virtual_time import VirtualClock, run_virtual
 
@@ -45,6 +47,31 @@ def test_open_loop_keeps_its_schedule_after_a_stall() -> None:
     run_virtual(Pacer(stalling).open_loop(range(5), 0.1, action))
 
     assert due == [0, 100, 200, 300, 400]
+
+
+def test_open_loop_that_cannot_keep_up_lets_what_it_started_go_on() -> None:
+    started: list[int] = []
+
+    class FastClock(VirtualClock):
+        """Every look at it takes longer than an interval: all but the first are late."""
+
+        looks = 0
+
+        def stamp_ns(self) -> int:
+            self.looks += 1
+            return self.looks * 1000 * MS
+
+    async def action(thing: int, due_ns: int) -> None:
+        started.append(thing)
+        if thing == 2:
+            raise InterruptedError
+
+    async def overrun() -> None:
+        await Pacer(FastClock()).open_loop(range(1000), 0.001, action)
+
+    with pytest.raises(ExceptionGroup, match="TaskGroup"):
+        run_virtual(overrun())
+    assert len(started) < 10
 
 
 def test_closed_loop_never_has_more_under_way_than_workers() -> None:
