@@ -26,6 +26,8 @@ SIMILAR_MAX: Final = 10
 SIMILAR_S: Final = 600.0
 BURST: Final = 25
 REFILL_S: Final = 300.0
+SERIES_MAX: Final = 64
+"""How many events are remembered of one object: six an hour may be told that are all new."""
 COMBINED: Final = "(combined from similar events): "
 
 
@@ -131,6 +133,8 @@ class Correlator:
                 series.count += 1
             return None
         if series is None:
+            if len(known.series) >= SERIES_MAX:
+                del known.series[next(iter(known.series))]
             series = known.series[told] = Series(int(now_s))
         series.count += 1
         message = text.message if told is text else COMBINED + text.message

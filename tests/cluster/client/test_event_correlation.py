@@ -7,6 +7,7 @@ from cluster.client.event_correlation import (
     COMBINED,
     OBJECTS_MAX,
     REFILL_S,
+    SERIES_MAX,
     SIMILAR_S,
     About,
     Correlator,
@@ -108,3 +109,13 @@ def test_objects_heard_of_longest_ago_are_forgotten() -> None:
     forgotten = correlator.judge(RC._replace(uid="1"), Text("Created", "a"), 0.0)
     assert len(correlator) == OBJECTS_MAX
     assert said([kept, forgotten]) == [("a", 3), ("a", 1)]
+
+
+def test_object_that_tells_something_new_for_days_is_remembered_within_bounds() -> None:
+    correlator, count = Correlator(), 10 * SERIES_MAX
+    told = [tell(correlator, [str(n)], n * (SIMILAR_S + 1))[0] for n in range(count)]
+
+    again = tell(correlator, ["0", str(count - 1)], count * SIMILAR_S + count)
+
+    assert said(told) == [(str(n), 1) for n in range(count)]
+    assert said(again) == [("0", 1), (str(count - 1), 2)]
