@@ -95,7 +95,7 @@ def test_cells_that_there_are_not_are_a_misuse(cells: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_full_in_small_is_measured_once_and_kept_the_second_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,15 +15,16 @@ import psutil
 import pytest
 
 from bench.results import Config, Results, Status, write_json
-from bench.switches import APISERVER, NODES
+from bench.switches import APISERVER, NODES, USUAL
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 STOPPED_S = 2.0
 STEADY = Config(
     nodes=10, pods=40, store="memory", probes=30, probe_interval_ms=100.0, heartbeat_s=1.0
 )
 """Three seconds of steady phase: a stop at its begin ends within it."""
+BRIEF = replace(STEADY, switches=replace(USUAL, history="off"))
 
 
 def victim_of(run: Process, name: str) -> int:
@@ -57,7 +58,7 @@ async def played(directory: Path, config: Config, victim: str = "") -> Results:
 
 
 def test_a_server_that_stood_still_for_two_seconds_is_named(tmp_path: Path) -> None:
-    results = asyncio.run(played(tmp_path, STEADY, APISERVER))
+    results = asyncio.run(played(tmp_path, BRIEF, APISERVER))
 
     verdict, stalls = results.verdict, results.measurements.load.stalls
     assert verdict.status is not Status.VALID
@@ -75,7 +76,7 @@ def test_a_server_that_stood_still_for_two_seconds_is_named(tmp_path: Path) -> N
 def test_a_generator_that_was_starved_is_named_and_the_server_is_not_blamed(
     tmp_path: Path,
 ) -> None:
-    results = asyncio.run(played(tmp_path, STEADY, "measuring"))
+    results = asyncio.run(played(tmp_path, BRIEF, "measuring"))
 
     verdict = results.verdict
     assert verdict.status is not Status.VALID
@@ -88,7 +89,7 @@ def test_a_generator_that_was_starved_is_named_and_the_server_is_not_blamed(
 
 
 def test_nodes_that_were_starved_are_named(tmp_path: Path) -> None:
-    results = asyncio.run(played(tmp_path, STEADY, NODES))
+    results = asyncio.run(played(tmp_path, BRIEF, NODES))
 
     verdict = results.verdict
     assert verdict.status is not Status.VALID
@@ -106,7 +107,7 @@ def test_an_event_that_the_server_lost_makes_a_run_void(tmp_path: Path) -> None:
 
 
 def test_a_watcher_that_the_server_dropped_is_told_of(tmp_path: Path) -> None:
-    config = replace(STEADY, probes=3, fault="drop-watch")
+    config = replace(BRIEF, probes=3, fault="drop-watch")
 
     results = asyncio.run(played(tmp_path, config))
 

@@ -20,7 +20,7 @@ from bench.cli import main
 from bench.commands.interface import ERROR, OK, VOID
 from bench.load.users.registry import USERS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SMALL = ["locust", "--store", "memory", "--nodes", "2", "--spawn-rate", "50", "--heartbeat", "0.5"]
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,9 +15,10 @@ from bench.results import Results, Status
 from bench.switches import SWITCHES, flag, settings
 from tests.bench.busy_machine import own_reasons
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SMALL = ["--nodes", "5", "--pods", "30", "--probes", "3", "--probe-interval", "50"]
+BRIEF = ["--history", "off"]
 
 
 def run(out: Path, *more: str) -> int:
@@ -74,16 +72,18 @@ def test_run_with_every_switch_flipped_is_borne_out_and_named_so(tmp_path: Path)
     assert "http://127.0.0.1:" in looking_on.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_run_whose_switch_did_nothing_is_void(tmp_path: Path) -> None:
     out = tmp_path / "run"
 
-    code = run(out, "--codec", "json", "--heartbeat-kind", "lease", "--heartbeat", "3600")
+    code = run(out, "--codec", "json", "--heartbeat-kind", "lease", "--heartbeat", "3600", *BRIEF)
 
     verdict = Results.read(out).verdict
     assert (code, verdict.status) == (VOID, Status.VOID)
     assert any("nothing proves heartbeat-kind lease" in reason for reason in verdict.reasons)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("fault", "words"),
     [("forget-pod", "not in the recording"), ("forge-revision", "recorded at 1")],
@@ -91,38 +91,20 @@ def test_run_whose_switch_did_nothing_is_void(tmp_path: Path) -> None:
 def test_run_whose_recording_was_falsified_is_void(tmp_path: Path, fault: str, words: str) -> None:
     out = tmp_path / "run"
 
-    code = run(out, "--codec", "json", "--fault", fault)
+    code = run(out, "--codec", "json", "--fault", fault, *BRIEF)
 
     verdict = Results.read(out).verdict
     assert (code, verdict.status) == (VOID, Status.VOID)
     assert any("auditor disagrees" in reason and words in reason for reason in verdict.reasons)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_run_whose_nodes_send_a_fraction_of_their_heartbeats_is_void(tmp_path: Path) -> None:
     out = tmp_path / "run"
 
-    code = run(out, "--codec", "protobuf", "--heartbeat", "0.001")
+    code = run(out, "--codec", "protobuf", "--heartbeat", "0.001", *BRIEF)
 
     verdict = Results.read(out).verdict
     assert (code, verdict.status) == (VOID, Status.VOID)
     assert "rate-missed" in verdict.rules
     assert any(reason.startswith("nodes missed ") for reason in verdict.reasons)
-
-
-def test_run_that_is_interrupted_ends_in_order_and_writes_what_was_measured(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    slowly = ["--nodes", "2", "--pods", "500", "--rate", "20", "--store", "memory"]
-    command = [sys.executable, "-m", "bench.cli", "run", *slowly, "--out", str(out)]
-
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        while b"pods running" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate()
-
-    results = Results.read(out)
-    assert process.returncode == VOID
-    assert "interrupted: the numbers cover a part of the run" in results.verdict.reasons
-    assert b"interrupted" in said
-    assert (out / "report.html").exists()

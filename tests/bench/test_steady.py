@@ -138,7 +138,7 @@ def test_api_server_compacts_as_the_config_says_or_as_usual(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_run_with_churn_across_a_compaction_is_audited_full_and_empty(tmp_path: Path) -> None:
     out = tmp_path / "run"
     load = ["--nodes", "10", "--pods", "60", "--steady", "3", "--heartbeat", "1"]
@@ -168,10 +168,12 @@ LABELS = ("full", "empty")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("undrawn")
 def test_run_whose_store_is_never_compacted_though_asked_is_void(tmp_path: Path) -> None:
     out = tmp_path / "run"
     load = ["--nodes", "2", "--pods", "10", "--steady", "1", "--compact-every", "99"]
+    load += ["--history", "off"]
 
     main(["run", *load, "--store", "memory", "--out", str(out)])
 

@@ -10,8 +10,9 @@ import pytest
 
 from bench.cli import main
 from bench.results import Results
+from tests.bench.busy_machine import own_reasons
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LOAD = ["--nodes", "5", "--pods", "40", "--probes", "8", "--probe-interval", "40"]
 
@@ -86,6 +87,9 @@ def test_clients_and_server_counted_the_same_requests(usual: Path) -> None:
 def test_without_a_history_there_is_none_and_the_report_says_so(tmp_path: Path) -> None:
     results = played(tmp_path, "--history", "off")
 
+    assert (results.history, results.config.cell) == (None, "protobuf-memory-history-off")
+    assert own_reasons(results.verdict) == []
+    assert not (tmp_path / "history").exists()
     assert results.measurements.waterfall.phases == []
     assert not (tmp_path / "samples" / "waterfall.csv").exists()
     assert "--history on" in (tmp_path / "report.html").read_text(encoding="utf-8")
