@@ -184,7 +184,7 @@ def row_of(cell: Cell, round_: int, outcome: Outcome, counted: Compared, *, alon
         window_s=outcome.window_s,
         histogram=outcome.histogram,
         invalid=[*why_invalid(outcome), *count_mismatches(counted, alone=alone)],
-        notes=[*notes_on(outcome), *([] if counted else [UNCOUNTED])],
+        notes=[*notes_on(outcome, cell.rate), *([] if counted else [UNCOUNTED])],
         distinct=cell.distinct,
         counted={sort: list(both) for sort, both in counted.items()},
     )

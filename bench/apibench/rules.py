@@ -10,6 +10,9 @@ from bench.apibench.settings import Outcome
 GENERATOR_CORES_MAX: Final = 0.9
 """Of the one core that a generator can use: above it the rate is the generator's own."""
 GENERATOR_BOUND: Final = "generator-bound"
+RATE_SHARE_MIN: Final = 0.95
+LATE_MS_MAX: Final = 50.0
+"""As the verdict of a run allows (``bench.verdict.generator``)."""
 
 
 def cores(outcome: Outcome, name: str) -> float | None:
@@ -27,8 +30,20 @@ def why_invalid(outcome: Outcome) -> Iterator[str]:
         yield "not one operation was done"
 
 
-def notes_on(outcome: Outcome) -> Iterator[str]:
-    """Say what to know beside a row."""
+def notes_on(outcome: Outcome, rate: float = 0.0) -> Iterator[str]:
+    """Say what to know beside a row; ``rate``: operations a second that were asked for, 0: any."""
+    # One operation more or less falls into the window by chance.
+    if outcome.operations + 1 < RATE_SHARE_MIN * rate * outcome.window_s and not outcome.short:
+        got = outcome.operations / outcome.window_s
+        yield (
+            f"rate missed: {got:.4g} of {rate:g} a second; what was due and not answered by the"
+            " end is in no latency"
+        )
+    if outcome.late_ms_max > LATE_MS_MAX:
+        yield (
+            f"the generator was up to {outcome.late_ms_max:.0f} ms behind its own schedule, which"
+            " latencies leave out"
+        )
     if outcome.short:
         yield f"all was done after {outcome.window_s:.2f} s: more --pods make it longer"
     for name in ("generator", "watchers"):

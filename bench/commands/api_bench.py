@@ -41,6 +41,7 @@ HELP: Final = "single operations against a Kubernetes API, ours or any: rates, l
 
 FAILURES: Final = (CellFailedError, ChildError, SetUpError, UnreachableError)
 DURATION_S: Final = 5.0
+RATE_MAX: Final = 100_000
 WRITES: Final = ("status-patch", "status-put", "update")
 
 
@@ -69,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=counts, default=[16], metavar="N,N")
     parser.add_argument("--duration", type=seconds, default=0.0, metavar="S", help="of a cell")
     parser.add_argument("--count", type=not_negative, default=0, help="operations, not a duration")
-    parser.add_argument("--rate", type=rate, default=0.0, help="a second, open loop; 0: closed")
+    parser.add_argument("--rate", type=paced, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--pods", type=not_negative, default=0, help="that a cell works on")
     parser.add_argument(
         "--distinct-specs",
@@ -149,11 +150,27 @@ def _target(arguments: argparse.Namespace, scratch: Path) -> Target:
     if arguments.kubeconfig is not None:
         server = read_kubeconfig(arguments.kubeconfig, scratch, arguments.context)
     elif arguments.server:
-        token = arguments.token_file.read_text().strip() if arguments.token_file else ""
+        token = _token(arguments.token_file) if arguments.token_file else ""
         server = Server(arguments.server.rstrip("/"), token, insecure=arguments.insecure)
     return Target(
         server, arguments.server_pid, arguments.store, arguments.storage_codec, arguments.seed
     )
+
+
+def _token(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no text"
+        raise UsageError(f"{file}: {why}") from error
+
+
+def paced(text: str) -> float:
+    """Parse a rate, 0 included; what cannot be sent is kept in line, so there is a bound."""
+    value = rate(text)
+    if value > RATE_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is above {RATE_MAX:,} a second")
+    return value
 
 
 async def _run(arguments: argparse.Namespace, target: Target, clock: Clock) -> ApiBench:

@@ -40,6 +40,8 @@ OWN = ["api-bench", "--store", "memory", "--duration", "0.2"]
         ["--table", "--op", "get"],
         ["--table", "--distinct-specs"],
         ["--context", "a"],
+        ["--rate", "1e9"],
+        ["--server", "http://a", "--token-file", "/nowhere/to/be/found"],
     ],
 )
 def test_misuse_is_told_in_one_line(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:

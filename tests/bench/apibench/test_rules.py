@@ -37,6 +37,19 @@ def test_a_good_outcome_stands_without_a_word() -> None:
     assert faults_of(SEEN) == []
 
 
+@pytest.mark.parametrize(
+    ("rate", "noted"), [(0.0, []), (50.0, []), (53.0, []), (60.0, ["rate missed: 50 of 60"])]
+)
+def test_a_rate_that_was_not_kept_is_told(rate: float, noted: list[str]) -> None:
+    assert [note.partition(" a second")[0] for note in notes_on(GOOD, rate)] == noted
+
+
+def test_a_generator_behind_its_schedule_is_told() -> None:
+    (note,) = notes_on(replace(GOOD, late_ms_max=80.4), 50.0)
+
+    assert note.startswith("the generator was up to 80 ms behind")
+
+
 def test_failures_make_a_row_invalid() -> None:
     failed = replace(GOOD, failures={"409": 2}, first_failure="409 taken")
 
