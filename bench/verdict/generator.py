@@ -22,6 +22,10 @@ RATE_SHARE_MIN: Final = 0.95
 the least that is judged, it is a lateness of 50 ms."""
 RATE_SHARE_VOID: Final = 0.8
 RATE_SPAN_S_MIN: Final = 1.0
+CHURN_SHARE_MIN: Final = 0.8
+"""Turns pass while nothing may go yet: half of them until the first pods have lived long enough,
+which is up to a tenth of the phase, and up to 5 % of all. More, and there were too few controllers
+and probes, or too slow ones, for the rate asked for."""
 EVENTS_UNSENT_SHARE_MAX: Final = 0.05
 """More events than this that were due and not posted, and the load was lighter than it says."""
 
@@ -59,6 +63,20 @@ def rate_missed(seen: Observations) -> Iterator[Finding]:
                 f"{row.what}: {got:.3g} a second in the {row.phase} phase, intended "
                 f"{wanted:.3g}: {got / wanted:.0%}, allowed {RATE_SHARE_MIN:.0%}",
             )
+
+
+def churn_missed(seen: Observations) -> Iterator[Finding]:
+    """Tell of a steady phase that was much quieter than it is called: turns were passed over."""
+    steady = seen.steady
+    if steady is None or not steady.changes_asked_per_s or steady.changes_per_s is None:
+        return
+    share = steady.changes_per_s / steady.changes_asked_per_s
+    if share < CHURN_SHARE_MIN and steady.changes.get("passed", 0) > 1:
+        yield Finding(
+            Status.DEGRADED,
+            f"churn: {steady.changes_per_s:.3g} changes a second in the steady phase, asked "
+            f"{steady.changes_asked_per_s:.3g}: {share:.0%}, allowed {CHURN_SHARE_MIN:.0%}",
+        )
 
 
 def heartbeats_late(seen: Observations) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ RULES: Final[dict[str, Rule]] = {
     "audit-disagrees": outcome.audit_disagrees,
     "generator-late": generator.generator_late,
     "rate-missed": generator.rate_missed,
+    "churn-missed": generator.churn_missed,
     "requests-failed": outcome.requests_failed,
     "process-died": outcome.process_died,
     "watch-gap": outcome.watch_gap,

@@ -8,7 +8,7 @@ from bench.results import Verdict
 
 MACHINE_RULES: Final = frozenset(
     (
-        *("generator-late", "rate-missed", "heartbeats-late"),
+        *("generator-late", "rate-missed", "churn-missed", "heartbeats-late"),
         *("server-stalled", "collector-paused", "loop-lagged", "machine-busy", "machine-stolen"),
     )
 )

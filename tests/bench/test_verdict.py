@@ -57,6 +57,12 @@ def compacted(found: Compactions) -> Steady:
     return Steady(300.0, {}, 20.0, 20.0, Latency(), Latency(), [], {}, compactions=found)
 
 
+def churned(per_s: float, passed: int) -> Observations:
+    """Return a good run whose churn made so many of 20 changes a second."""
+    steady = Steady(300.0, {"passed": passed}, 20.0, per_s, Latency(), Latency(), [], {})
+    return replace(GOOD, steady=steady)
+
+
 W = {"requests_PATCH_pods/status": 9.0}
 
 FIRING = [
@@ -75,6 +81,7 @@ FIRING = [
         Status.DEGRADED,
         "sent create pods 1.2 s late in the steady phase, allowed 1 s",
     ),
+    ("churn-missed", churned(9.0, 3300), Status.DEGRADED, "churn: 9 changes a second in the"),
     ("rate-missed", loaded(sent=[sent(18.0)]), Status.DEGRADED, "18 a second in the steady"),
     ("rate-missed", loaded(sent=[sent(15.0)]), Status.VOID, "intended 20: 75%, allowed 95%"),
     (
@@ -246,6 +253,11 @@ NEAR_LIMITS = Load(
 
 def test_a_load_within_its_limits_is_not_blamed() -> None:
     assert judge(replace(GOOD, nodes=100, load=NEAR_LIMITS)).reasons == []
+
+
+@pytest.mark.parametrize(("per_s", "passed"), [(19.0, 300), (20.0, 0), (10.0, 1)])
+def test_churn_of_which_few_turns_passed_is_not_blamed(per_s: float, passed: int) -> None:
+    assert judge(churned(per_s, passed)).reasons == []
 
 
 def test_each_reason_stands_beside_the_rule_that_gave_it() -> None:
