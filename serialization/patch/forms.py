@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from serialization.errors import DecodeError
 from serialization.jsonform.decode import ObjectWithDuplicates
-from serialization.jsonform.text import parse_exact
+from serialization.jsonform.text import parse_exact, parse_plain
 from serialization.patch.errors import PatchFailedError, PatchFormatError
 from serialization.patch.json_patch import Operation, apply_operations, read_operations
 from serialization.patch.merge import merge
@@ -140,6 +140,9 @@ def read_patch(media_type: str, body: bytes) -> tuple[Patch, list[str]]:
     """
     make = PATCHES[media_type]
     try:
+        tree = None if b"\\u" in body else parse_plain(body)
+        if tree is not None:
+            return make(tree), []
         tree = parse_exact(body)
         if b"\\u" in body:
             _check_text(tree)
