@@ -102,6 +102,10 @@ class Strategy(Generic[M]):
     def prepare_status(self, new: M, old: M) -> None:
         """Put back everything that a write to ``status`` may not touch."""
 
+    def default_status(self, obj: M) -> None:
+        """Fill in what Kubernetes fills in, after ``prepare_status`` (hot path)."""
+        self.default(obj)
+
     def validate_status(self, new: M, old: M) -> list[FieldProblem]:
         """Return what is wrong with a status that is about to replace another (hot path)."""
         return []

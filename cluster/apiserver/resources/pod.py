@@ -158,6 +158,9 @@ class PodStrategy(Strategy[Pod]):
             del status.podIPs[:]
             status.podIPs.add(ip=status.podIP)
 
+    def default_status(self, obj: Pod) -> None:
+        """Only specs are filled in, and this one is the stored one, which was filled in once."""
+
     def grace_s(self, obj: Pod, asked_s: int | None) -> int:
         """A pod that no kubelet looks after, or that has ended, goes at once."""
         if not obj.spec.nodeName or obj.status.phase in TERMINAL:

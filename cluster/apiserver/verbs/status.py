@@ -37,7 +37,7 @@ def status_replaced(call: Call, new: Message, stored: Stored) -> Message:
     meta = metadata_of(new)
     keep_system_fields(meta, metadata_of(stored.message))
     strategy.prepare_status(new, stored.message)
-    strategy.default(new)
+    strategy.default_status(new)
     problems = metadata_update_problems(meta, metadata_of(stored.message), strategy.name_errors)
     problems += strategy.validate_status(new, stored.message)
     if problems:
