@@ -6,11 +6,12 @@ counts too (no coordinated omission).
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable
 from typing import NamedTuple, TypeVar
 
-from cluster.client.interface import ApiError, TransportError
+from cluster.client.interface import ApiError
 from storage.clock import Clock
 
 T = TypeVar("T")
@@ -62,26 +63,28 @@ class RequestLog:
     async def time(self, call: Call, answer: Awaitable[T], due_ns: int = 0) -> T:
         """Await an answer that was due at ``due_ns`` (0: now). Raises what the request raises."""
         sent_ns = self._clock.stamp_ns()
-        code = 0
+        code: int | None = 0
         try:
             result = await answer
             code = 201 if call.verb == "create" else 200
         except ApiError as error:
             code = error.code
             raise
-        except TransportError:
+        except asyncio.CancelledError:
+            code = None  # taken back, as by an interrupt: it has not failed, and has no latency
             raise
         finally:
-            self.requests.append(
-                Request(
-                    call,
-                    due_ns or sent_ns,
-                    sent_ns,
-                    self._clock.stamp_ns(),
-                    code,
-                    scheduled=bool(due_ns),
+            if code is not None:
+                self.requests.append(
+                    Request(
+                        call,
+                        due_ns or sent_ns,
+                        sent_ns,
+                        self._clock.stamp_ns(),
+                        code,
+                        scheduled=bool(due_ns),
+                    )
                 )
-            )
         return result
 
     @property

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bench.measurements.histogram import LatencyHistogram
 from bench.requests import Call, Request, RequestLog
-from storage.virtual_time import VirtualClock
+from cluster.client.interface import ApiError, TransportError
+from serialization.api.meta.v1_pb2 import Status
+from storage.virtual_time import VirtualClock, run_virtual
 
 MS = 1_000_000
 
@@ -36,3 +40,33 @@ def test_requests_without_a_schedule_are_never_late() -> None:
     log.requests = [log.requests[0]._replace(scheduled=False)]
 
     assert log.late_p99_ms is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ApiError(Status(code=409)), 409), (TransportError("gone"), 0), (ValueError(), 0)],
+)
+def test_a_request_that_failed_is_kept_with_its_code(error: Exception, code: int) -> None:
+    log = log_of([])
+
+    async def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        run_virtual(log.time(Call("create", "pods"), fail()))
+
+    assert [request.code for request in log.requests] == [code]
+    assert all(request.failed for request in log.requests)
+
+
+def test_a_request_that_was_taken_back_has_not_failed() -> None:
+    log = log_of([])
+
+    async def interrupted() -> None:
+        async with asyncio.timeout(1):
+            await log.time(Call("create", "pods"), asyncio.sleep(60))
+
+    with pytest.raises(TimeoutError):
+        run_virtual(interrupted())
+
+    assert log.requests == []
