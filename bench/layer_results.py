@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+BELOW_ZERO_MAX: Final = 0.05
+"""How much of a process its layers may exceed it by: readings are not all of one moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,18 @@ class ProcessLayers:
     cpu_fill_s: float | None
     layers: list[LayerCpu]
     rest_s: float
-    """``cpu_s`` less all layers: the loop, its tasks, receiving and polling. Layers are weighted
-    samples, so it may come out below zero where a run is short: it is told as it is."""
+    """``cpu_s`` less all layers: the loop, its tasks, receiving and polling. Layers share out
+    what the process used, so below zero it is a defect of the measurement: it is told as it is."""
     rest_fill_s: float | None
     kernel_s: float
     """The part of ``cpu_s`` that the main thread spent in the kernel, whatever the layer."""
     own_share: float
-    """What the attribution itself costs, of ``cpu_s``: stamps taken, times what one costs."""
+    """What the attribution itself costs, of ``cpu_s``: its handler, by its own clock."""
+
+    @property
+    def unreliable(self) -> bool:
+        """Whether the layers come to more than the process, beyond what readings may differ."""
+        return self.rest_s < -BELOW_ZERO_MAX * self.cpu_s
 
 
 @dataclass(frozen=True, slots=True)

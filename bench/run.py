@@ -36,8 +36,10 @@ from cluster.client.history import HistoryWriter
 from cluster.client.history_follower import Follower
 from cluster.client.interface import EVERYTHING
 from cluster.client.transport import HttpTransport, TransportOptions
+from cluster.processes.layer_places import CLIENT
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from serialization.kinds import PODS
+from storage.attribution import OFF, Layers
 from storage.clock import Clock
 
 MEASURING: Final = "measuring"
@@ -83,6 +85,8 @@ class Run:
         self._clock = clock
         self._tell = tell
         self._stall_s = stall_s_of(options.config) if stall_s is None else stall_s
+        metered = options.config.switches.attribution == "on"
+        self._layers = Layers(CLIENT, threads="threads") if metered else OFF
         self._main: asyncio.Task[object] | None = None
         self._breakable: asyncio.Task[None] | None = None
         """What an interrupt breaks off: the scenario, or the judging of the history."""
@@ -133,7 +137,11 @@ class Run:
         """Play the scenario on a fresh plane. Raises ChildError where that does not come up."""
         self._main = asyncio.current_task()
         self._tell("start", 0, 1)
-        with CollectorPauses(self._clock) as pauses, LoopLag(self._clock) as lag:
+        with (
+            CollectorPauses(self._clock) as pauses,
+            LoopLag(self._clock) as lag,
+            self._layers.running(),
+        ):
             async with Plane(self._options) as plane, AsyncExitStack() as stack:
                 if self._config.kubeconfig:
                     write_kubeconfig(Path(self._config.kubeconfig), plane.url)
@@ -213,6 +221,7 @@ class Run:
             revision = await api.revision()
             metrics = await api.metrics()
             counters = {name: s.counters for name, s in (await plane.statistics()).items()}
+            counters[MEASURING] = self._layers.flat()
             if opening:
                 revision = await api.revision()
                 stamp_ns, usage, machine = self._clock.stamp_ns(), sampler.sample(), read_machine()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from reports.attribution_model import Attribution, Encodes, ProcessLayers
 from reports.html import Markup, element, join, missing, table
-from reports.layer_wording import REST, in_order, words_of
+from reports.layer_wording import REST, in_order, unreliable, words_of
 from reports.model import process_order
 from reports.wording import duration_ms, plain, process_title, with_unit
 
 NOTE = (
-    "Layers are sampled: of the API server one request in 32, in bursts, one commit and flush in "
-    "16; lists, the start of watches, the collector and the commit thread are measured whole. "
+    "Layers are sampled: about every 4 ms of CPU the process looks which code it is in, "
+    "and charges what it has used since. 2,500 such ticks, 10 s of CPU, tell a share of 10 % to "
+    "within 0.6 points (one standard error). The collector and other threads are measured whole. "
     "The rest is what the process used less all layers: the event loop, tasks, receiving and "
-    "polling. It may come out below zero where a run is short."
+    "polling."
+)
+UNRELIABLE = (
+    "The layers come to more than the process used, by over 5 % of it: "
+    "they are not to be relied on."
 )
 
 
@@ -24,6 +29,8 @@ def attribution_section(attribution: Attribution) -> Markup:
     for name in process_order(attribution.processes):
         parts.append(element("h3", process_title(name)))
         parts += _process(attribution.processes[name], attribution.pods)
+        if unreliable(attribution.processes[name]):
+            parts.append(element("p", UNRELIABLE))
     parts.append(element("p", NOTE, style="missing"))
     if attribution.encodes is not None:
         parts += [element("h3", "Encodings"), _encodes(attribution.encodes)]
@@ -46,7 +53,7 @@ def _process(process: ProcessLayers, pods: int) -> tuple[Markup, Markup]:
     head = ("layer", "what", "CPU", "share", "in the fill", "share", "for each pod", "each")
     note = (
         f"{plain(process.kernel_s)} s of it the loop's thread spent in the kernel. Measuring this "
-        f"took {process.own_share:.2%} of the process's CPU (stamps, times what one costs)."
+        f"took {process.own_share:.2%} of the process's CPU, by its own clock."
     )
     return table(head, rows, labels=2), element("p", note, style="missing")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from reports.attribution_model import LayerCpu
+from reports.attribution_model import LayerCpu, ProcessLayers
 from reports.figures.palette import RULE
 
 REST: Final = "the loop and the rest"
@@ -32,9 +32,31 @@ LAYERS: Final = {
     "read": Words("read", "GET and LIST, a watch's first state, pages such as /metrics", "#bbcc33"),
     "fanout": Words("fan-out", "who sees an event, and its frames", "#aa4499"),
     "socket": Words("socket", "heads of answers, writing and sending", "#882255"),
+    "exchange": Words("exchange", "a client's requests, answers and watches over HTTP", "#4477aa"),
+    "watch": Words("watch", "a client's watches, cut into events", "#88ccee"),
+    "apply": Words("apply", "informers: header, cache, who is told", "#999933"),
+    "queue": Words("queue", "work queues and their workers", "#44aa99"),
+    "sync": Words("sync", "the controllers' own work", "#cc6677"),
+    "decide": Words("decide", "the scheduler's own work", "#882255"),
+    "kubelet": Words("kubelet", "the hollow kubelets' own work", "#aa4499"),
+    "events": Words("events", "recording and correlating events", "#bbcc33"),
+    "history": Words("history", "writing down what was asked and seen", "#117733"),
+    "record": Words("record", "what a measurement writes down", "#44aa99"),
+    "drive": Words("drive", "the workload of a measurement", "#cc6677"),
+    "threads": Words("other threads", "whatever is not on the loop's thread", "#656d76"),
     "collector": Words("collector", "the cyclic garbage collector", "#a0a7ae"),
 }
 REST_COLOUR: Final = RULE
+
+
+BELOW_ZERO_MAX: Final = 0.05
+"""What layers may come to beyond their process, as a share of it: readings are not of one moment.
+Beyond that they are no measurement."""
+
+
+def unreliable(process: ProcessLayers) -> bool:
+    """Tell whether the layers of a process come to more than the process itself."""
+    return process.rest_s < -BELOW_ZERO_MAX * process.cpu_s
 
 
 def words_of(layer: str) -> Words:

@@ -13,6 +13,12 @@ SHOWN: Final = 6
 
 def layer_lines(attribution: Attribution) -> Iterator[str]:
     """Yield where the API server's CPU goes, the largest layers first, and how often it encodes."""
+    for name, process in sorted(attribution.processes.items()):
+        if process.unreliable:
+            yield (
+                f"layers of {name} are not to be relied on: they come to"
+                f" {1 - process.rest_s / process.cpu_s:.0%} of what it used"
+            )
     server = attribution.processes.get(APISERVER)
     if server is not None and server.cpu_s > 0:
         yield f"CPU: {_largest(server)}; measuring that {server.own_share:.1%}"

@@ -37,7 +37,7 @@ def draw(run: Run) -> Drawing | None:
     when = "While the pods came up." if in_fill else "Over all phases."
     return Drawing(
         figure,
-        f"{when} Layers are weighted samples of each process's own clocks; what is in none of "
+        f"{when} Layers are sampled by each process, every few ms of its CPU; what is in none of "
         "them is the event loop, its tasks, receiving and polling.",
     )
 

@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from reports.attribution_model import Attribution
-from reports.attribution_section import attribution_section
+from reports.attribution_model import Attribution, ProcessLayers
+from reports.attribution_section import UNRELIABLE, attribution_section
 from tests.reports.sample_attribution import LAYERS
 
 SAMPLE: Final = msgspec.convert(LAYERS, Attribution)
@@ -39,3 +39,11 @@ def test_encodings_are_told_for_each_object_version() -> None:
 
 def test_a_run_without_layers_says_how_to_get_them() -> None:
     assert "--attribution on" in attribution_section(Attribution())
+
+
+def test_layers_that_exceed_their_process_are_said_to_be_unreliable() -> None:
+    told = {"apiserver": ProcessLayers(cpu_s=10.0, rest_s=-0.4)}
+    assert UNRELIABLE not in attribution_section(Attribution(processes=told))
+
+    told = {"apiserver": ProcessLayers(cpu_s=10.0, rest_s=-0.6)}
+    assert UNRELIABLE in attribution_section(Attribution(processes=told))
