@@ -18,14 +18,16 @@ Why not stamps at borders, which were here before: following one request in 32 m
 (cold code, some 15 % of their cost), and weighted up the layers came to more than the process.
 
 Python runs a handler only between its own instructions. What the loop's C code used until then
-would be charged to whichever callback comes next, which is why a callback that has only just been
-entered, by the loop itself, is not charged. Runs of the cyclic collector are timed, not sampled;
-so is what other threads use, which is all that the thread of the loop did not.
+would be charged to whatever comes next, which is why a function that has only just been entered,
+by the loop itself or from a coroutine, is not charged: without that rule the rest came out as 6 %
+where py-spy saw 14 %, with it as 22 % against 20 %. Runs of the cyclic collector are timed, not
+sampled; so is what other threads use, which is all that the thread of the loop did not.
 """
 
 from __future__ import annotations
 
 import gc
+import inspect
 import resource
 import signal
 import threading
@@ -189,11 +191,16 @@ class Layers:
 
 
 def _just_entered(frame: FrameType) -> bool:
-    """Tell whether a callback of the loop has only just begun: what was used is the loop's."""
+    """Tell whether a function has only just begun that the loop's C code ran before.
+
+    It was called by the loop, or by a coroutine: CPython 3.11 looks for signals at each call, but
+    not when a coroutine goes on after an ``await``, so this is where that is noticed.
+    """
     caller = frame.f_back
     if caller is None or frame.f_lineno != frame.f_code.co_firstlineno:
         return False
-    return caller.f_code.co_filename.endswith(LOOP)
+    code = caller.f_code
+    return bool(code.co_flags & inspect.CO_COROUTINE) or code.co_filename.endswith(LOOP)
 
 
 OFF: Final = Layers()

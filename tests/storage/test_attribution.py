@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import sys
@@ -141,6 +142,20 @@ def test_the_most_exact_place_holds_and_an_empty_one_asks_the_caller() -> None:
 
     assert decode() == "file"
     assert Layers({"nowhere/": "x"}).layer_of(caller(0)) == ""
+
+
+def test_what_has_only_just_been_entered_is_the_loop_s_if_the_loop_or_a_coroutine_called() -> None:
+    layers = Layers({HERE: "file"})
+    seen: list[str] = []
+
+    def entered() -> None: seen.append(layers.layer_of(caller(0)))  # fmt: skip
+
+    async def coroutine() -> None:
+        entered()
+
+    asyncio.run(coroutine())
+    entered()
+    assert seen == ["", "file"]
 
 
 def test_a_meter_without_places_is_off_and_tells_nothing() -> None:
