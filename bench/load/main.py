@@ -20,6 +20,7 @@ import gevent
 from gevent.event import Event
 from locust import User
 from locust.env import Environment
+from locust.web import WebUI
 
 from bench.load.recorder import Recorder
 from bench.load.settings import RAW_FILE, LoadSettings, RawLoad
@@ -31,6 +32,7 @@ from storage.clock import SystemClock
 STOP_S: Final = 30
 """How long users may take to leave in order."""
 WEB_STOP_S: Final = 5
+LOOK_S: Final = 0.01
 
 
 def main(settings_file: Path) -> int:
@@ -52,6 +54,7 @@ def main(settings_file: Path) -> int:
         host, _, port = settings.web.rpartition(":")
         _check_free(host, int(port))
         web = environment.create_web_ui(host, int(port))
+        _wait_served(web)
         _announce({"ready": True, "web": f"http://{settings.web}/"})
         stopped.wait()
         users = dict(runner.user_classes_count)
@@ -83,6 +86,12 @@ def _check_free(host: str, port: int) -> None:
     """Raise OSError where the page cannot be served: locust would go on without it."""
     with socket.create_server((host, port)):
         return
+
+
+def _wait_served(web: WebUI) -> None:
+    """Wait until the page can be asked for: it is served by a greenlet that has yet to run."""
+    while web.server is None or not web.server.started:
+        gevent.sleep(LOOK_S)  # where it fails, locust's own handler ends the process
 
 
 def _listener(recorder: Recorder) -> Any:

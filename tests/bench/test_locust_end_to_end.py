@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,16 @@ def test_users_load_an_own_cluster(tmp_path: Path, codec: str) -> None:
     assert main(["report", str(out)]) == OK
 
 
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Leave no process that waits for a signal where the test fails before it sends one."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.terminate()
+
+
 def test_a_stop_ends_the_run_in_order_and_keeps_what_was_measured(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -80,7 +92,7 @@ def test_a_stop_ends_the_run_in_order_and_keeps_what_was_measured(tmp_path: Path
         stdout=subprocess.PIPE,
         text=True,
     )
-    with process:
+    with process, ended(process):
         assert process.stderr is not None
         said = process.stderr.readline()
         address = re.search(r"http://[\d.:]+/", said)
