@@ -40,7 +40,7 @@ def _below(api: Api, fanout: Fanout, status: StoreStatus) -> Iterator[Family]:
         yield _family(
             "kubedyno_apiserver_cpu_seconds_total",
             "counter",
-            "CPU by layer of the request path, of weighted samples.",
+            "CPU by layer of the request path, of CPU ticks.",
             api.layers.seconds(),
             "layer",
         )
