@@ -80,7 +80,9 @@ class GroupCommit:
         """Run a maintenance job on the committer, in its turn."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._maintenance.append((job, future))
-        if not self._busy:
+        # Not before a group that is about to be handed over: a chain of jobs, each asked for when
+        # the last is done, would let none in.
+        if not self._busy and self._gatherer is None:
             self._hand_over_maintenance()
         return future
 

@@ -333,6 +333,31 @@ async def test_maintenance_and_groups_take_turns(stage: Stage) -> None:
 
 
 @staged
+async def test_chain_of_maintenance_lets_groups_in_between(stage: Stage) -> None:
+    """Each job of a compaction is asked for when the one before is done, as its Compactor does."""
+    order: list[str] = []
+    left = 5
+
+    def go_on(_done: object = None) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            stage.store._commits.run(partial(order.append, "job")).add_done_callback(go_on)
+
+    for key in (b"/a", b"/b"):  # two: the next group is handed over a turn later
+        stage.store.create(key, b"one")
+    go_on()
+    await stage.committer.finish()
+    for name in ("c", "d"):
+        told = partial(order.append, name)
+        stage.store.create(b"/" + name.encode(), b"one").add_done_callback(lambda _, t=told: t())
+    await stage.committer.finish_all()
+
+    assert order.count("job") == 5
+    assert order.index("d") <= 3, order
+
+
+@staged
 async def test_second_alarm_is_probed_as_soon_as_the_first(stage: Stage) -> None:
     for number in range(3):
         lost = stage.store.create(b"/%d" % number, b"lost")
