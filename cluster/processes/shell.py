@@ -24,7 +24,7 @@ from pathlib import Path
 
 import uvloop
 
-from cluster.processes.collector import survivors_kept
+from cluster.processes.collector import Sweeps, survivors_kept
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from storage.clock import Clock, SystemClock
 
@@ -109,6 +109,7 @@ class Shell:
         read, the collector waits for ``filled``.
         """
         self._kept.enter_context(survivors_kept())
+        self._kept.enter_context(Sweeps())
         if filled:
             gc.enable()
         self._pauses.forget()

@@ -18,12 +18,13 @@ from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
 from cluster.apiserver.listener import bind, listen, url_of
 from cluster.client.interface import ApiError, ObjectKey
 from cluster.client.rest import ClientOptions, RestClient
-from cluster.processes.collector import survivors_kept
+from cluster.processes.collector import SWEEP_S, Sweeps, survivors_kept
 from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.registry import CODECS
 from serialization.kinds import PODS
 from storage.clock import SystemClock
 from storage.registry import STORES, StoreOptions
+from storage.virtual_time import run_virtual
 
 TIMES: Final = 20
 SPACE: Final = "default"
@@ -155,3 +156,42 @@ def test_young_circles_are_still_collected() -> None:
         for _ in range(100):
             Circle()
         assert gc.collect(0) >= 100
+
+
+def test_sweeps_collect_what_is_young_until_they_are_left() -> None:
+    async def play() -> tuple[int, int]:
+        sweeps: list[int] = []
+
+        def count(phase: str, facts: dict[str, int]) -> None:
+            if phase == "stop":
+                sweeps.append(facts["generation"])
+
+        gc.callbacks.append(count)
+        try:
+            with Sweeps():
+                await asyncio.sleep(10.5 * SWEEP_S)
+            within = sweeps.count(1)
+            await asyncio.sleep(10.5 * SWEEP_S)
+            return within, sweeps.count(1)
+        finally:
+            gc.callbacks.remove(count)
+
+    with collector_off():
+        gc.enable()
+        gc.set_threshold(10**6)
+        try:
+            assert run_virtual(play()) == (10, 10)
+        finally:
+            gc.set_threshold(700, 10, 10)
+
+
+def test_sweeps_leave_a_collector_that_is_off_alone() -> None:
+    async def play() -> int:
+        with Sweeps():
+            kept = [Circle() for _ in range(10)]
+            kept.clear()
+            await asyncio.sleep(5 * SWEEP_S)
+        return gc.collect()
+
+    with collector_off():
+        assert run_virtual(play()) >= 10
