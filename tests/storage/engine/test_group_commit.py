@@ -344,13 +344,15 @@ async def test_chain_of_maintenance_lets_groups_in_between(stage: Stage) -> None
             left -= 1
             stage.store._commits.run(partial(order.append, "job")).add_done_callback(go_on)
 
+    def tell(name: str, _done: object) -> None:
+        order.append(name)
+
     for key in (b"/a", b"/b"):  # two: the next group is handed over a turn later
         stage.store.create(key, b"one")
     go_on()
     await stage.committer.finish()
     for name in ("c", "d"):
-        told = partial(order.append, name)
-        stage.store.create(b"/" + name.encode(), b"one").add_done_callback(lambda _, t=told: t())
+        stage.store.create(b"/" + name.encode(), b"one").add_done_callback(partial(tell, name))
     await stage.committer.finish_all()
 
     assert order.count("job") == 5
