@@ -81,6 +81,14 @@ class LeaseExistsError(StoreError):
         self.lease_id = lease_id
 
 
+class StoreUnavailableError(StoreError):
+    """No endpoint of a remote store answers. Nothing was written."""
+
+
+class UnknownOutcomeError(StoreError):
+    """A write was sent to a remote store, and no answer came: it may have happened, or may yet."""
+
+
 class UnsupportedError(StoreError):
     """The store declares that it cannot do this (see ``Capabilities``)."""
 

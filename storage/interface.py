@@ -40,6 +40,9 @@ class Capabilities(NamedTuple):
     """It is a ``LeasingStore``."""
     shared_revisions: bool
     """Several writes may share a revision, so a watch resumes at least once, not exactly once."""
+    others_write: bool = False
+    """Other processes write to it, too: a read that must see their acknowledged writes waits until
+    ``current_revision()`` has reached ``latest_revision()``."""
 
 
 class Watcher(Protocol):
@@ -67,6 +70,13 @@ class Readable(Protocol):
 
     def current_revision(self) -> int:
         """Return the last applied revision; a new store is at revision 1."""
+        ...
+
+    async def latest_revision(self) -> int:
+        """Return a revision no older than any write that anyone's call acknowledged before this.
+
+        Where nobody else writes it is ``current_revision()``. Raises StoreUnavailableError.
+        """
         ...
 
     def oldest_revision(self) -> int:

@@ -14,6 +14,8 @@ class KeyValue(NamedTuple):
     create_revision: int
     version: int
     """1 at creation, one more with each write; starts again after a delete."""
+    lease: int = 0
+    """The id of the lease that it ends with; 0: none, or a TTL of its own."""
 
 
 class Change(NamedTuple):

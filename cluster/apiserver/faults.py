@@ -176,6 +176,9 @@ class LosingStore:
     def current_revision(self) -> int:
         return self._store.current_revision()
 
+    async def latest_revision(self) -> int:
+        return await self._store.latest_revision()
+
     def oldest_revision(self) -> int:
         return self._store.oldest_revision()
 

@@ -113,6 +113,10 @@ class EngineStore:
     def current_revision(self) -> int:
         return self._index.last
 
+    async def latest_revision(self) -> int:
+        self._check_open()
+        return self._index.last
+
     def oldest_revision(self) -> int:
         return self._compactor.compacted if self._open else self._index.base
 

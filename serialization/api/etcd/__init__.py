@@ -1,0 +1,1 @@
+"""Generated from serialization/proto by ``make proto``: do not edit."""
