@@ -51,6 +51,8 @@ class FleetOptions:
 
     nodes: int
     first_node: int = 0
+    stride: int = 1
+    """From one node's number to the next one's: fleets that share a range interleave."""
     name_prefix: str = "hollow-node-"
     heartbeat_s: float = 10.0
     """Between two heartbeats of a node; 0: none."""
@@ -131,10 +133,12 @@ class Fleet:
         self.registered = 0
 
     def _places(self) -> list[Place]:
-        first, prefix = self._options.first_node, self._options.name_prefix
+        options = self._options
+        first, stride = options.first_node, options.stride
+        numbers = range(first, first + options.nodes * stride, stride)
         return [
-            Place(n, first + n, f"{prefix}{first + n}", self._options.endpoint.address(first + n))
-            for n in range(self._options.nodes)
+            Place(slot, number, f"{options.name_prefix}{number}", options.endpoint.address(number))
+            for slot, number in enumerate(numbers)
         ]
 
     def _arrange(self, task: PodTask, delay_ns: int) -> None:

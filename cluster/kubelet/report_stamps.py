@@ -35,6 +35,12 @@ class ReportStamps:
         else:
             self.left_out += 1
 
+    def join(self, other: ReportStamps) -> None:
+        """Take over what another fleet of the process has kept."""
+        self.left_out += other.left_out
+        for uid, stamp_ns in other._stamp_ns.items():
+            self.take(uid, stamp_ns)
+
     def write(self, path: Path) -> None:
         """Write them as CSV with the heading ``COLUMNS``, whole or not at all."""
         part = path.with_name(path.name + ".part")

@@ -26,19 +26,20 @@ def count_clients(shell: Shell, *clients: RestClient) -> None:
         shell.counter(f"client_{field}", partial(_traffic, clients, field))
 
 
-def count_informers(shell: Shell, informers: InformerFactory) -> None:
+def count_informers(shell: Shell, *factories: InformerFactory) -> None:
     """Have what the informers asked and got in the statistics."""
-    shell.counter("informers", lambda: len(informers))
-    shell.counter("informer_queries", lambda: informers.queries)
+    shell.counter("informers", lambda: sum(len(each) for each in factories))
+    shell.counter("informer_queries", lambda: sum(each.queries for each in factories))
     for field in ("lists", "watches", "events", "bookmarks", "expired", "failures"):
-        shell.counter(f"informer_{field}", partial(_informers, informers, field))
+        shell.counter(f"informer_{field}", partial(_informers, factories, field))
 
 
 def count_events(shell: Shell, *recorders: EventRecorder) -> None:
     """Have what became of events in the statistics: of all, and how many each component posted."""
     count_fields(shell, "events_", recorders, "posted dropped failed waiting withheld")
-    for recorder in recorders:
-        count_fields(shell, f"events_{recorder.component}_", [recorder], "posted")
+    for component in dict.fromkeys(recorder.component for recorder in recorders):
+        own = [recorder for recorder in recorders if recorder.component == component]
+        count_fields(shell, f"events_{component}_", own, "posted")
 
 
 def _sum(parts: tuple[object, ...], field: str) -> float:
@@ -57,5 +58,5 @@ def _traffic(clients: tuple[RestClient, ...], field: str) -> float:
     return sum(_sum(tuple(client.meter.by_call.values()), field) for client in clients)
 
 
-def _informers(informers: InformerFactory, field: str) -> float:
-    return float(getattr(informers.counters(), field))
+def _informers(factories: tuple[InformerFactory, ...], field: str) -> float:
+    return sum(float(getattr(each.counters(), field)) for each in factories)

@@ -17,7 +17,7 @@ from cluster.kubelet.behaviour import Behaviour
 from cluster.kubelet.latency import Latency
 from cluster.kubelet.node_object import Endpoint
 from cluster.kubelet.status_writer import Writes
-from cluster.processes.nodes import fleet_options, parser
+from cluster.processes.nodes import Share, fleet_options, parser
 from tests.cluster.processes.test_apiserver_process import ROOT, get, post
 from tests.cluster.processes.test_apiserver_process import process as api_process
 
@@ -131,3 +131,13 @@ def test_pods_survive_the_end_of_their_process(tmp_path: Path) -> None:
     counters = json.loads(stats.read_text())["counters"]
     assert (counters["pod_gets"], counters["pod_status_patches"]) == (0, 0)
     assert (counters["log_requests"], counters["pod_restarts"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("nodes", "shares"), [(5, [[0, 2, 4], [1, 3]]), (1, [[0], []])])
+def test_nodes_take_turns_with_the_servers(nodes: int, shares: list[list[int]]) -> None:
+    line = parser().parse_args(["--server", "http://a,http://b", "--nodes", str(nodes)])
+
+    for place, numbers in enumerate(shares):
+        options = fleet_options(line, share=Share(place, len(shares)))
+        last = options.first_node + options.nodes * options.stride
+        assert list(range(options.first_node, last, options.stride)) == numbers
