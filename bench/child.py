@@ -27,10 +27,16 @@ class ChildError(Exception):
 class Child:
     """One process. ``start``, ``ready``, ``stop``, in this order."""
 
-    def __init__(self, name: str, command: list[str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: list[str], log: Path, *, ours: bool = True, exit_code: int = 0
+    ) -> None:
         self.name = name
         self.log = log
+        self.ours = ours
+        """It is Python, and writes its statistics when it is asked; others may be any program."""
         self._command = command
+        self._asked_code = exit_code
+        """What it ends with when it was asked to: Go programs die of the signal, after all."""
         self._process: Process | None = None
         self._stopping = False
 
@@ -50,7 +56,7 @@ class Child:
         if self._process is None:
             return ""
         code = self._process.returncode
-        if code is None or (self._stopping and code == 0):
+        if code is None or (self._stopping and code in (0, self._asked_code)):
             return ""
         return f"{self.name} (exit code {code})"
 
@@ -99,8 +105,9 @@ class Child:
         await self._running().wait()
 
     def dump_statistics(self) -> None:
-        """Have it write its ``--stats`` file now (SIGUSR1); nothing if it has ended."""
-        self._signal(signal.SIGUSR1)
+        """Have it write its ``--stats`` file now (SIGUSR1); nothing if it has ended, or cannot."""
+        if self.ours:
+            self._signal(signal.SIGUSR1)
 
     async def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL if it has not ended in time. Idempotent."""

@@ -1,0 +1,75 @@
+"""What an etcd tells of itself: its /metrics, under names of ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.measurements.exposition import parse
+from cluster.client.exchange import Request
+from cluster.client.interface import TransportError
+from cluster.client.transport import HttpTransport, TransportOptions
+from storage.clock import Clock
+
+SCRAPE_S_MAX: Final = 5.0
+WAL_SYNCS: Final = "etcd_wal_fsyncs"
+BACKEND_COMMITS: Final = "etcd_backend_commits"
+DB_BYTES: Final = "etcd_db_bytes"
+DB_BYTES_IN_USE: Final = "etcd_db_bytes_in_use"
+NAMES: Final = {
+    "etcd_disk_wal_fsync_duration_seconds_count": WAL_SYNCS,
+    "etcd_disk_wal_fsync_duration_seconds_sum": "etcd_wal_fsync_s",
+    "etcd_disk_backend_commit_duration_seconds_count": BACKEND_COMMITS,
+    "etcd_disk_backend_commit_duration_seconds_sum": "etcd_backend_commit_s",
+    "etcd_mvcc_db_total_size_in_bytes": DB_BYTES,
+    "etcd_mvcc_db_total_size_in_use_in_bytes": DB_BYTES_IN_USE,
+    "etcd_server_proposals_applied_total": "etcd_proposals_applied",
+    "etcd_server_leader_changes_seen_total": "etcd_leader_changes",
+    "etcd_server_slow_apply_total": "etcd_slow_applies",
+    "etcd_network_client_grpc_received_bytes_total": "etcd_received_bytes",
+    "etcd_network_client_grpc_sent_bytes_total": "etcd_sent_bytes",
+}
+VERSION: Final = "etcd_server_version"
+
+
+class EtcdFace:
+    """The plain HTTP side of one member; ``async with`` closes its connection."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._transport = HttpTransport(TransportOptions(url), clock)
+
+    async def __aenter__(self) -> EtcdFace:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._transport.__aexit__(None, None, None)
+
+    async def healthy(self) -> bool:
+        """Return whether it can read and write, which takes a leader."""
+        answer = await self._get("/health")
+        return b'"true"' in answer
+
+    async def metrics(self) -> str:
+        """Return its /metrics; empty where there was no answer."""
+        return (await self._get("/metrics")).decode("utf-8", "replace")
+
+    async def _get(self, path: str) -> bytes:
+        try:
+            answer = await self._transport.request(Request("GET", path), timeout_s=SCRAPE_S_MAX)
+        except TransportError:
+            return b""
+        return answer.body if answer.code == 200 else b""
+
+
+def etcd_counters(text: str) -> dict[str, float]:
+    """Return counters and gauges by our names."""
+    found: dict[str, float] = {}
+    for series in parse(text, *NAMES):
+        name = NAMES[series.name]
+        found[name] = found.get(name, 0.0) + series.value
+    return found
+
+
+def etcd_version(text: str) -> str:
+    """Return the version that a /metrics tells; empty where it tells none."""
+    return next((s.labels.get("server_version", "") for s in parse(text, VERSION)), "")

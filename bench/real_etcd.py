@@ -1,0 +1,168 @@
+"""Real etcd members on loopback, for the time of a run: the program ``etcd`` from the path.
+
+A cluster of its own on free ports, its data below the run's. Nothing is compacted by itself, as
+under a kube-apiserver, which does that; everything else but the quota is as etcd usually is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.child import Child, ChildError
+from bench.etcd_metrics import EtcdFace, etcd_counters, etcd_version
+from bench.statistics_files import ProcessStatistics
+from storage.clock import Clock
+
+PROGRAM: Final = "etcd"
+READY_S_MAX: Final = 30.0
+POLL_S: Final = 0.05
+QUOTA_BYTES: Final = 8 << 30
+"""The most that etcd recommends; by default it is 2 GiB, and the store becomes read-only there."""
+ENDED_BY_SIGTERM: Final = -15
+PORT_ATTEMPTS: Final = 3
+"""A port that was free may be taken before etcd binds it."""
+
+
+class Member(NamedTuple):
+    """Where one listens."""
+
+    name: str
+    client: int
+    peer: int
+
+    @property
+    def client_url(self) -> str:
+        """Return where it answers clients, and tells its health and metrics."""
+        return f"http://127.0.0.1:{self.client}"
+
+    @property
+    def peer_url(self) -> str:
+        """Return where it answers the other members."""
+        return f"http://127.0.0.1:{self.peer}"
+
+
+class RealEtcd:
+    """``start``, then ``stop``; in between ``statistics`` at any time."""
+
+    def __init__(self, members: int, data: Path, logs: Path, clock: Clock) -> None:
+        self._count = members
+        self._data = data
+        self._logs = logs
+        self._clock = clock
+        self._members: list[Member] = []
+        self._faces: dict[str, EtcdFace] = {}
+        self._open = AsyncExitStack()
+        self.children: list[Child] = []
+        self.version = ""
+
+    @property
+    def url(self) -> str:
+        """Return what an API server is told as its store."""
+        return "etcd3://" + ",".join(f"127.0.0.1:{member.client}" for member in self._members)
+
+    async def start(self) -> None:
+        """Start the members and wait until all are healthy. Raises ChildError."""
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise ChildError(f"there is no program {PROGRAM!r} on the path (--real-etcd needs it)")
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            self._members = _members(self._count)
+            self.children = [self._child(program, member) for member in self._members]
+            for child in self.children:
+                await child.start()
+            try:
+                await self._healthy()
+            except ChildError:
+                await self.stop()
+                if attempt == PORT_ATTEMPTS or not any("in use" in c.tail() for c in self.children):
+                    raise
+            else:
+                return
+
+    async def stop(self) -> None:
+        """End all members, by their pids. Idempotent."""
+        await self._open.aclose()
+        self._faces.clear()
+        await asyncio.gather(*(child.stop() for child in self.children))
+
+    async def statistics(self) -> dict[str, ProcessStatistics]:
+        """Return what the members tell of themselves; those that do not answer are left out."""
+        texts = await asyncio.gather(*(face.metrics() for face in self._faces.values()))
+        told = {name: etcd_counters(text) for name, text in zip(self._faces, texts, strict=True)}
+        return {name: ProcessStatistics(counters=found) for name, found in told.items() if found}
+
+    def _child(self, program: str, member: Member) -> Child:
+        command = [
+            *(sys.executable, "-m", "bench.tied", str(os.getpid())),
+            *etcd_command(program, member, self._members, self._data),
+        ]
+        log = self._logs / f"{member.name}.log"
+        return Child(member.name, command, log, ours=False, exit_code=ENDED_BY_SIGTERM)
+
+    async def _healthy(self) -> None:
+        for member in self._members:
+            face = await self._open.enter_async_context(EtcdFace(member.client_url, self._clock))
+            self._faces[member.name] = face
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                for face in self._faces.values():
+                    while not await face.healthy():
+                        self._check_alive()
+                        await asyncio.sleep(POLL_S)
+                    self.version = etcd_version(await face.metrics())
+        except TimeoutError:
+            raise ChildError(f"etcd is not healthy after {READY_S_MAX:g} s") from None
+
+    def _check_alive(self) -> None:
+        for child in self.children:
+            if child.exit_code is not None:
+                raise ChildError(
+                    f"{child.name} ended with exit code {child.exit_code}; {child.log}"
+                )
+
+
+def member_names(count: int) -> list[str]:
+    """Return the names of the members' processes."""
+    return ["etcd"] if count == 1 else [f"etcd-{number}" for number in range(1, count + 1)]
+
+
+def _members(count: int) -> list[Member]:
+    ports = iter(free_ports(2 * count))
+    return [Member(name, next(ports), next(ports)) for name in member_names(count)]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that are free now, all different."""
+    socks = [socket.socket() for _ in range(count)]
+    try:
+        for sock in socks:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in socks]
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+def etcd_command(program: str, own: Member, members: Sequence[Member], data: Path) -> list[str]:
+    """Return the command line of a member."""
+    return [
+        program,
+        *("--name", own.name),
+        *("--data-dir", str(data / own.name)),
+        *("--listen-client-urls", own.client_url),
+        *("--advertise-client-urls", own.client_url),
+        *("--listen-peer-urls", own.peer_url),
+        *("--initial-advertise-peer-urls", own.peer_url),
+        *("--initial-cluster", ",".join(f"{m.name}={m.peer_url}" for m in members)),
+        *("--initial-cluster-state", "new"),
+        *("--quota-backend-bytes", str(QUOTA_BYTES)),
+        *("--auto-compaction-retention", "0"),
+    ]
