@@ -1,0 +1,1 @@
+"""Our engines behind real protocols."""

@@ -1,0 +1,15 @@
+"""The services of the protocol by name. A new one is a file here beside and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import grpc
+
+from storage.serve.etcd3 import kv
+from storage.serve.etcd3.serving import Serving
+
+SERVICES: Final[dict[str, Callable[[Serving], grpc.GenericRpcHandler]]] = {
+    kv.SERVICE: kv.service,
+}
