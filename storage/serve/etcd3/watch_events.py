@@ -1,0 +1,184 @@
+"""Watch responses as bytes: an event is encoded once, however many watches want it.
+
+How it works. All watches of one span are told the same ``Batch`` object, and all watches of a
+group's changes the same ``Change`` objects. So what was made of the last batch is kept by flavour
+(which filters, with the value before or not), and what was made of each change of the last revision
+by change. A response is then its header, its watch id and the joined frames of its events; a frame
+is an event with its tag and length, as it stands in the response.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from serialization.api.etcd.kv_pb2 import Event
+from serialization.api.etcd.rpc_pb2 import ResponseHeader, WatchResponse
+from storage.records import Batch, Change
+
+PREVIOUS: Final = 1
+NO_PUTS: Final = 2
+NO_DELETES: Final = 4
+
+_HEADER_TAG: Final = b"\x0a"
+_ID_TAG: Final = b"\x10"
+_FRAGMENT: Final = b"\x38\x01"
+_EVENT_TAG: Final = b"\x5a"
+
+
+class Frames(NamedTuple):
+    """The events of a batch that a watch wants, in order."""
+
+    encoded: list[bytes]
+    revisions: list[int]
+    """Of each event."""
+    size: int
+    """In bytes, of all."""
+
+
+NOTHING: Final = Frames([], [], 0)
+
+
+class Told(NamedTuple):
+    """Who answers: what every header says beside the revision."""
+
+    cluster_id: int
+    member_id: int
+    term: int
+
+
+class EventEncoder:
+    """Makes frames of batches; one for all watches of a server."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+        """Events encoded so far: a counter that shows what sharing spares."""
+        self._batch = Batch(0, ())
+        self._of_batch: dict[int, Frames] = {}
+        self._revision = 0
+        self._plain: dict[int, tuple[Change, bytes]] = {}
+        self._with_previous: dict[int, tuple[Change, bytes]] = {}
+
+    def frames(self, batch: Batch, flavour: int) -> Frames:
+        """Return what a watch of this flavour is told of a batch."""
+        if batch is not self._batch:
+            self._turn_to(batch)
+        made = self._of_batch.get(flavour)
+        if made is None:
+            made = self._of_batch[flavour] = self._make(batch.changes, flavour)
+        return made
+
+    def forget(self) -> None:
+        """Let go of the last batch."""
+        self._turn_to(Batch(0, ()))
+
+    def _turn_to(self, batch: Batch) -> None:
+        self._batch = batch
+        self._of_batch = {}
+        if batch.revision != self._revision:
+            self._revision = batch.revision
+            self._plain, self._with_previous = {}, {}
+
+    def _make(self, changes: tuple[Change, ...], flavour: int) -> Frames:
+        if flavour & (NO_PUTS | NO_DELETES):
+            puts, deletes = not flavour & NO_PUTS, not flavour & NO_DELETES
+            changes = tuple(
+                change for change in changes if (deletes if change.value is None else puts)
+            )
+        if not changes:
+            return NOTHING
+        previous = flavour & PREVIOUS
+        known = self._with_previous if previous else self._plain
+        encoded: list[bytes] = []
+        for change in changes:
+            made = known.get(id(change))
+            if made is None:  # the change is kept with it, so that its id stays its own
+                made = known[id(change)] = (change, _frame(change, with_previous=bool(previous)))
+                self.encoded += 1
+            encoded.append(made[1])
+        return Frames(encoded, [change.revision for change in changes], sum(map(len, encoded)))
+
+
+class Responses:
+    """Makes whole responses of one server."""
+
+    def __init__(self, told: Told) -> None:
+        self._header = ResponseHeader(
+            cluster_id=told.cluster_id, member_id=told.member_id, raft_term=told.term
+        )
+
+    def events(
+        self, revision: int, watch_id: int, frames: list[bytes], *, fragment: bool = False
+    ) -> bytes:
+        """Return a response with these events."""
+        start = [_HEADER_TAG, self._head(revision)]
+        if watch_id:
+            start += (_ID_TAG, _varint(watch_id))
+        if fragment:
+            start.append(_FRAGMENT)
+        return b"".join(start + frames)
+
+    def created(self, revision: int, watch_id: int) -> bytes:
+        """Return the first response to a watch."""
+        return self._control(revision, WatchResponse(watch_id=watch_id, created=True))
+
+    def refused(self, revision: int, reason: str) -> bytes:
+        """Return the only response to a watch that cannot be."""
+        response = WatchResponse(watch_id=-1, created=True, canceled=True, cancel_reason=reason)
+        return self._control(revision, response)
+
+    def canceled(self, revision: int, watch_id: int, *, compact_revision: int = 0) -> bytes:
+        """Return the last response of a watch."""
+        return self._control(
+            revision,
+            WatchResponse(watch_id=watch_id, canceled=True, compact_revision=compact_revision),
+        )
+
+    def progress(self, revision: int, watch_id: int) -> bytes:
+        """Return a progress notice."""
+        return self._control(revision, WatchResponse(watch_id=watch_id))
+
+    def _control(self, revision: int, response: WatchResponse) -> bytes:
+        header = response.header
+        header.CopyFrom(self._header)
+        header.revision = revision
+        return response.SerializeToString()
+
+    def _head(self, revision: int) -> bytes:
+        self._header.revision = revision
+        made = self._header.SerializeToString()
+        return bytes((len(made),)) + made  # three integers and a revision: below 128
+
+
+def _frame(change: Change, *, with_previous: bool) -> bytes:
+    event = Event()
+    kv = event.kv
+    kv.key = change.key
+    kv.mod_revision = change.revision
+    if change.value is None:
+        event.type = Event.DELETE
+    else:
+        kv.value = change.value
+        kv.create_revision = change.create_revision
+        kv.version = change.version
+    if with_previous and change.previous is not None:
+        past = change.previous
+        kv = event.prev_kv
+        kv.key = past.key
+        kv.value = past.value
+        kv.mod_revision = past.revision
+        kv.create_revision = past.create_revision
+        kv.version = past.version
+        kv.lease = past.lease
+    made = event.SerializeToString()
+    return _EVENT_TAG + _varint(len(made)) + made
+
+
+def _varint(number: int) -> bytes:
+    """Return an int64 as it stands on the wire; 10 bytes if negative."""
+    number &= (1 << 64) - 1
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
