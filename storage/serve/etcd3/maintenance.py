@@ -1,0 +1,126 @@
+"""The Maintenance service: status, hashes, alarms, defragmentation; the snapshot is beside."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+
+from serialization.api.etcd.rpc_pb2 import (
+    AlarmMember,
+    AlarmRequest,
+    AlarmResponse,
+    AlarmType,
+    DefragmentRequest,
+    DefragmentResponse,
+    HashKVRequest,
+    HashKVResponse,
+    HashRequest,
+    HashResponse,
+    MoveLeaderRequest,
+    MoveLeaderResponse,
+    ResponseHeader,
+    StatusRequest,
+    StatusResponse,
+)
+from storage.serve.etcd3.alarms import Alarms
+from storage.serve.etcd3.errors import Refusal, RefusedError
+from storage.serve.etcd3.methods import unary
+from storage.serve.etcd3.serving import RAFT_TERM, VERSION, Serving
+
+SERVICE: Final = "etcdserverpb.Maintenance"
+
+BAD_LEADER: Final = Refusal(
+    grpc.StatusCode.FAILED_PRECONDITION, "etcdserver: bad leader transferee"
+)
+
+
+def service(serving: Serving) -> grpc.GenericRpcHandler:
+    """Return the service over an engine."""
+    maintenance = Maintenance(serving, Alarms())
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "Status": unary(StatusRequest, maintenance.status),
+            "Hash": unary(HashRequest, maintenance.hash),
+            "HashKV": unary(HashKVRequest, maintenance.hash_kv),
+            "Alarm": unary(AlarmRequest, maintenance.alarm),
+            "Defragment": unary(DefragmentRequest, maintenance.defragment),
+            "MoveLeader": unary(MoveLeaderRequest, maintenance.move_leader),
+        },
+    )
+
+
+class Maintenance:
+    """Each method takes a request and returns its answer."""
+
+    def __init__(self, serving: Serving, alarms: Alarms) -> None:
+        self._serving = serving
+        self._store = serving.store
+        self._alarms = alarms
+
+    async def status(self, _request: StatusRequest) -> StatusResponse:
+        """Return what the member is, how large its data are, and its alarms."""
+        found = await self._store.status()
+        member = self._serving.member_id
+        size = found.disk_bytes or found.logical_bytes  # an engine in memory has no file
+        return StatusResponse(
+            header=self._header(),
+            version=VERSION,
+            dbSize=size,
+            dbSizeInUse=min(size, found.logical_bytes),
+            leader=member,
+            raftIndex=found.revision,
+            raftAppliedIndex=found.revision,
+            raftTerm=RAFT_TERM,
+            errors=[
+                f"memberID:{member} alarm:{AlarmType.Name(alarm)} "
+                for alarm in self._alarms.shown(found.alarm)
+            ],
+        )
+
+    async def hash(self, _request: HashRequest) -> HashResponse:
+        """Return a hash over all that is kept, whatever its revision."""
+        found = await self._store.hash_kv()
+        return HashResponse(header=self._header(), hash=found.hash)
+
+    async def hash_kv(self, request: HashKVRequest) -> HashKVResponse:
+        """Return the hash over what is kept up to a revision."""
+        found = await self._store.hash_kv(request.revision)
+        return HashKVResponse(
+            header=self._header(),
+            hash=found.hash,
+            compact_revision=found.compact_revision,
+            hash_revision=found.revision,
+        )
+
+    async def alarm(self, request: AlarmRequest) -> AlarmResponse:
+        """Tell of alarms, raise one, or take one back; answers those that it was about."""
+        member = self._serving.member_id
+        found = await self._store.status()
+        told = self._alarms.shown(found.alarm)
+        if request.action == AlarmRequest.ACTIVATE:
+            self._alarms.activate(request.alarm)
+            told = [request.alarm]
+        elif request.action == AlarmRequest.DEACTIVATE:
+            told = [request.alarm] if self._alarms.deactivate(request.alarm) else []
+        elif request.alarm != AlarmType.NONE:
+            told = [alarm for alarm in told if alarm == request.alarm]
+        return AlarmResponse(
+            header=self._header(),
+            alarms=[AlarmMember(memberID=member, alarm=alarm) for alarm in told],
+        )
+
+    async def defragment(self, _request: DefragmentRequest) -> DefragmentResponse:
+        """Answer that all is well.
+
+        Pages that LMDB has freed are used again before the file grows; it never gives them back.
+        """
+        return DefragmentResponse(header=self._header())
+
+    async def move_leader(self, _request: MoveLeaderRequest) -> MoveLeaderResponse:
+        """Refuse: there is no other member."""
+        raise RefusedError(BAD_LEADER)
+
+    def _header(self) -> ResponseHeader:
+        return self._serving.header(self._store.current_revision())
