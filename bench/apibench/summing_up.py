@@ -5,12 +5,48 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
+from typing import Protocol
 
-from bench.apibench.results import Goal, Line, Row, Spread
+from bench.apibench.results import Goal, Line, Spread
 from bench.apibench.table import Aim
+from bench.latency import Latency
 
 
-def figures(row: Row) -> dict[str, float]:
+class Measured(Protocol):
+    """What is summed up: one cell, measured once; of this benchmark or of another."""
+
+    @property
+    def cell(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def round(self) -> int:
+        """Which of the rounds."""
+        ...
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What was measured, by name with its unit last."""
+        ...
+
+    @property
+    def latency(self) -> Latency:
+        """Its latencies."""
+        ...
+
+    @property
+    def invalid(self) -> list[str]:
+        """Why the numbers say nothing."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know beside them."""
+        ...
+
+
+def figures(row: Measured) -> dict[str, float]:
     """Return all numbers of a row, its latencies among them."""
     latency = row.latency
     timed = {
@@ -22,18 +58,18 @@ def figures(row: Row) -> dict[str, float]:
     return row.values | {name: value for name, value in timed.items() if value is not None}
 
 
-def sum_up(rows: Iterable[Row], aims: Sequence[Aim] = ()) -> list[Line]:
+def sum_up(rows: Iterable[Measured], aims: Sequence[Aim] = ()) -> list[Line]:
     """Return a line for each cell, in the order of their first rows.
 
     Rows that are invalid count for nothing but the reason that they give.
     """
-    by_cell: defaultdict[str, list[Row]] = defaultdict(list)
+    by_cell: defaultdict[str, list[Measured]] = defaultdict(list)
     for row in rows:
         by_cell[row.cell].append(row)
     return [_line(cell, found, aims) for cell, found in by_cell.items()]
 
 
-def _line(cell: str, rows: list[Row], aims: Sequence[Aim]) -> Line:
+def _line(cell: str, rows: list[Measured], aims: Sequence[Aim]) -> Line:
     values: defaultdict[str, list[float]] = defaultdict(list)
     for row in rows:
         if not row.invalid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.commands import api_bench, full, locust, matrix, micro, report, run, up
+from bench.commands import api_bench, full, locust, matrix, micro, report, run, store_bench, up
 from bench.commands.interface import Command
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -15,5 +15,6 @@ COMMANDS: Final[dict[str, Command]] = {
     "micro": micro,
     "locust": locust,
     "api-bench": api_bench,
+    "store-bench": store_bench,
     "report": report,
 }

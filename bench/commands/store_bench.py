@@ -1,0 +1,204 @@
+"""``kubedyno store-bench``: load a store directly, in process or over its protocol."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.apibench.summing_up import sum_up
+from bench.child import ChildError
+from bench.commands.api_bench import counts, paced, pids
+from bench.commands.interface import OK, VOID, CommandError, UsageError
+from bench.commands.options import claim_directory, names, positive, rate, seconds
+from bench.commands.store_bench_summary import print_store_bench
+from bench.environment import describe_environment
+from bench.results import write_json
+from bench.storebench.cells import Cell
+from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
+from bench.storebench.endpoints import BadURLError, endpoints_of, scheme_of
+from bench.storebench.generator import alone
+from bench.storebench.operations import JUDGED, NAMES
+from bench.storebench.orchestration import CellFailedError, measure
+from bench.storebench.results import SCHEMA_VERSION, STORE_BENCH_FILE, Row, StoreBench, Table
+from bench.storebench.workload import VALUE_BYTES_MIN
+from storage.clock import Clock, SystemClock
+from storage.registry import STORES
+
+HELP: Final = "load a store directly, in process or over its protocol: rates, latencies, syncs, CPU"
+
+FAILURES: Final = (CellFailedError, ChildError)
+CLIENTS: Final = tuple(dict.fromkeys(entry.client for entry in DRIVERS.values() if entry.client))
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--store",
+        default="etcd3",
+        metavar="S",
+        help=f"{', '.join(STORES)}: in process; or a URL etcd3://HOST:PORT[,HOST:PORT]",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--serve", action="store_true", help="have `kubedyno etcd` serve the store, and load that"
+    )
+    where.add_argument(
+        "--real-etcd", type=positive, default=0, metavar="N", help="start N real members (1 or 3)"
+    )
+    parser.add_argument("--protocol-client", choices=CLIENTS, default=CLIENTS[0])
+    parser.add_argument(
+        "--server-pid", type=pids, default=(), metavar="PID,PID", help="whose CPU is the server's"
+    )
+    parser.add_argument("--op", type=names, default=["put"], help=f"of {', '.join(NAMES)}; a,b,c")
+    parser.add_argument("--clients", type=counts, default=[16], metavar="N,N")
+    parser.add_argument(
+        "--client-processes", type=positive, default=1, metavar="N", help="over a protocol"
+    )
+    parser.add_argument("--connections", type=positive, default=1, help="of a process")
+    parser.add_argument("--value-size", type=positive, default=1144, metavar="B")
+    parser.add_argument("--keys", type=positive, default=10_000, metavar="K")
+    parser.add_argument("--duration", type=seconds, default=5.0, metavar="S", help="of a cell")
+    parser.add_argument("--rate", type=paced, default=0.0, help="a second, open loop; 0: closed")
+    parser.add_argument("--read-share", type=rate, default=0.8, help="of a mixed load")
+    parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of a watch")
+    parser.add_argument("--rounds", type=positive, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
+    parser.add_argument("--out", type=Path, help="where results go; default: nowhere")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Measure, write, print."""
+    cells = _cells(arguments)
+    directory = claim_directory(arguments.out, (STORE_BENCH_FILE,)) if arguments.out else None
+    try:
+        results = asyncio.run(_run(arguments, cells, SystemClock()))
+    except (*FAILURES, ExceptionGroup) as error:
+        cause = alone(error)
+        if not isinstance(cause, FAILURES):
+            raise
+        raise CommandError(str(cause)) from error
+    if directory is not None:
+        write_json(directory / STORE_BENCH_FILE, results)
+    if arguments.json:
+        with tempfile.TemporaryDirectory() as scratch:
+            sys.stdout.buffer.write(write_json(Path(scratch) / "r.json", results).read_bytes())
+    else:
+        print_store_bench(results)
+    return VOID if any(row.invalid for row in results.rows) else OK
+
+
+def _cells(arguments: argparse.Namespace) -> list[Cell]:
+    driver, server = _target(arguments)
+    cells = [
+        Cell(
+            driver,
+            server,
+            operation,
+            clients,
+            value_bytes=arguments.value_size,
+            keys=arguments.keys,
+            duration_s=arguments.duration,
+            rate=arguments.rate,
+            read_share=arguments.read_share,
+            processes=arguments.client_processes,
+            connections=arguments.connections,
+        )
+        for operation in arguments.op
+        for clients in arguments.clients
+    ]
+    for cell in cells:
+        _check(cell)
+    return cells
+
+
+def _target(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return the driver's name and the server's. Raises UsageError."""
+    store, scheme = arguments.store, scheme_of(arguments.store)
+    if scheme:
+        if arguments.serve or arguments.real_etcd:
+            raise UsageError("--serve and --real-etcd start a server: --store is a URL already")
+        try:
+            endpoints_of(store)
+        except BadURLError as error:
+            raise UsageError(str(error)) from error
+    elif store not in STORES:
+        raise UsageError(f"no store {store!r}; there are {', '.join(STORES)}, or a URL")
+    if arguments.real_etcd:
+        if arguments.real_etcd not in REAL_MEMBERS:
+            raise UsageError("--real-etcd is 1 or 3")
+        return _over("etcd3", arguments.protocol_client), REAL_MEMBERS[arguments.real_etcd]
+    if arguments.serve:
+        return _over("etcd3", arguments.protocol_client), f"kubedyno-{store}"
+    if scheme:
+        return _over(scheme, arguments.protocol_client), store
+    return next(entry.name for entry in DRIVERS.values() if entry.place == IN_PROCESS), store
+
+
+REAL_MEMBERS: Final = {1: "etcd", 3: "etcd-3-members"}
+
+
+def _over(scheme: str, client: str) -> str:
+    for entry in DRIVERS.values():
+        if (entry.scheme, entry.client) == (scheme, client):
+            return entry.name
+    known = ", ".join(sorted({entry.scheme for entry in DRIVERS.values() if entry.scheme}))
+    raise UsageError(f"no {client} client for {scheme!r}; there are clients for {known}")
+
+
+def _check(cell: Cell) -> None:
+    if cell.operation not in NAMES:
+        raise UsageError(f"no operation {cell.operation!r}; there are {', '.join(NAMES)}")
+    if cell.value_bytes < VALUE_BYTES_MIN:
+        raise UsageError(f"--value-size is at least {VALUE_BYTES_MIN}: a stamp is in each value")
+    if cell.operation in JUDGED and cell.keys < cell.clients:
+        raise UsageError(f"{cell.operation} needs a key a client: {cell.keys} are too few")
+    if not 0 <= cell.read_share <= 1:
+        raise UsageError("--read-share is a share: from 0 to 1")
+    if cell.operation == "put" and not DRIVERS[cell.driver].puts:
+        raise UsageError("the store contract has no put: every write is judged; use --op txn")
+
+
+async def _run(arguments: argparse.Namespace, cells: list[Cell], clock: Clock) -> StoreBench:
+    started, began_ns = clock.now(), clock.stamp_ns()
+    environment = describe_environment()
+    rows: list[Row] = []
+    for round_ in range(1, arguments.rounds + 1):
+        order = random.Random(f"{arguments.seed}-{round_}").sample(cells, len(cells))
+        for cell in order if arguments.rounds > 1 else cells:
+            sys.stderr.write(f"round {round_}: {DRIVERS[cell.driver].table}: {cell.name}\n")
+            rows.append(await measure(cell, round_, clock, server_pids=arguments.server_pid))
+    return StoreBench(
+        schema_version=SCHEMA_VERSION,
+        run_id=f"store-bench-{started:%Y%m%d-%H%M%S}",
+        started=started.isoformat(),
+        duration_s=(clock.stamp_ns() - began_ns) / 1e9,
+        environment=environment,
+        command=" ".join(["kubedyno", *sys.argv[1:]]),
+        rows=rows,
+        tables=tables_of(rows, cells),
+    )
+
+
+def tables_of(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Table]:
+    """Return what the rounds come to: a table a place, in the order of the cells."""
+    order = {cell.name: at for at, cell in enumerate(cells)}
+    titles = dict.fromkeys(DRIVERS[cell.driver].table for cell in cells)
+    return [
+        Table(
+            title,
+            sum_up(
+                sorted(
+                    (row for row in rows if row.table == title),
+                    key=lambda row: (order[row.cell], row.round),
+                )
+            ),
+        )
+        for title in titles
+    ]

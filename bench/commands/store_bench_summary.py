@@ -1,0 +1,74 @@
+"""The terminal summary of a store-bench run: tables in Markdown, one a place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bench.apibench.results import Line, Spread
+from bench.commands.summary import number
+from bench.storebench.results import StoreBench, Table
+
+COLUMNS: Final = {
+    "per_s": "a second",
+    "p50_ms": "p50 ms",
+    "p90_ms": "p90 ms",
+    "p99_ms": "p99 ms",
+    "max_ms": "max ms",
+    "syncs_per_s": "syncs/s",
+    "writes_per_sync": "writes a sync",
+    "backend_syncs_per_s": "backend syncs/s",
+    "server_us": "server CPU us",
+    "server_cores": "server cores",
+    "client_us": "client CPU us",
+    "client_cores": "client cores",
+    "process_us": "CPU us",
+    "process_cores": "cores",
+}
+
+
+def print_store_bench(results: StoreBench) -> None:
+    """Print one run."""
+    sys.stdout.write("\n".join(lines_of(results)) + "\n")
+
+
+def lines_of(results: StoreBench) -> Iterator[str]:
+    """Yield the summary, line by line: a table a place, never mixed."""
+    rounds = max((row.round for row in results.rows), default=0)
+    yield f"store-bench: {rounds} rounds: medians, ranges in brackets"
+    for table in results.tables:
+        yield ""
+        yield f"### {table.title}"
+        yield ""
+        yield from markdown(table)
+        for line in table.lines:
+            yield from (f"- INVALID {line.cell}, {why}" for why in line.invalid)
+            yield from (f"- {line.cell}, {note}" for note in line.notes)
+
+
+def markdown(table: Table) -> Iterator[str]:
+    """Yield a table in Markdown; columns that nobody has are left out."""
+    shown = [name for name in COLUMNS if any(name in line.figures for line in table.lines)]
+    grid = [["cell", *(COLUMNS[name] for name in shown)]]
+    grid += [[line.cell, *_figures(line, shown)] for line in table.lines]
+    widths = [max(len(row[at]) for row in grid) for at in range(len(grid[0]))]
+    for at, row in enumerate(grid):
+        cells = [row[0].ljust(widths[0])]
+        cells += [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
+        yield f"| {' | '.join(cells)} |"
+        if at == 0:
+            rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+            yield f"|-{'-|-'.join(rules)}-|"
+
+
+def _figures(line: Line, shown: Sequence[str]) -> list[str]:
+    return [_spread(line.figures.get(name), ranged=name == "per_s") for name in shown]
+
+
+def _spread(spread: Spread | None, *, ranged: bool) -> str:
+    if spread is None:
+        return ""
+    if spread.rounds == 1 or not ranged:
+        return number(spread.median)
+    return f"{number(spread.median)} ({number(spread.low)}-{number(spread.high)})"

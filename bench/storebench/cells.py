@@ -1,0 +1,35 @@
+"""The cells: what is measured, each by a name of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is to be measured."""
+
+    driver: str
+    """A name in ``drivers.registry``."""
+    server: str
+    """A name in ``servers``, of an engine in process, or a URL."""
+    operation: str
+    clients: int
+    value_bytes: int = 1144
+    keys: int = 10_000
+    duration_s: float = 5.0
+    rate: float = 0.0
+    read_share: float = 0.8
+    watchers: int = 0
+    processes: int = 1
+    connections: int = 1
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        parts = [self.server, self.operation, f"c{self.clients}"]
+        if self.watchers:
+            parts.append(f"{self.watchers}w")
+        if self.rate:
+            parts.append(f"{self.rate:g}/s")
+        return " ".join(parts)

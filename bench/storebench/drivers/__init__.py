@@ -1,0 +1,1 @@
+"""The ways to a store: a file each, listed in ``registry``."""

@@ -1,0 +1,44 @@
+"""The ways to a store by name. A new one is a file here beside and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bench.storebench.drivers.contract import ContractDriver
+from bench.storebench.drivers.etcd3_raw import Etcd3RawDriver
+from bench.storebench.drivers.interface import Driver, Spot
+
+IN_PROCESS: Final = "in process"
+OVER_THE_PROTOCOL: Final = "over the protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A way to a store, and what it can do."""
+
+    name: str
+    make: Callable[[Spot], Driver]
+    place: str
+    """Where the load runs; results of different places are never in one table."""
+    scheme: str = ""
+    """Of the URLs that it speaks to; empty: it opens an engine."""
+    client: str = ""
+    """How ``--protocol-client`` names it."""
+    puts: bool = True
+    """It has a write that is not judged."""
+
+    @property
+    def table(self) -> str:
+        """Return the title of the table in which its results stand."""
+        return f"{self.place}, {self.client} client" if self.client else self.place
+
+
+DRIVERS: Final[dict[str, Entry]] = {
+    entry.name: entry
+    for entry in (
+        Entry("contract", ContractDriver, IN_PROCESS, puts=False),
+        Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
+    )
+}

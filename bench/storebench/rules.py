@@ -1,0 +1,48 @@
+"""What makes a row worth nothing, and what is to be said beside it. A rule each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bench.apibench.rules import LATE_MS_MAX, RATE_SHARE_MIN
+from bench.storebench.settings import Outcome
+
+CLIENT_CORES_MAX: Final = 0.9
+"""Of the one core that a loading process can use: above it the rate is the client's own."""
+CLIENT_BOUND: Final = "client-bound"
+FAILURES_TOLD: Final = 5
+
+
+def why_invalid(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Say why a row is worth nothing."""
+    failures = sum((Counter(each.failures) for each in outcomes), Counter[str]())
+    if failures:
+        most = failures.most_common(FAILURES_TOLD)
+        yield "failed: " + ", ".join(f"{count} x {what}" for what, count in most)
+    if not sum(each.operations for each in outcomes):
+        yield "not one operation was done"
+
+
+def notes_on(
+    outcomes: Sequence[Outcome], *, rate: float = 0.0, in_process: bool = False
+) -> Iterator[str]:
+    """Say what to know beside a row; ``rate``: operations a second that were asked for, 0: any."""
+    done = sum(each.operations for each in outcomes)
+    due = sum(each.due for each in outcomes)
+    if rate and done + 1 < RATE_SHARE_MIN * due:
+        yield (
+            f"rate missed: {done} of {due} that were due; what was due and not answered by the end"
+            " is in no latency"
+        )
+    late_ms = max((each.late_ms_max for each in outcomes), default=0.0)
+    if late_ms > LATE_MS_MAX:
+        yield f"the client was up to {late_ms:.0f} ms behind its own schedule; latencies hold it"
+    if in_process:
+        return  # client and store are one process: its CPU cannot be told apart
+    for number, each in enumerate(outcomes, 1):
+        cores = each.cpu_s / each.window_s if each.window_s else 0.0
+        if cores >= CLIENT_CORES_MAX:
+            which = f" (process {number} of {len(outcomes)})" if len(outcomes) > 1 else ""
+            yield f"{CLIENT_BOUND}{which}: {cores:.2f} of one core"

@@ -1,0 +1,132 @@
+"""What is loaded over a protocol: servers that are started for a cell, or one that is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.child import Child, ChildError
+from bench.etcd_metrics import BACKEND_COMMITS, WAL_SYNCS, EtcdFace, etcd_counters
+from bench.real_etcd import RealEtcd
+from bench.storebench.endpoints import endpoints_of, scheme_of
+from storage.clock import Clock
+
+READY_S_MAX: Final = 60.0
+ANY_PORT: Final = "127.0.0.1:0"
+Counters = Callable[[], Awaitable[dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that answers."""
+
+    url: str
+    pids: tuple[int, ...]
+    """Whose CPU is the server's; empty where nobody said."""
+    counters: Counters
+    """``syncs`` so far, and ``backend_syncs`` where there are two sorts; empty: not told."""
+    own: bool = True
+    """It was started for the cell, so nothing needs to be put in order."""
+
+
+@asynccontextmanager
+async def real(directory: Path, clock: Clock, members: int = 1) -> AsyncIterator[Serving]:
+    """Serve by the program ``etcd``. Raises ChildError."""
+    etcd = RealEtcd(members, directory / "data", directory, clock)
+    try:
+        await etcd.start()
+        pids = tuple(child.pid for child in etcd.children)
+
+        async def counters() -> dict[str, float]:
+            told = [found.counters for found in (await etcd.statistics()).values()]
+            return in_our_words(sum_of(told))
+
+        yield Serving(etcd.url, pids, counters)
+    finally:
+        await etcd.stop()
+
+
+@asynccontextmanager
+async def ours(directory: Path, _clock: Clock, engine: str = "etcd3") -> AsyncIterator[Serving]:
+    """Serve an engine by ``cluster.processes.etcd``. Raises ChildError."""
+    command = [
+        *(sys.executable, "-m", "cluster.processes.etcd"),
+        *("--listen", ANY_PORT),
+        *("--store", engine),
+        *("--data-dir", str(directory / "data")),
+        *("--parent", str(os.getpid())),
+    ]
+    child = Child("kubedyno etcd", command, directory / "kubedyno-etcd.log")
+    try:
+        await child.start()
+        facts = await child.ready(READY_S_MAX)
+        url = str(facts.get("url", ""))
+        if not url:
+            raise ChildError("kubedyno etcd named no url in its ready line")
+        yield Serving(url, (child.pid,), untold)
+    finally:
+        await child.stop()
+
+
+@asynccontextmanager
+async def given(url: str, pids: tuple[int, ...], clock: Clock) -> AsyncIterator[Serving]:
+    """Use a server that is there; ask it for etcd's /metrics, which it may have."""
+    async with AsyncExitStack() as stack:
+        faces = [
+            await stack.enter_async_context(EtcdFace(f"http://{each}", clock))
+            for each in endpoints_of(url)
+        ]
+
+        async def counters() -> dict[str, float]:
+            return in_our_words(sum_of([etcd_counters(await face.metrics()) for face in faces]))
+
+        told = await counters()
+        yield Serving(url, pids, counters if told else untold, own=False)
+
+
+async def untold() -> dict[str, float]:
+    """Return nothing: this server does not tell."""
+    return {}
+
+
+def sum_of(told: list[dict[str, float]]) -> dict[str, float]:
+    """Add up what several members tell."""
+    return {name: sum(each.get(name, 0.0) for each in told) for each in told for name in each}
+
+
+def in_our_words(counters: dict[str, float]) -> dict[str, float]:
+    """Return an etcd's counters as ``syncs`` (of its log) and ``backend_syncs``."""
+    if WAL_SYNCS not in counters:
+        return {}
+    return {
+        "syncs": counters[WAL_SYNCS],
+        "backend_syncs": counters.get(BACKEND_COMMITS, 0.0),
+    }
+
+
+def serving(
+    server: str, directory: Path, clock: Clock, pids: tuple[int, ...] = ()
+) -> AbstractAsyncContextManager[Serving]:
+    """Give the server of a cell: a name in ``SERVERS``, or a URL. Raises ChildError."""
+    if scheme_of(server):
+        return given(server, pids, clock)
+    return SERVERS[server](directory, clock)
+
+
+def _ours(engine: str) -> Callable[[Path, Clock], AbstractAsyncContextManager[Serving]]:
+    return lambda directory, clock: ours(directory, clock, engine)
+
+
+REAL: Final = "etcd"
+SERVERS: Final[dict[str, Callable[[Path, Clock], AbstractAsyncContextManager[Serving]]]] = {
+    "kubedyno-etcd3": _ours("etcd3"),
+    "kubedyno-memory": _ours("memory"),
+    REAL: real,
+    "etcd-3-members": lambda directory, clock: real(directory, clock, 3),
+}
+"""By name. ``etcd`` is the program; ``kubedyno-...`` is ``kubedyno etcd`` with an engine."""
