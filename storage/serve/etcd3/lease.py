@@ -78,10 +78,12 @@ class Leasing:
     def __init__(self, serving: Serving, chance: Random) -> None:
         self._store = serving.store
         self._header_at = serving.header
+        self._alarms = serving.alarms
         self._chance = chance
 
     async def grant(self, request: LeaseGrantRequest) -> LeaseGrantResponse:
         """Let a lease begin, under the id asked for or one that nobody had."""
+        self._alarms.check_write(takes_space=True)
         if request.TTL > TTL_MAX_S:
             raise RefusedError(LEASE_TTL_TOO_LARGE)
         if request.ID < 0:

@@ -23,7 +23,6 @@ from serialization.api.etcd.rpc_pb2 import (
     StatusRequest,
     StatusResponse,
 )
-from storage.serve.etcd3.alarms import Alarms
 from storage.serve.etcd3.errors import Refusal, RefusedError
 from storage.serve.etcd3.methods import unary
 from storage.serve.etcd3.serving import RAFT_TERM, VERSION, Serving
@@ -37,7 +36,7 @@ BAD_LEADER: Final = Refusal(
 
 def service(serving: Serving) -> grpc.GenericRpcHandler:
     """Return the service over an engine."""
-    maintenance = Maintenance(serving, Alarms())
+    maintenance = Maintenance(serving)
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
@@ -54,10 +53,10 @@ def service(serving: Serving) -> grpc.GenericRpcHandler:
 class Maintenance:
     """Each method takes a request and returns its answer."""
 
-    def __init__(self, serving: Serving, alarms: Alarms) -> None:
+    def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._store = serving.store
-        self._alarms = alarms
+        self._alarms = serving.alarms
 
     async def status(self, _request: StatusRequest) -> StatusResponse:
         """Return what the member is, how large its data are, and its alarms."""
@@ -73,10 +72,7 @@ class Maintenance:
             raftIndex=found.revision,
             raftAppliedIndex=found.revision,
             raftTerm=RAFT_TERM,
-            errors=[
-                f"memberID:{member} alarm:{AlarmType.Name(alarm)} "
-                for alarm in self._alarms.shown(found.alarm)
-            ],
+            errors=[_told(alarm) for alarm in self._alarms.shown(member, found.alarm)],
         )
 
     async def hash(self, _request: HashRequest) -> HashResponse:
@@ -90,33 +86,34 @@ class Maintenance:
         return HashKVResponse(
             header=self._header(),
             hash=found.hash,
-            compact_revision=found.compact_revision,
+            compact_revision=found.compact_revision if found.compact_revision > 1 else -1,
             hash_revision=found.revision,
         )
 
     async def alarm(self, request: AlarmRequest) -> AlarmResponse:
-        """Tell of alarms, raise one, or take one back; answers those that it was about."""
-        member = self._serving.member_id
-        found = await self._store.status()
-        told = self._alarms.shown(found.alarm)
+        """Tell of alarms, raise one, or take one back; answers those that it was about.
+
+        Without a header, as a real one answers.
+        """
+        asked = AlarmMember(memberID=request.memberID, alarm=request.alarm)
         if request.action == AlarmRequest.ACTIVATE:
-            self._alarms.activate(request.alarm)
-            told = [request.alarm]
-        elif request.action == AlarmRequest.DEACTIVATE:
-            told = [request.alarm] if self._alarms.deactivate(request.alarm) else []
-        elif request.alarm != AlarmType.NONE:
-            told = [alarm for alarm in told if alarm == request.alarm]
-        return AlarmResponse(
-            header=self._header(),
-            alarms=[AlarmMember(memberID=member, alarm=alarm) for alarm in told],
-        )
+            self._alarms.activate(request.memberID, request.alarm)
+            return AlarmResponse(alarms=[asked])
+        if request.action == AlarmRequest.DEACTIVATE:
+            was = self._alarms.deactivate(request.memberID, request.alarm)
+            return AlarmResponse(alarms=[asked] if was else [])
+        found = await self._store.status()
+        shown = self._alarms.shown(self._serving.member_id, found.alarm)
+        if request.alarm != AlarmType.NONE:
+            shown = [alarm for alarm in shown if alarm.alarm == request.alarm]
+        return AlarmResponse(alarms=shown)
 
     async def defragment(self, _request: DefragmentRequest) -> DefragmentResponse:
-        """Answer that all is well.
+        """Answer that all is well, without a header, as a real one answers.
 
         Pages that LMDB has freed are used again before the file grows; it never gives them back.
         """
-        return DefragmentResponse(header=self._header())
+        return DefragmentResponse()
 
     async def move_leader(self, _request: MoveLeaderRequest) -> MoveLeaderResponse:
         """Refuse: there is no other member."""
@@ -124,3 +121,9 @@ class Maintenance:
 
     def _header(self) -> ResponseHeader:
         return self._serving.header(self._store.current_revision())
+
+
+def _told(alarm: AlarmMember) -> str:
+    """Return an alarm in the words of a status: protobuf's, on one line."""
+    member = f"memberID:{alarm.memberID} " if alarm.memberID else ""
+    return f"{member}alarm:{AlarmType.Name(alarm.alarm)} "

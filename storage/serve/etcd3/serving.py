@@ -9,10 +9,11 @@ from typing import Final
 from serialization.api.etcd.rpc_pb2 import ResponseHeader
 from storage.clock import Clock
 from storage.mvcc import Mvcc
+from storage.serve.etcd3.alarms import Alarms
 
 VERSION: Final = "3.6.0"
-"""What ``Maintenance.Status`` says. From 3.5.13 on clients may trust progress requests, and ours keep
-their promise."""
+"""What ``Maintenance.Status`` says. From 3.5.13 on clients may trust progress requests, and ours
+keep their promise."""
 RAFT_TERM: Final = 2
 """Of a member that has always led: what a real one of its own says after its first election."""
 
@@ -37,6 +38,10 @@ class Serving:
     cluster_id: int = field(default_factory=lambda: stable_id("cluster", "default"))
     member_id: int = field(default_factory=lambda: stable_id("member", "default"))
     limits: Limits = field(default_factory=Limits)
+    alarms: Alarms = field(default_factory=Alarms)
+    """Those that clients raise."""
+    watch_progress_s: float = 600.0
+    """How often quiet watches that asked for it are told how far they are; as etcd's."""
 
     def header(self, revision: int) -> ResponseHeader:
         """Return the header of an answer that speaks of ``revision``."""

@@ -15,9 +15,6 @@ from storage.serve.etcd3.watch_streams import StreamLimits, WatchStream
 
 SERVICE: Final = "etcdserverpb.Watch"
 
-NOTIFY_S: Final = 600.0
-"""How often quiet watches that asked for it are told how far they are, as etcd does."""
-
 
 class WriteContext(Protocol):
     """What a stream needs to know of its call."""
@@ -39,12 +36,10 @@ def service(serving: Serving) -> grpc.GenericRpcHandler:
 class Watches:
     """All watch streams of a server; they share what they encode."""
 
-    def __init__(
-        self, serving: Serving, *, limits: StreamLimits | None = None, notify_s: float = NOTIFY_S
-    ) -> None:
+    def __init__(self, serving: Serving, *, limits: StreamLimits | None = None) -> None:
         self._store = serving.store
         self._limits = limits or StreamLimits()
-        self._notify_s = notify_s
+        self._notify_s = serving.watch_progress_s
         self._encoder = EventEncoder()
         self._responses = Responses(Told(serving.cluster_id, serving.member_id, RAFT_TERM))
         self._streams: dict[WatchStream, None] = {}

@@ -160,6 +160,7 @@ def _frame(change: Change, *, with_previous: bool) -> bytes:
         kv.value = change.value
         kv.create_revision = change.create_revision
         kv.version = change.version
+        kv.lease = change.lease
     if with_previous and change.previous is not None:
         past = change.previous
         kv = event.prev_kv
