@@ -100,6 +100,26 @@ SERVER: Final[Places] = {
 }
 """Of the API server. Its other threads are ``commit``: the store's."""
 
+_SERVE: Final = "storage/serve/etcd3/"
+
+ETCD: Final[Places] = {
+    "grpc/": "grpc",
+    f"{_SERVE}methods.py": "grpc",
+    f"{_SERVE}methods.py:_serialized": "encode",
+    f"{_SERVE}requests.py": "decode",
+    f"{_SERVE}txn_rules.py": "decode",
+    f"{_SERVE}answers.py": "encode",
+    f"{_SERVE}serving.py": "encode",
+    f"{_SERVE}": "serve",
+    f"{_SERVE}watch_streams.py": "fanout",
+    f"{_SERVE}watch_pending.py": "fanout",
+    f"{_SERVE}watch_events.py": "encode",
+    "storage/engine/": "store",
+    "storage/etcd3/": "store",
+    "storage/memory/": "commit",
+}
+"""Of a served engine. Most of it is gRPC's own C code, which no layer is charged with."""
+
 CLIENT: Final[Places] = {
     **_CODEC_PLACES,
     "cluster/client/": "exchange",

@@ -31,7 +31,7 @@ class Refusal(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A request that is refused before the store sees it, or where the store has no error for it."""
+    """A request that is refused before the store sees it, or that the store has no error for."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -50,6 +50,7 @@ DUPLICATE_KEY: Final = _invalid("duplicate key given in txn request")
 TOO_MANY_OPS: Final = _invalid("too many operations in txn request")
 REQUEST_TOO_LARGE: Final = _invalid("request is too large")
 BAD_SORT: Final = _invalid("invalid sort option")
+BAD_COMPARE: Final = _invalid("invalid compare option")
 COMPACTED: Final = Refusal(
     StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted"
 )

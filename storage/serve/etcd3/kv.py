@@ -5,30 +5,114 @@ from __future__ import annotations
 from typing import Final
 
 import grpc
+from google.protobuf.message import Message
 
-from serialization.api.etcd.rpc_pb2 import CompactionRequest, CompactionResponse
+from serialization.api.etcd.rpc_pb2 import (
+    CompactionRequest,
+    CompactionResponse,
+    DeleteRangeRequest,
+    DeleteRangeResponse,
+    PutRequest,
+    PutResponse,
+    RangeRequest,
+    RangeResponse,
+    TxnRequest,
+    TxnResponse,
+)
+from storage.mvcc import Deleted, PutDone, PutOp, Txn
+from storage.serve.etcd3.answers import (
+    delete_answer,
+    put_answer,
+    range_answer,
+    txn_answer,
+)
+from storage.serve.etcd3.errors import REQUEST_TOO_LARGE, RefusedError
 from storage.serve.etcd3.methods import unary
+from storage.serve.etcd3.requests import delete_op, put_op, range_op, txn_op
 from storage.serve.etcd3.serving import Serving
+from storage.serve.etcd3.txn_rules import check_keys
 
 SERVICE: Final = "etcdserverpb.KV"
+ENTRY_BYTES: Final = 18
+"""What etcd's log entry adds to a write's message, which its bound counts, too."""
 
 
 def service(serving: Serving) -> grpc.GenericRpcHandler:
     """Return the service over an engine."""
     kv = KV(serving)
     return grpc.method_handlers_generic_handler(
-        SERVICE, {"Compact": unary(CompactionRequest, kv.compact)}
+        SERVICE,
+        {
+            "Range": unary(RangeRequest, kv.range),
+            "Put": unary(PutRequest, kv.put),
+            "DeleteRange": unary(DeleteRangeRequest, kv.delete_range),
+            "Txn": unary(TxnRequest, kv.txn),
+            "Compact": unary(CompactionRequest, kv.compact),
+        },
     )
 
 
 class KV:
-    """Each method takes a request and returns its answer."""
+    """Each method takes a request and returns its answer; errors are the store's, or refusals.
+
+    Every read is linearizable: there is one member, and reads see all that was acknowledged.
+    """
 
     def __init__(self, serving: Serving) -> None:
         self._store = serving.store
         self._header = serving.header
+        self._alarms = serving.alarms
+        self._limits = serving.limits
+        self._write_bytes = serving.limits.request_bytes - ENTRY_BYTES
+
+    async def range(self, request: RangeRequest) -> RangeResponse:
+        """Read a key or a range of keys."""
+        op = range_op(request)
+        found, revision = await self._store.range(op)
+        return range_answer(found, self._header(revision))
+
+    async def put(self, request: PutRequest) -> PutResponse:
+        """Write a key."""
+        op = put_op(request)
+        self._check_bytes(request)
+        self._alarms.check_write(takes_space=True)
+        done = await self._store.txn(Txn((), (op,)))
+        put = done.results[0]
+        assert isinstance(put, PutDone), "a put is answered as a put"
+        return put_answer(put, self._header(done.revision))
+
+    async def delete_range(self, request: DeleteRangeRequest) -> DeleteRangeResponse:
+        """Delete a key or a range of keys."""
+        op = delete_op(request)
+        self._check_bytes(request)
+        self._alarms.check_write(takes_space=False)
+        done = await self._store.txn(Txn((), (op,)))
+        deleted = done.results[0]
+        assert isinstance(deleted, Deleted), "a delete is answered as a delete"
+        return delete_answer(deleted, self._header(done.revision))
+
+    async def txn(self, request: TxnRequest) -> TxnResponse:
+        """Carry out a transaction."""
+        txn = txn_op(request, self._limits.txn_ops)
+        check_keys(request)
+        self._check_bytes(request)
+        self._alarms.check_write(takes_space=_may_put(txn))
+        done = await self._store.txn(txn)
+        return txn_answer(done, self._header(done.revision))
 
     async def compact(self, request: CompactionRequest) -> CompactionResponse:
         """Forget what was superseded at or before a revision."""
         await self._store.compact(request.revision)
         return CompactionResponse(header=self._header(self._store.current_revision()))
+
+    def _check_bytes(self, request: Message) -> None:
+        if request.ByteSize() > self._write_bytes:
+            raise RefusedError(REQUEST_TOO_LARGE)
+
+
+def _may_put(txn: Txn) -> bool:
+    for branch in (txn.success, txn.failure):
+        for op in branch:
+            if isinstance(op, PutOp) or (isinstance(op, Txn) and _may_put(op)):
+                return True
+    return False

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Never, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Never, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from storage.errors import StoreError
-from storage.serve.etcd3.errors import RefusedError, refusal_of
+from storage.serve.etcd3.errors import Refusal, RefusedError, refusal_of
 
+UNIMPLEMENTED: Final = grpc.StatusCode.UNIMPLEMENTED
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
@@ -31,7 +32,7 @@ def unary(request: type[Q], call: Callable[[Q], Awaitable[A]]) -> grpc.RpcMethod
             return await call(message)
         except (StoreError, RefusedError) as error:
             code, text = refusal_of(error)
-        await context.abort(code, text)
+            return await context.abort(code, text)
 
     return grpc.unary_unary_rpc_method_handler(
         method,
@@ -44,22 +45,49 @@ def _serialized(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-class Unimplemented(grpc.GenericRpcHandler):
-    """Comes last: answers every method that nobody has, by its name, as a Go server does."""
+def refused(refusal: Refusal) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """Make a method that refuses whatever it is sent, be it a message or a stream of them."""
 
-    def __init__(self, services: frozenset[str]) -> None:
+    async def refuse(_requests: object, context: Context) -> None:
+        await context.abort(refusal.code, refusal.message)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+class Router(grpc.GenericRpcHandler):
+    """Finds the method of a call, and counts the calls by method.
+
+    What nobody has is refused by its name, as a Go server does.
+    """
+
+    def __init__(self, services: Mapping[str, grpc.GenericRpcHandler]) -> None:
         self._services = services
+        self._methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self.calls: dict[str, int] = {}
+        """By path; only of methods that there are, so it is bounded."""
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """Return a method that refuses whatever it is sent."""
-        service, _, method = handler_call_details.method.lstrip("/").rpartition("/")
-        text = f"unknown service {service}"
-        if service in self._services:
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return the method that a call names."""
+        path = handler_call_details.method
+        found = self._methods.get(path)
+        if found is None:
+            return self._first_call(path, handler_call_details)
+        self.calls[path] += 1
+        return found
+
+    def _first_call(
+        self, path: str, details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        service, _, method = path.lstrip("/").rpartition("/")
+        handler = self._services.get(service)
+        if handler is None:
+            return refused(Refusal(UNIMPLEMENTED, f"unknown service {service}"))
+        found = handler.service(details)
+        if found is None:
             text = f"unknown method {method} for service {service}"
-
-        async def refuse(_requests: object, context: Context) -> None:
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
-
-        return grpc.stream_stream_rpc_method_handler(refuse)
+            return refused(Refusal(UNIMPLEMENTED, text))
+        self._methods[path] = found
+        self.calls[path] = 1
+        return found

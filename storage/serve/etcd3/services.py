@@ -7,11 +7,13 @@ from typing import Final
 
 import grpc
 
-from storage.serve.etcd3 import cluster_members, kv, lease, maintenance, watch
+from storage.serve.etcd3 import auth, cluster_members, health, kv, lease, maintenance, watch
 from storage.serve.etcd3.serving import Serving
 
 SERVICES: Final[dict[str, Callable[[Serving], grpc.GenericRpcHandler]]] = {
     kv.SERVICE: kv.service,
+    auth.SERVICE: auth.service,
+    health.SERVICE: health.service,
     watch.SERVICE: watch.service,
     lease.SERVICE: lease.service,
     maintenance.SERVICE: maintenance.service,
