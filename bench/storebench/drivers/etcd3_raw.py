@@ -13,32 +13,29 @@ import grpc.aio
 
 from bench.storebench.drivers.interface import DriverError, Heard, Spot
 from bench.storebench.endpoints import endpoints_of
-from serialization.api.etcd.kv_pb2 import Event
-from serialization.api.etcd.rpc_pb2 import (
-    Compare,
-    DeleteRangeRequest,
-    PutRequest,
-    PutResponse,
-    RangeRequest,
-    RangeResponse,
-    RequestOp,
-    TxnRequest,
-    TxnResponse,
-    WatchCreateRequest,
-    WatchRequest,
-    WatchResponse,
+from bench.storebench.etcd3_requests import (
+    DELETE,
+    PUT,
+    RANGE,
+    TXN,
+    WATCH,
+    delete_of,
+    get_of,
+    get_revision,
+    put_of,
+    put_revision,
+    swap_of,
+    swap_revision,
+    watch_of,
 )
+from serialization.api.etcd.kv_pb2 import Event
+from serialization.api.etcd.rpc_pb2 import WatchRequest, WatchResponse
 
 OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", 64 << 20),
 )
 CONNECT_S_MAX: Final = 10.0
-
-
-def span_end(prefix: bytes) -> bytes:
-    """Return the end of the range that holds every key under a prefix without a trailing 0xff."""
-    return prefix[:-1] + bytes((prefix[-1] + 1,))
 
 
 class Etcd3RawDriver:
@@ -68,10 +65,10 @@ class Etcd3RawDriver:
         self._open.callback(self._end_watches)
         self._watches: list[asyncio.Task[None]] = []
         self._channels = cycle(channels)
-        self._put = cycle([c.unary_unary("/etcdserverpb.KV/Put") for c in channels])
-        self._txn = cycle([c.unary_unary("/etcdserverpb.KV/Txn") for c in channels])
-        self._range = cycle([c.unary_unary("/etcdserverpb.KV/Range") for c in channels])
-        self._delete = channels[0].unary_unary("/etcdserverpb.KV/DeleteRange")
+        self._put = cycle([c.unary_unary(PUT) for c in channels])
+        self._txn = cycle([c.unary_unary(TXN) for c in channels])
+        self._range = cycle([c.unary_unary(RANGE) for c in channels])
+        self._delete = channels[0].unary_unary(DELETE)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -82,37 +79,25 @@ class Etcd3RawDriver:
             each.cancel()
 
     async def put(self, key: bytes, value: bytes) -> int:
-        request = PutRequest(key=key, value=value).SerializeToString()
         try:
-            answer = await next(self._put)(request)
+            return put_revision(await next(self._put)(put_of(key, value)))
         except grpc.aio.AioRpcError as error:
             raise DriverError(told(error)) from error
-        return PutResponse.FromString(answer).header.revision
 
     async def swap(self, key: bytes, value: bytes, expected: int) -> int:
-        request = TxnRequest(
-            compare=[
-                Compare(target=Compare.CompareTarget.MOD, key=key, mod_revision=expected),
-            ],
-            success=[RequestOp(request_put=PutRequest(key=key, value=value))],
-            failure=[RequestOp(request_range=RangeRequest(key=key))],
-        ).SerializeToString()
         try:
-            done = TxnResponse.FromString(await next(self._txn)(request))
+            revision = swap_revision(await next(self._txn)(swap_of(key, value, expected)))
         except grpc.aio.AioRpcError as error:
             raise DriverError(told(error)) from error
-        if not done.succeeded:
+        if not revision:
             raise DriverError(f"{key!r} is not at revision {expected}")
-        return done.header.revision
+        return revision
 
     async def get(self, key: bytes) -> int:
-        request = RangeRequest(key=key, limit=1).SerializeToString()
         try:
-            answer = await next(self._range)(request)
+            return get_revision(await next(self._range)(get_of(key)))
         except grpc.aio.AioRpcError as error:
             raise DriverError(told(error)) from error
-        found = RangeResponse.FromString(answer).kvs
-        return found[0].mod_revision if found else 0
 
     async def watch(self, prefix: bytes, heard: Heard) -> None:
         stands: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -134,9 +119,8 @@ class Etcd3RawDriver:
                 stands.set_exception(DriverError(told(error)))
 
     async def clear(self, prefix: bytes) -> None:
-        request = DeleteRangeRequest(key=prefix, range_end=span_end(prefix))
         try:
-            await self._delete(request.SerializeToString())
+            await self._delete(delete_of(prefix))
         except grpc.aio.AioRpcError as error:
             raise DriverError(told(error)) from error
 
@@ -149,18 +133,17 @@ def watch_stream(
 ) -> grpc.aio.StreamStreamMultiCallable[WatchRequest, WatchResponse]:
     """Return the call of Watch."""
     return channel.stream_stream(
-        "/etcdserverpb.Watch/Watch",
+        WATCH,
         request_serializer=WatchRequest.SerializeToString,
         response_deserializer=WatchResponse.FromString,
     )
 
 
 async def _asking(prefix: bytes) -> AsyncIterator[WatchRequest]:
-    create = WatchCreateRequest(key=prefix, range_end=span_end(prefix))
-    yield WatchRequest(create_request=create)
+    yield watch_of(prefix)
     await asyncio.get_running_loop().create_future()  # the stream stays open
 
 
 def told(error: grpc.aio.AioRpcError) -> str:
     """Return what a failed call said, in a line."""
-    return f"{error.code().name}: {(error.details() or '').splitlines()[:1]}"
+    return f"{error.code().name}: {' '.join((error.details() or '').splitlines()[:1])}"

@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.storebench.drivers.contract import ContractDriver
 from bench.storebench.drivers.etcd3_raw import Etcd3RawDriver
+from bench.storebench.drivers.etcd3_wire import Etcd3WireDriver
 from bench.storebench.drivers.interface import Driver, Spot
 
 IN_PROCESS: Final = "in process"
@@ -40,5 +41,6 @@ DRIVERS: Final[dict[str, Entry]] = {
     for entry in (
         Entry("contract", ContractDriver, IN_PROCESS, puts=False),
         Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
+        Entry("etcd3-wire", Etcd3WireDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="wire"),
     )
 }

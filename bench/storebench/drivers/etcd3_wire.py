@@ -1,0 +1,108 @@
+"""etcd's v3 protocol by our own frames (``grpc_wire``): a client that is not the limit."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import cycle
+from typing import Final, Self
+
+from bench.storebench.drivers.interface import DriverError, Heard, Spot
+from bench.storebench.endpoints import endpoints_of
+from bench.storebench.etcd3_requests import (
+    DELETE,
+    PUT,
+    RANGE,
+    TXN,
+    WATCH,
+    delete_of,
+    get_of,
+    get_revision,
+    put_of,
+    put_revision,
+    swap_of,
+    swap_revision,
+    watch_of,
+)
+from bench.storebench.grpc_wire import Connection, Streaming, WireError, header_block
+from serialization.api.etcd.kv_pb2 import Event
+from serialization.api.etcd.rpc_pb2 import WatchResponse
+
+CONNECT_S_MAX: Final = 10.0
+
+
+class Etcd3WireDriver:
+    """Unary calls of KV, and streams of Watch."""
+
+    def __init__(self, spot: Spot) -> None:
+        self._endpoints = endpoints_of(spot.store)
+        self._count = spot.connections
+        self._all: list[Connection] = []
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for endpoint, _ in zip(cycle(self._endpoints), range(self._count), strict=False):
+            host, _, port = endpoint.rpartition(":")
+            try:
+                async with asyncio.timeout(CONNECT_S_MAX):
+                    _, made = await loop.create_connection(Connection, host, int(port))
+            except (OSError, TimeoutError) as error:
+                self._close()
+                why = getattr(error, "strerror", None) or str(error) or "no answer"
+                raise DriverError(f"{endpoint}: not connected: {why}") from error
+            self._all.append(made)
+        self._connections = cycle(self._all)
+        authority = self._endpoints[0]
+        self._blocks = {
+            path: header_block(authority, path) for path in (PUT, TXN, RANGE, DELETE, WATCH)
+        }
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        for each in self._all:
+            each.close()
+
+    async def put(self, key: bytes, value: bytes) -> int:
+        return put_revision(await self._call(PUT, put_of(key, value)))
+
+    async def swap(self, key: bytes, value: bytes, expected: int) -> int:
+        revision = swap_revision(await self._call(TXN, swap_of(key, value, expected)))
+        if not revision:
+            raise DriverError(f"{key!r} is not at revision {expected}")
+        return revision
+
+    async def get(self, key: bytes) -> int:
+        return get_revision(await self._call(RANGE, get_of(key)))
+
+    async def _call(self, path: str, request: bytes) -> bytes:
+        try:
+            return await next(self._connections).call(self._blocks[path], request)
+        except WireError as error:
+            raise DriverError(str(error)) from error
+
+    async def watch(self, prefix: bytes, heard: Heard) -> None:
+        stands: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def take(body: bytes) -> None:
+            answer = WatchResponse.FromString(body)
+            if answer.created and not stands.done():
+                stands.set_result(None)
+            for event in answer.events:
+                if event.type == Event.EventType.PUT:
+                    heard(event.kv.value)
+
+        def ended(why: str) -> None:
+            if not stands.done():
+                stands.set_exception(DriverError(why))
+
+        request = watch_of(prefix).SerializeToString()
+        next(self._connections).stream(self._blocks[WATCH], request, Streaming(take, ended))
+        await stands
+
+    async def clear(self, prefix: bytes) -> None:
+        await self._call(DELETE, delete_of(prefix))
+
+    async def counters(self) -> dict[str, float]:
+        return {}
