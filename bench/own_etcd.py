@@ -49,7 +49,7 @@ class Member(NamedTuple):
         return f"http://127.0.0.1:{self.peer}"
 
 
-class RealEtcd:
+class OwnEtcd:
     """``start``, then ``stop``; in between ``statistics`` at any time."""
 
     def __init__(self, members: int, data: Path, logs: Path, clock: Clock) -> None:
