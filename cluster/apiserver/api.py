@@ -59,12 +59,16 @@ class Api:
         return self.cache.codec
 
     def cached(self, call: Call) -> Stored | None:
-        """Return the newest applied state of the object that a call names, or None."""
+        """Return the newest applied state of the object that a call names, or None.
+
+        It is ``doubtful`` on a store that others write to; while the cache has lost its store's
+        thread, there is none.
+        """
         cache = self.cache.of(call.strategy.resource)
         found = cache.get(call.route.namespace, call.route.name)
-        if found is None:
+        if found is None or cache.lost:
             return None
-        return Stored(cache.message(found), found.revision)
+        return Stored(cache.message(found), found.revision, self.cache.others_write)
 
     async def newest(self, call: Call) -> Stored | None:
         """Return the state that the store has, which the cache may not have yet.

@@ -86,6 +86,8 @@ class ApiServer:
             label = served.label
             if api.cache.opening:
                 await self._readable(call)
+            if api.cache.losses and call.method == "GET":
+                api.cache.of(call.strategy.resource).check()
             if not served.long:
                 inflight.enter(call, kind)
                 entered = True

@@ -20,6 +20,7 @@ from cluster.apiserver.discovery import Discovery
 from cluster.apiserver.fanout.config import FanoutConfig
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.health import Health
+from cluster.apiserver.incarnation import next_incarnation
 from cluster.apiserver.inflight import Inflight, Limits
 from cluster.apiserver.kubelets import Dial, dial_http
 from cluster.apiserver.metrics import RequestMetrics
@@ -33,6 +34,7 @@ from serialization.codecs.registry import CODECS
 from serialization.kinds import SERVICES
 from storage.attribution import OFF, Layers
 from storage.clock import Clock
+from storage.errors import StoreError
 from storage.interface import Store
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
@@ -92,8 +94,7 @@ async def assemble(
         store, config.storage_codec, registry.resources, config.cache, cache_type=config.cache_type
     ) as cache:
         negotiator = Negotiator(config.json_codec, CODECS["protobuf"])
-        # A server that starts again on a store must not draw the same uids again.
-        random = Random(f"{random.getrandbits(64)}/{store.current_revision()}")
+        random = await _own_chance(store, random)
         fanout = Fanout(config.fanout, clock, random)
         reads = Reads(cache, fanout)
         allocators = _allocators(cache, registry, random)
@@ -104,7 +105,7 @@ async def assemble(
         async def metrics_text() -> bytes:
             return await exposition(api, fanout, inflight)
 
-        pages = Pages(_health(store), Discovery(registry), metrics_text)
+        pages = Pages(_health(cache), Discovery(registry), metrics_text)
         try:
             app = ApiServer(api, pages, config.authenticator, inflight)
             yield Assembly(app, api, fanout, inflight)
@@ -122,11 +123,29 @@ def _allocators(
     return {SERVICES.message: ServiceAllocator(cache.of(SERVICES), random)}
 
 
-def _health(store: Store) -> Health:
+async def _own_chance(store: Store, random: Random) -> Random:
+    """Return chance of which no other server on this store draws: equal uids would come of it.
+
+    Neither one that ran before with the same seed, nor one that runs beside.
+    """
+    seed = f"{random.getrandbits(64)}/{store.current_revision()}"
+    if store.capabilities.others_write:
+        seed += f"/{await next_incarnation(store)}"
+    return Random(seed)
+
+
+def _health(cache: WatchCache) -> Health:
     async def ping() -> bool:
         return True
 
     async def etcd() -> bool:
-        return not (await store.status()).alarm
+        try:
+            return not (await cache.store.status()).alarm
+        except StoreError:
+            return False
 
-    return Health({"ping": ping, "log": ping, "etcd": etcd})
+    async def watch_cache() -> bool:
+        return not cache.losses
+
+    checks = {"ping": ping, "log": ping, "etcd": etcd}
+    return Health(checks, ready={"watch-cache": watch_cache})

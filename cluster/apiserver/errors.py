@@ -15,11 +15,16 @@ from serialization.scheme import Resource
 from storage.errors import (
     CompactedError,
     FutureRevisionError,
+    LeaseExistsError,
+    LeaseNotFoundError,
     ReadOnlyError,
     StoreClosedError,
     StoreError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
     UnsupportedError,
 )
+from storage.watchcache.errors import ReinitializingError
 
 
 class StatusError(Exception):
@@ -256,6 +261,16 @@ def too_many_requests() -> StatusError:
     )
 
 
+def reinitializing() -> StatusError:
+    """429: a resource is being read anew from the store."""
+    return StatusError(
+        429,
+        "TooManyRequests",
+        "storage is (re)initializing",
+        StatusDetails(retryAfterSeconds=1),
+    )
+
+
 def timed_out(*, unknown: bool) -> StatusError:
     """504: not done in the time that there was. ``unknown``: a write that may yet be stored."""
     message = (
@@ -333,6 +348,12 @@ STATUS_BY_ERROR: Final[dict[type[BaseException], Callable[[Exception], StatusErr
     FutureRevisionError: _from_future,
     ReadOnlyError: _unavailable,
     StoreClosedError: _unavailable,
+    StoreUnavailableError: _unavailable,
+    # A lease ended between its grant and the write that was to use it: nothing was written.
+    LeaseNotFoundError: _unavailable,
+    LeaseExistsError: _unavailable,
+    UnknownOutcomeError: lambda _error: timed_out(unknown=True),
+    ReinitializingError: lambda _error: reinitializing(),
     UnsupportedError: lambda error: StatusError(501, "NotImplemented", str(error)),
     StoreError: lambda error: internal(str(error)),
 }

@@ -14,24 +14,29 @@ ROOTS: Final = frozenset(("healthz", "livez", "readyz"))
 Check = Callable[[], Awaitable[bool]]
 
 
-class Health:
-    """Named checks; an endpoint is well when all of them are."""
+NOTHING: Final[Mapping[str, Check]] = {}
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+
+class Health:
+    """Named checks; an endpoint is well when all of them are. ``readyz`` has some of its own."""
+
+    def __init__(self, checks: Mapping[str, Check], ready: Mapping[str, Check] = NOTHING) -> None:
         self._checks = checks
+        self._ready_checks = {**checks, **ready}
 
     async def answer(self, path: str, query: Mapping[str, str]) -> Answer:
         """Answer ``/readyz``, ``/readyz/CHECK``, ``/readyz?verbose`` and their like."""
         root, _, name = path.strip("/").partition("/")
+        checks = self._ready_checks if root == "readyz" else self._checks
         if name:
-            check = self._checks.get(name)
+            check = checks.get(name)
             if check is None:
                 return NOT_FOUND
             return (
                 Answer(200, TEXT, b"ok") if await check() else _failed(root, [f"[-]{name} failed"])
             )
         excluded = query.get("exclude", "")
-        verdicts = {key: key == excluded or await check() for key, check in self._checks.items()}
+        verdicts = {key: key == excluded or await check() for key, check in checks.items()}
         lines = [
             f"[+]{key} ok" if well else f"[-]{key} failed: reason withheld"
             for key, well in verdicts.items()

@@ -21,6 +21,18 @@ LASTING: Final = frozenset(("default", "kube-system", "kube-public"))
 _PHASE: Final = fields_of(NAMESPACES).names.index("status.phase")
 
 
+async def know_namespace(cache: WatchCache, namespace: str) -> None:
+    """Return once the cache has a namespace that the store has: another server may have made it.
+
+    For stores that others write to. Raises FutureRevisionError, StoreUnavailableError.
+    """
+    if not namespace or cache.of(NAMESPACES).get("", namespace) is not None:
+        return
+    entry = await cache.store.get(NAMESPACES.key("", namespace))
+    if entry is not None:
+        await cache.wait_for(entry.revision)
+
+
 def check_namespace(cache: WatchCache, resource: Resource, namespace: str, name: str) -> None:
     """Refuse a create in a namespace that is not there (404) or is going away (403)."""
     found = cache.of(NAMESPACES).get("", namespace)

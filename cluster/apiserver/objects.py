@@ -16,6 +16,9 @@ class Stored(NamedTuple):
 
     message: Message
     revision: int
+    doubtful: bool = False
+    """It is the cache's, and the store may have a newer one: what is refused or left alone because
+    of it is to be judged on the store's state."""
 
 
 class Encoded(NamedTuple):

@@ -19,11 +19,16 @@ from storage.watchcache.config import CacheConfig
 from storage.watchcache.counters import CacheCounters
 from storage.watchcache.encoder import Encoder
 from storage.watchcache.errors import NotCachedError
+from storage.watchcache.freshness import Freshness
 from storage.watchcache.resource import ResourceCache, Shared
 
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+LOOK_S: Final = 0.02
+"""How often it is looked, while a read waits, how far a store is that others write to. Changes of
+resources wake who waits; of those under other keys, claims and foreign kinds, no watch here tells.
+"""
 LEFT_MAX: Final = 64
 """So many futures of revisions, left by those who waited, are kept whatever else waits."""
 
@@ -56,11 +61,18 @@ class WatchCache:
         self.counters = CacheCounters()
         self.opening: dict[type[Message], asyncio.Task[None]] = {}
         """What cannot be read yet (``CacheConfig.late``); soon empty."""
+        self.others_write = store.capabilities.others_write
+        """Reads of the newest state begin with ``catch_up``, and a state that is judged here may
+        be an old one."""
+        self.losses = 0
+        """How many resources are being listed again; reads of them are refused."""
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._left = 0
         """How many of those that wait have been left since they were last looked through."""
         self._order = count()
         self._tasks = asyncio.TaskGroup()
+        self._freshness = Freshness(store, self.counters, self._tasks.create_task)
+        self._looking: asyncio.TimerHandle | None = None
         encoder = Encoder(codec, self.counters, self.config)
         shared = Shared(store, codec, self.config, self.counters, encoder)
         self._caches = {  # by message: a Resource hashes all its fields on every look-up
@@ -86,6 +98,8 @@ class WatchCache:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         for cache in self._caches.values():
             cache.stop()
         for task in self.opening.values():
@@ -114,6 +128,19 @@ class WatchCache:
         except KeyError:
             raise NotCachedError(f"{resource.plural} are not cached") from None
 
+    @property
+    def lost(self) -> list[str]:
+        """Which resources are being listed again, by plural: reads of them are refused."""
+        return [each.resource.plural for each in self._caches.values() if each.lost]
+
+    async def catch_up(self) -> None:
+        """Return once all that was acknowledged before the call, by whomever, is in the cache.
+
+        For stores that others write to; on any other it is so already (see ``others_write``).
+        Raises FutureRevisionError after ``wait_s``, and StoreUnavailableError.
+        """
+        await self.wait_for(await self._freshness.latest())
+
     async def wait_for(self, revision: int) -> None:
         """Return once ``revision`` is in the cache. Raises FutureRevisionError after ``wait_s``."""
         if revision <= self.revision:
@@ -133,6 +160,8 @@ class WatchCache:
         else:
             heapq.heappush(self._waiting, (revision, next(self._order), future))
             future.add_done_callback(self._note_left)
+            if self.others_write and self._looking is None:
+                self._look_later()
         return future
 
     def _note_left(self, future: asyncio.Future[None]) -> None:
@@ -145,6 +174,16 @@ class WatchCache:
             heapq.heapify(self._waiting)
             self._left = 0
 
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Wake those who wait for a revision that was a change of no resource's."""
+        self._looking = None
+        self._progressed(self.revision)
+        if self._waiting:
+            self._look_later()
+
     def _progressed(self, revision: int) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] <= revision:
@@ -154,7 +193,14 @@ class WatchCache:
 
     def _resync(self, cache: ResourceCache) -> None:
         self.counters.resyncs += 1
-        self._tasks.create_task(self._start_again(cache))
+        self.losses += 1
+        self._tasks.create_task(self._start_after_loss(cache))
+
+    async def _start_after_loss(self, cache: ResourceCache) -> None:
+        try:
+            await self._start_again(cache)
+        finally:
+            self.losses -= 1
 
     async def opened(self, message: type[Message] | None = None) -> None:
         """Return once a resource, or every one, can be read: those that open late are awaited.

@@ -27,6 +27,10 @@ class ChangeObserver(Protocol):
         """Take the state after a change (None: deleted) and before it (None: created)."""
         ...
 
+    def missed(self, resource: Resource, after: int, upto: int) -> None:
+        """Take note that changes above ``after`` and up to ``upto`` were not to be had."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CacheConfig:

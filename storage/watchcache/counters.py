@@ -24,6 +24,12 @@ class CacheCounters:
     """Watches refused because the history does not reach back."""
     resyncs: int = 0
     """How often a resource was listed again because its store watch ended."""
+    consistent_reads_asked: int = 0
+    """Reads that waited for what others may have written: only on a store that others write to."""
+    latest_revision_calls: int = 0
+    """Questions to the store that they shared."""
+    refused_reinitializing: int = 0
+    """Reads refused while their resource was being listed again."""
     expected: int = 0
     """Versions that writers encoded for the store, and announced."""
     undecodable: int = 0
@@ -47,6 +53,9 @@ class CacheCounters:
             "watchcache_init_events": self.init_events,
             "watchcache_too_old": self.too_old,
             "watchcache_resyncs": self.resyncs,
+            "consistent_reads_asked": self.consistent_reads_asked,
+            "latest_revision_calls": self.latest_revision_calls,
+            "watchcache_refused_reinitializing": self.refused_reinitializing,
             "watchcache_expected": self.expected,
             "watchcache_undecodable": self.undecodable,
             "watchcache_stamped": self.stamped,

@@ -6,6 +6,16 @@ come in time ``FutureRevisionError``: a reader need not know whether cache or st
 
 from __future__ import annotations
 
+from storage.errors import StoreError
+
 
 class NotCachedError(LookupError):
     """The resource is not one that this cache was made for."""
+
+
+class ReinitializingError(StoreError):
+    """The resource has lost its store's thread and is being listed again: ask once more later."""
+
+    def __init__(self, plural: str) -> None:
+        super().__init__(f"{plural} are being listed again")
+        self.plural = plural

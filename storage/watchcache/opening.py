@@ -62,22 +62,26 @@ class Opening:
         assert self._contents is not None, "list first"
         return self._contents
 
-    async def list(self, fields: FieldSet, reach: int) -> None:
-        """Read the objects; history is wanted for ``reach`` revisions back. Raises StoreError."""
+    async def list(self, fields: FieldSet, reach: int, compacted: int = 0) -> None:
+        """Read the objects; history is wanted for ``reach`` revisions back. Raises StoreError.
+
+        ``compacted`` is where a watch was told that history begins, if one was.
+        """
         contents: Contents | None = None
         async for items, revision in _pages(self._store, self._prefix):
             if contents is None:
                 self._listed = revision
-                oldest = max(self._store.oldest_revision(), revision - reach)
-                self.since = min(oldest, revision)
+                oldest = max(self._store.oldest_revision(), revision - reach, compacted)
+                # A store's watches may be behind its lists: from where they are, they tell more.
+                self.since = min(oldest, revision, self._store.current_revision())
                 ring = EventRing(
                     self._config.history_events, self.since, self._config.history_bytes
                 )
                 contents = self._contents = Contents(fields, ring)
             found = [self._intake.take(item.key, item.value, item.revision) for item in items]
             contents.load([obj for obj in found if obj is not None])
-        if self.since >= self._store.current_revision():  # such a watch may be told nothing
-            self._arrived()
+        if self.since >= max(self._store.current_revision(), self._listed):
+            self._arrived()  # such a watch may be told nothing
 
     async def present(self) -> None:
         """Return once the watch has come to the present. Raises what ended it."""
@@ -94,7 +98,8 @@ class Opening:
             if self._recalled or self._forgotten > self.contents.ring.floor:
                 self._fill_ring()
             self.contents.apply(change, self._made(change))
-        if batch.revision >= self._store.current_revision():
+        # Not before the list either: what led to it must not be taken for news later on.
+        if batch.revision >= max(self._store.current_revision(), self._listed):
             self._arrived()
 
     def closed(self, error: StoreError) -> None:

@@ -18,6 +18,7 @@ from storage.watchcache.contents import Contents
 from storage.watchcache.counters import CacheCounters
 from storage.watchcache.dispatch import Dispatcher, EventSink, Subscription
 from storage.watchcache.encoder import Encoder
+from storage.watchcache.errors import ReinitializingError
 from storage.watchcache.events import EventRing, Replay
 from storage.watchcache.fields import fields_of
 from storage.watchcache.intake import Intake
@@ -84,6 +85,11 @@ class ResourceCache:
         """Takes the store's batches until it has come to the present."""
         self._watch: Watch | None = None
         self._stopped = False
+        self._told = 0
+        """The revision up to which the store's watch has told."""
+        self.lost = False
+        """Its store watch has ended and it is being listed again: what is here is old. Reads are
+        refused, but for ``get``: who calls that looks here first."""
 
     def __len__(self) -> int:
         return len(self._contents.objects)
@@ -113,6 +119,12 @@ class ResourceCache:
         """How many subscriptions there are."""
         return len(self._dispatcher)
 
+    def check(self) -> None:
+        """Raise ReinitializingError while the resource is being listed again."""
+        if self.lost:
+            self._counters.refused_reinitializing += 1
+            raise ReinitializingError(self.resource.plural)
+
     def get(self, namespace: str, name: str) -> CachedObject | None:
         """Return the newest applied version, or None."""
         return self._contents.objects.get(self.resource.key(namespace, name))
@@ -126,7 +138,11 @@ class ResourceCache:
         return self._encoder.message(self.resource, obj)
 
     def snapshot(self, namespace: str = "") -> Snapshot:
-        """Return all objects, or a namespace's, in key order, as of now; cheap at any size."""
+        """Return all objects, or a namespace's, in key order, as of now; cheap at any size.
+
+        Raises ReinitializingError.
+        """
+        self.check()
         prefix = self.resource.prefix(namespace if self.resource.namespaced else "")
         return self._contents.objects.snapshot(prefix, self.revision)
 
@@ -148,7 +164,9 @@ class ResourceCache:
 
         An exact name or node is looked up, a namespace is a range; the rest is filtered as the
         runs are taken, so a caller that awaits between runs never holds the loop for long.
+        Raises ReinitializingError.
         """
+        self.check()
         selects = self.predicate(selection)
         few = self._looked_up(selection)
         if few is not None:
@@ -184,8 +202,9 @@ class ResourceCache:
     def replay(self, selection: Selection, after: int) -> Replay:
         """Return what a selection saw next after the revision ``after``: a few hundred events.
 
-        Raises CompactedError where the history no longer reaches back.
+        Raises CompactedError where the history no longer reaches back, ReinitializingError.
         """
+        self.check()
         try:
             events = self._contents.ring.since(after, REPLAY_STEP)
         except CompactedError:
@@ -200,7 +219,11 @@ class ResourceCache:
         return Replay(seen, reach, complete)
 
     def subscribe(self, selection: Selection, sink: EventSink) -> Subscription:
-        """Tell ``sink`` of every change after the newest applied revision, until cancelled."""
+        """Tell ``sink`` of every change after the newest applied revision, until cancelled.
+
+        Raises ReinitializingError.
+        """
+        self.check()
         subscription = Subscription(selection, self.predicate(selection), sink)
         self._dispatcher.add(subscription)
         return subscription
@@ -208,27 +231,43 @@ class ResourceCache:
     async def start(self) -> None:
         """List the resource, recall its history and follow it; returns once that is complete.
 
-        Until then reads go on from what was there before, if anything was. Raises StoreError.
+        Until then reads are refused where there was something before. Raises StoreError.
         """
-        reach = self._config.recalled_revisions
+        reach, compacted = self._config.recalled_revisions, 0
         for _ in range(OPENINGS_MAX):
             try:
-                opening = await self._open(reach)
+                opening = await self._open(reach, compacted)
                 break
-            except CompactedError:  # while history was being read
-                continue
+            except CompactedError as error:  # while history was being read
+                compacted = error.compacted
         else:
-            opening = await self._open(0)
+            opening = await self._open(0, 0)
         # Who subscribed meanwhile was told nothing of what the list now tells at once.
         self._dispatcher.end_all(None)
         self._contents = opening.contents
         self._counters.recalled += len(opening.contents.ring)
+        if self.lost:
+            self.lost = False
+            self._tell_missed()
+        self._told = max(self._told, self.revision)
         self._progressed(self.revision)
 
-    async def _open(self, reach: int) -> Opening:
+    def _tell_missed(self) -> None:
+        """Tell the observer what happened while the watch was lost, or that it cannot be told."""
+        observer = self._config.observer
+        if observer is None:
+            return
+        ring, after = self._contents.ring, self._told
+        if after < ring.floor:
+            observer.missed(self.resource, after, ring.floor)
+            after = ring.floor
+        for event in ring.since(after, len(ring)):
+            observer.observe(self.resource, event.revision, event.object, event.previous)
+
+    async def _open(self, reach: int, compacted: int) -> Opening:
         """Return what the cache begins with, at the present. Raises StoreError."""
         opening = Opening(self._store, self._prefix, self._intake, self._config)
-        await opening.list(self._fields, reach)
+        await opening.list(self._fields, reach, compacted)
         if self._stopped:
             raise StoreClosedError("the watch cache has stopped")
         self._opening = opening
@@ -254,6 +293,7 @@ class ResourceCache:
         if self._opening is not None:
             self._opening.deliver(batch)
             return
+        self._told = batch.revision
         contents, counters, intake = self._contents, self._counters, self._intake
         observer = self._config.observer
         for change in batch.changes:
@@ -273,8 +313,10 @@ class ResourceCache:
         if self._opening is not None:
             self._opening.closed(error)
             return
+        over = isinstance(error, StoreClosedError)
+        self.lost = self.lost or not over
         self._dispatcher.end_all(error)
-        if not isinstance(error, StoreClosedError):
+        if not over:
             self._lost(self)
 
     def _looked_up(self, selection: Selection) -> list[CachedObject] | None:

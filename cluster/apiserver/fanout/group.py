@@ -134,7 +134,7 @@ class Group:
         if skip is None:
             return
         frames = [self._frame(event, {}) for event in self._waiting[skip:]]
-        if bookmark and stream.bookmarks:
+        if bookmark and stream.bookmarks and not self.over:  # else the cache may be further
             frames.append(self._view.bookmark(self._cache.revision))
         if frames:
             stream.write(Chunk(b"".join(frames)))

@@ -81,6 +81,8 @@ class Lister:
         token = options.token
         if token is not None and token.revision != ANY_REVISION:
             return await self._at(cache, selection, token.revision, options)
+        if options.revision is None and self._cache.others_write:
+            await self._cache.catch_up()
         if options.revision:
             await self._cache.wait_for(options.revision)
             if options.exact:

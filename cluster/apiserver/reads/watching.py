@@ -17,6 +17,7 @@ from cluster.apiserver.reads.options import WatchOptions
 from cluster.apiserver.views.interface import View
 from storage.errors import CompactedError
 from storage.watchcache.cache import WatchCache
+from storage.watchcache.errors import ReinitializingError
 from storage.watchcache.events import EventType, WatchEvent
 from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
@@ -54,10 +55,14 @@ class WatchServer:
     async def serve(self, wire: Wire, target: Target, options: WatchOptions) -> None:
         """Answer a watch, from head to end; returns when it is over.
 
-        Raises FutureRevisionError, before the head, for a state that is not there yet.
+        Raises, before the head, FutureRevisionError for a state that is not there yet, and
+        ReinitializingError.
         """
-        if options.tells_state and options.revision:
+        if options.revision is None and self._cache.others_write:
+            await self._cache.catch_up()
+        elif options.tells_state and options.revision:
             await self._cache.wait_for(options.revision)
+        target.cache.check()
         headers = [(b"content-type", target.view.stream_media_type), NO_STORE]
         await wire.send({"type": "http.response.start", "status": 200, "headers": headers})
         stream = Stream(bookmarks=options.bookmarks)
@@ -85,6 +90,8 @@ class WatchServer:
             why = f"too old resource version: {error.revision} ({error.compacted})"
             stream.write(Chunk(target.view.error(expired(why).status())))
             return End.FAILED
+        except ReinitializingError:  # the client comes again from where it is
+            return End.STOPPED
         if group is None:
             return stream.ended.result()
         try:

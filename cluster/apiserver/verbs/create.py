@@ -11,7 +11,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import already_exists, bad_request, invalid_object, unreasoned
 from cluster.apiserver.identity import generated_name, stamp_new
-from cluster.apiserver.namespaces import check_namespace
+from cluster.apiserver.namespaces import check_namespace, know_namespace
 from cluster.apiserver.paths import Route
 from cluster.apiserver.resources.metadata import metadata_problems
 from serialization.api.meta.v1_pb2 import ObjectMeta
@@ -25,6 +25,8 @@ GENERATE_TRIES: Final = 8
 async def create(api: Api, call: Call) -> Answer:
     """Store a new object. 409 when it exists."""
     obj = await api.body(call)
+    if api.cache.others_write:
+        await know_namespace(api.cache, call.route.namespace)
     admit(api, call, obj)
     return await store_new(api, call, obj, code=201)
 
@@ -87,7 +89,8 @@ async def _write(api: Api, call: Call, obj: Message, code: int) -> Answer:
     with api.hold(resource, obj):
         encoded = api.encode(call.strategy, obj)
         if call.dry_run:
-            if api.cached(call) is not None:
+            sure = not api.cache.others_write
+            if (api.cached(call) if sure else await api.newest(call)) is not None:
                 raise already_exists(resource, call.route.name)
             return api.written(call, code, obj, encoded, 0)
         revision = await api.store.create(call.key, encoded.value, ttl_s=call.strategy.ttl_s)

@@ -16,6 +16,7 @@ from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.deletion import Step, Wish, decide
 from cluster.apiserver.errors import (
+    StatusError,
     bad_request,
     conflict_on,
     forbidden,
@@ -26,7 +27,7 @@ from cluster.apiserver.errors import (
 )
 from cluster.apiserver.namespaces import LASTING
 from cluster.apiserver.objects import Encoded, Stored
-from cluster.apiserver.verbs.rewriting import TRIES, newest_known, wanted_revision
+from cluster.apiserver.verbs.rewriting import TRIES, newer_than, newest_known, wanted_revision
 from cluster.apiserver.verbs.success import success_answer
 from serialization.api.meta.v1_pb2 import DeleteOptions, StatusDetails
 from serialization.errors import DecodeError
@@ -52,12 +53,21 @@ async def delete(api: Api, call: Call) -> Answer:
 async def delete_stored(api: Api, call: Call, wish: Wish, current: Stored | None) -> Answer:
     """Delete what ``current`` or a newer state of it says. 404 when there is none."""
     resource = call.strategy.resource
+    if current is not None and current.doubtful and wish.dry_run:
+        current = await api.newest(call)
     for _ in range(TRIES):
         if current is None:
             break
-        _check(call, current, wish)
         try:
-            return await _delete(api, call, wish, current)
+            _check(call, current, wish)
+        except StatusError as refusal:
+            current = await newer_than(api, call, current, refusal)
+            continue
+        try:
+            answer = await _delete(api, call, wish, current)
+            if answer is not None:
+                return answer
+            current = await api.newest(call)
         except ConflictError as error:
             current = api.stored(resource, error.current)
         except KeyNotFoundError:
@@ -160,10 +170,13 @@ def _check(call: Call, current: Stored, wish: Wish) -> None:
         )
 
 
-async def _delete(api: Api, call: Call, wish: Wish, current: Stored) -> Answer:
+async def _delete(api: Api, call: Call, wish: Wish, current: Stored) -> Answer | None:
+    """Take the step that is due. None where nothing is, if the store's state is what it seems."""
     obj = current.message
     step = decide(call.strategy, obj, wish, int(api.clock.now().timestamp()))
     if step is Step.KEEP:
+        if current.doubtful:
+            return None
         codec = api.negotiator.accept(call.accept).codec
         return api.answer(call, 200, codec.encode_bare(obj), codec)
     revision = current.revision

@@ -54,7 +54,8 @@ async def _delete_some(
         each = copy(call)
         each.route = call.route._replace(namespace=obj.namespace, name=obj.name)
         try:
-            await delete_stored(api, each, wish, Stored(cache.message(obj), obj.revision))
+            seen = Stored(cache.message(obj), obj.revision, api.cache.others_write)
+            await delete_stored(api, each, wish, seen)
         except StatusError as error:
             if error.code != 404:  # someone else was quicker: it is gone, as was wished
                 failures.append(error)

@@ -14,9 +14,11 @@ from cluster.apiserver.views.choice import choose_view
 async def get(api: Api, call: Call) -> Answer:
     """Answer the newest applied state; with a resourceVersion, one that is no older."""
     accepted = api.negotiator.accept(call.accept, forms=True)
-    if call.query:
-        await _wait(api, call.query.get("resourceVersion", ""))
     cache = api.cache.of(call.strategy.resource)
+    wanted = call.query.get("resourceVersion", "") if call.query else ""
+    if wanted or api.cache.others_write:
+        await wait_for(api, wanted)
+        cache.check()
     found = cache.get(call.route.namespace, call.route.name)
     if found is None:
         raise not_found(call.strategy.resource, call.route.name)
@@ -33,8 +35,11 @@ async def get(api: Api, call: Call) -> Answer:
     return answer
 
 
-async def _wait(api: Api, wanted: str) -> None:
+async def wait_for(api: Api, wanted: str) -> None:
+    """Return once the cache is as new as a read wants it; without a resourceVersion, the newest."""
     if not wanted:
+        if api.cache.others_write:
+            await api.cache.catch_up()
         return
     try:
         revision = uint64(wanted)

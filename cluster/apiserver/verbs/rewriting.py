@@ -3,6 +3,10 @@
 The change is a synchronous function of the newest state. It is tried on the cached state first;
 when the store says that there is a newer one, it is tried on that, which the error carries: no
 second read, and no wait for the cache.
+
+On a store that others write to, the cached state may be an old one. What is written on it the store
+refuses; but what is *not* written because of it, a change that is refused or that is only tried, is
+judged once more on the state that the store has, unless that is the same.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from google.protobuf.message import Message
 from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
-from cluster.apiserver.errors import conflict, not_found, unreasoned
+from cluster.apiserver.errors import StatusError, conflict, not_found, unreasoned
 from cluster.apiserver.numbers import uint64
 from cluster.apiserver.objects import Encoded, Stored
 from serialization.scheme import metadata_of
@@ -46,6 +50,16 @@ async def newest_known(api: Api, call: Call, wanted: int) -> Stored | None:
     return current
 
 
+async def newer_than(api: Api, call: Call, current: Stored, refusal: StatusError) -> Stored | None:
+    """Return the state to judge again on, after a refusal. Raises the refusal where it stands."""
+    if not current.doubtful:
+        raise refusal
+    newest = await api.newest(call)
+    if newest is not None and newest.revision == current.revision:
+        raise refusal
+    return newest
+
+
 class Written(NamedTuple):
     """What came of a change."""
 
@@ -70,32 +84,43 @@ async def rewrite(
 
 async def write_changed(api: Api, call: Call, current: Stored | None, change: Change) -> Written:
     """Apply ``change`` to the newest state and store the result. 404 when there is none."""
-    resource, key = call.strategy.resource, call.key
+    resource = call.strategy.resource
+    if current is not None and current.doubtful and call.dry_run:
+        current = await api.newest(call)
     for _ in range(TRIES):
         if current is None:
             break
-        new = change(current)
         try:
-            if is_gone(call, new):
-                if not call.dry_run:
-                    await api.store.delete(key, expected=current.revision)
-                return Written(new, current.revision, None)
-            with api.hold(resource, new):
-                encoded = api.encode(call.strategy, new)
-                if call.dry_run:
-                    return Written(new, current.revision, encoded)
-                revision = await api.store.update(
-                    key, encoded.value, expected=current.revision, ttl_s=call.strategy.ttl_s
-                )
+            new = change(current)
+        except StatusError as refusal:
+            current = await newer_than(api, call, current, refusal)
+            continue
+        try:
+            return await _write(api, call, new, current.revision)
         except ConflictError as error:
             current = api.stored(resource, error.current)
         except KeyNotFoundError:
             current = None
-        else:
-            return Written(new, revision, encoded)
     if current is None:
         raise not_found(resource, call.route.name)
     raise conflict(resource, call.route.name)
+
+
+async def _write(api: Api, call: Call, new: Message, expected: int) -> Written:
+    """Store what a change has made of the state at ``expected``. Raises the store's errors."""
+    resource, key = call.strategy.resource, call.key
+    if is_gone(call, new):
+        if not call.dry_run:
+            await api.store.delete(key, expected=expected)
+        return Written(new, expected, None)
+    with api.hold(resource, new):
+        encoded = api.encode(call.strategy, new)
+        if call.dry_run:
+            return Written(new, expected, encoded)
+        revision = await api.store.update(
+            key, encoded.value, expected=expected, ttl_s=call.strategy.ttl_s
+        )
+    return Written(new, revision, encoded)
 
 
 def is_gone(call: Call, obj: Message) -> bool:

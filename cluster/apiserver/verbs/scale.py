@@ -67,8 +67,12 @@ class _Scalable(Protocol):
 
 async def get_scale(api: Api, call: Call) -> Answer:
     """Answer how many replicas an object wants and has."""
-    if wanted := wanted_revision(call.query.get("resourceVersion", "")):
+    text = call.query.get("resourceVersion", "")
+    if wanted := wanted_revision(text):
         await api.cache.wait_for(wanted)
+    elif not text and api.cache.others_write:
+        await api.cache.catch_up()
+    api.cache.of(call.strategy.resource).check()
     found = api.cached(call)
     if found is None:
         raise not_found(call.strategy.resource, call.route.name)

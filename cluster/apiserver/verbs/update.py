@@ -8,6 +8,7 @@ from cluster.apiserver.api import Api
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import bad_request, conflict, invalid_object, wrong_uid
+from cluster.apiserver.namespaces import know_namespace
 from cluster.apiserver.objects import Stored
 from cluster.apiserver.resources.metadata import keep_system_fields, metadata_update_problems
 from cluster.apiserver.verbs.create import admit, store_new
@@ -26,6 +27,8 @@ async def update(api: Api, call: Call) -> Answer:
         uid = metadata_of(obj).uid
         if uid:  # it was meant for an object that is gone by now: it must not come back
             raise wrong_uid(strategy.resource, call.key, wanted=uid, found="")
+        if api.cache.others_write:
+            await know_namespace(api.cache, call.route.namespace)
         admit(api, call, obj)
         return await store_new(api, call, obj, code=201)
 

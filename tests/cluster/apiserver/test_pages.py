@@ -52,6 +52,7 @@ def test_verbose_health_tells_each_check(api: InProcess) -> None:
         "[+]ping ok",
         "[+]log ok",
         "[+]etcd ok",
+        "[+]watch-cache ok",
         "readyz check passed",
     ]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from serialization.api.core.v1_pb2 import Pod
 from serialization.codecs.interface import TypeMeta
 from serialization.codecs.registry import CODECS
-from serialization.kinds import BINDINGS, PODS
+from serialization.kinds import BINDINGS, NODES, PODS
 from serialization.scheme import metadata_of
 from serialization.selectors import parse_fields
 from storage.errors import CompactedError, FutureRevisionError
@@ -16,8 +17,9 @@ from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
 from storage.watchcache.cache import LEFT_MAX, WatchCache
 from storage.watchcache.config import CacheConfig
-from storage.watchcache.errors import NotCachedError
+from storage.watchcache.errors import NotCachedError, ReinitializingError
 from storage.watchcache.intake import EXPECTED_BYTES_MAX
+from storage.watchcache.resource import ResourceCache
 from storage.watchcache.selection import Selection
 from tests.storage.conftest import Make
 from tests.storage.watchcache.world import Sink, world
@@ -247,15 +249,30 @@ async def test_lost_store_watch_ends_the_watchers_and_lists_again() -> None:
         assert place.pods.get("default", "b") is not None
 
 
-async def test_watcher_that_came_while_the_cache_lists_again_is_ended() -> None:
+async def test_reads_are_refused_while_the_cache_lists_again() -> None:
     async with world() as place:
-        late = Sink()
+        await place.put("a")
         place.pods.closed(CompactedError(2, 9))
-        place.pods.subscribe(Selection(), late)
+        nodes = place.cache.of(NODES)
+        reads: list[Callable[[ResourceCache], object]] = [
+            lambda cache: cache.snapshot(),
+            lambda cache: cache.select(Selection()),
+            lambda cache: cache.replay(Selection(), cache.revision),
+            lambda cache: cache.subscribe(Selection(), Sink()),
+        ]
+
+        for read in reads:
+            with pytest.raises(ReinitializingError):
+                read(place.pods)
+            read(nodes)
+        assert place.cache.lost == ["pods"]
+        assert place.cache.counters.refused_reinitializing == len(reads)
         for _ in range(5):
             await asyncio.sleep(0)
 
-        assert late.end == [None]
+        assert place.cache.lost == []
+        for read in reads:
+            read(place.pods)
 
 
 async def test_closing_the_cache_ends_the_watchers() -> None:

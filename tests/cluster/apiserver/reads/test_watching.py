@@ -19,6 +19,7 @@ from serialization.errors import EncodeError
 from storage.errors import CompactedError, FutureRevisionError
 from storage.virtual_time import run_virtual
 from storage.watchcache.config import CacheConfig
+from storage.watchcache.errors import ReinitializingError
 from storage.watchcache.selection import Selection
 from tests.cluster.apiserver.reads.rig import Client, Rig, rig, select
 
@@ -341,24 +342,27 @@ async def test_cache_that_lost_its_place_ends_the_streams() -> None:
 
 
 @virtual
-async def test_watch_that_joins_as_the_cache_loses_its_place_gets_a_group_that_lives() -> None:
+async def test_watch_that_would_join_as_the_cache_loses_its_place_is_refused() -> None:
     async with rig() as made:
         client, task = made.watch("resourceVersion=1")
         await made.settle()
         late = Stream(bookmarks=False)
 
         made.place.pods.closed(CompactedError(2, 9))
-        group = made.fanout.join(
-            late, made.place.pods, Selection(), PlainView(made.place.pods, client.codec)
-        )
-        watchers = made.place.pods.watchers
+        with pytest.raises(ReinitializingError):
+            made.fanout.join(
+                late, made.place.pods, Selection(), PlainView(made.place.pods, client.codec)
+            )
+        with pytest.raises(ReinitializingError):
+            await made.answer(Client(CODECS["protobuf"]), "resourceVersion=1")
         await task
         await made.settle()
-        made.fanout.leave(late, group)
 
-        assert watchers == 1
-        assert late.ended.result() is End.STOPPED  # by the list that followed: it lists again, too
+        assert made.place.pods.watchers == 0
         assert made.fanout.groups == 0
+        again, _ = made.watch("resourceVersion=1")  # it has listed again
+        await made.settle()
+        assert again.head["status"] == 200
 
 
 @virtual
