@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.child import Child, ChildError
 from bench.etcd_metrics import BACKEND_COMMITS, WAL_SYNCS, EtcdFace, etcd_counters
-from bench.real_etcd import RealEtcd
+from bench.own_etcd import OwnEtcd
 from bench.storebench.endpoints import endpoints_of, scheme_of
 from storage.clock import Clock
 
@@ -37,7 +37,7 @@ class Serving:
 @asynccontextmanager
 async def real(directory: Path, clock: Clock, members: int = 1) -> AsyncIterator[Serving]:
     """Serve by the program ``etcd``. Raises ChildError."""
-    etcd = RealEtcd(members, directory / "data", directory, clock)
+    etcd = OwnEtcd(members, directory / "data", directory, clock)
     try:
         await etcd.start()
         pids = tuple(child.pid for child in etcd.children)
