@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.commands import api_bench, full, locust, matrix, micro, report, run, store_bench, up
+from bench.commands import (
+    api_bench,
+    etcd,
+    full,
+    locust,
+    matrix,
+    micro,
+    report,
+    run,
+    store_bench,
+    up,
+)
 from bench.commands.interface import Command
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -17,4 +28,5 @@ COMMANDS: Final[dict[str, Command]] = {
     "api-bench": api_bench,
     "store-bench": store_bench,
     "report": report,
+    "etcd": etcd,
 }

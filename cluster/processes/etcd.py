@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from cluster.processes.etcd_arguments import (
+    add_engine_arguments,
+    add_tls_arguments,
+    check_arguments,
+)
 from cluster.processes.layer_places import ETCD
 from cluster.processes.metering import add_attribution_argument, meter
 from cluster.processes.shell import Shell, StartError, add_shell_arguments, run, shell_options
@@ -17,12 +22,11 @@ from storage.engine.store import EngineStore
 from storage.errors import StoreOpenError
 from storage.records import StoreStatus
 from storage.registry import STORES, StoreOptions
+from storage.serve.etcd3.limits import Limits
 from storage.serve.etcd3.server import Address, Listener, ListenError, listening
-from storage.serve.etcd3.serving import Limits, Serving, stable_id
+from storage.serve.etcd3.serving import Serving, stable_id
 from storage.serve.etcd3.tls import TlsError, TlsFiles
 
-ENGINES: Final = ("etcd3", "memory")
-"""Of the stores, those that can be served: they are engines of this process."""
 TALLY_S: Final = 1.0
 """How old the store's figures may be in statistics that are asked for."""
 
@@ -39,63 +43,15 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is served, as whom, and within which limits; names and defaults are etcd's."""
-    limits = Limits()
-    parser.add_argument("--store", default="etcd3", choices=ENGINES)
-    parser.add_argument("--name", default="default", help="of the member")
-    parser.add_argument(
-        "--max-txn-ops",
-        type=_positive,
-        default=limits.txn_ops,
-        metavar="N",
-        help="operations in a transaction (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max-request-bytes",
-        type=_positive,
-        default=limits.request_bytes,
-        metavar="N",
-        help="size of a write (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--no-sync",
-        "--unsafe-no-fsync",
-        action="store_true",
-        help="do not flush commits to the disk: fast, and lost with the machine",
-    )
-
-
-def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the files of TLS, under etcd's names."""
-    parser.add_argument("--cert-file", type=Path, metavar="PEM", help="the server's certificate")
-    parser.add_argument("--key-file", type=Path, metavar="PEM", help="its key")
-    parser.add_argument(
-        "--trusted-ca-file", type=Path, metavar="PEM", help="whose client certificates are taken"
-    )
-    parser.add_argument(
-        "--client-cert-auth", action="store_true", help="a client must have a certificate"
-    )
-
-
-def tls_files(arguments: argparse.Namespace) -> TlsFiles | None:
-    """Return the files that the command line names, None for none. Raises ValueError: a line."""
-    cert, key = arguments.cert_file, arguments.key_file
-    if (cert is None) != (key is None):
-        raise ValueError("--cert-file and --key-file belong together")
-    if cert is None:
-        if arguments.trusted_ca_file is not None or arguments.client_cert_auth:
-            raise ValueError("clients' certificates are only asked for with a --cert-file")
+def _tls_files(arguments: argparse.Namespace) -> TlsFiles | None:
+    if arguments.cert_file is None:
         return None
-    if arguments.client_cert_auth and arguments.trusted_ca_file is None:
-        raise ValueError("--client-cert-auth needs a --trusted-ca-file")
-    return TlsFiles(cert, key, arguments.trusted_ca_file, arguments.client_cert_auth)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return int(text)
+    return TlsFiles(
+        arguments.cert_file,
+        arguments.key_file,
+        arguments.trusted_ca_file,
+        arguments.client_cert_auth,
+    )
 
 
 async def serve(shell: Shell, arguments: argparse.Namespace, layers: Layers) -> None:
@@ -104,7 +60,7 @@ async def serve(shell: Shell, arguments: argparse.Namespace, layers: Layers) -> 
     store = STORES[arguments.store].make(options)
     if not isinstance(store, EngineStore):
         raise StartError(f"the store {arguments.store} cannot be served")
-    address = Address(arguments.listen, tls_files(arguments))
+    address = Address(arguments.listen, _tls_files(arguments))
     shell.fills()
     async with store, listening(address, arguments.max_request_bytes) as listener:
         await listener.serve(_serving(arguments, store, shell, listener))
@@ -157,12 +113,12 @@ class Tally:
 def _serving(
     arguments: argparse.Namespace, store: EngineStore, shell: Shell, listener: Listener
 ) -> Serving:
-    name = arguments.name
+    name, advertised = arguments.name, arguments.advertise_client_urls
     return Serving(
         store,
         shell.clock,
         name=name,
-        client_urls=(listener.url,),
+        client_urls=tuple(advertised.split(",")) if advertised else (listener.url,),
         cluster_id=stable_id("cluster", name),
         member_id=stable_id("member", name),
         limits=Limits(arguments.max_txn_ops, arguments.max_request_bytes),
@@ -176,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     if STORES[arguments.store].capabilities.durable and arguments.data_dir is None:
         command_line.error(f"--store {arguments.store} needs a --data-dir")
     try:
-        tls_files(arguments)
+        check_arguments(arguments)
     except ValueError as error:
         command_line.error(str(error))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from grpc import aio
@@ -67,19 +69,50 @@ def options(request_bytes: int) -> list[tuple[str, int]]:
 @asynccontextmanager
 async def listening(address: Address, request_bytes: int) -> AsyncIterator[Listener]:
     """Bind; what is yielded serves once it is told whom. Raises ListenError, TlsError."""
+    _check_free(address.target)
     server = aio.server(options=options(request_bytes))
     try:
         if address.tls is None:
             port = server.add_insecure_port(address.target)
         else:
             port = server.add_secure_port(address.target, credentials(address.tls))
-    except RuntimeError as error:
+    except RuntimeError as error:  # gRPC tells the reason to standard error alone
         raise ListenError(f"cannot listen on {address.target!r}") from error
     listener = Listener(server, address, port)
     try:
         yield listener
     finally:
         await server.stop(STOP_S)
+
+
+def _check_free(target: str) -> None:
+    """Raise ListenError, with the reason, where nobody could listen."""
+    if target.startswith(UNIX):
+        _check_free_path(Path(target.removeprefix(UNIX).removeprefix("//")))
+        return
+    host, _, port = target.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, place in found:
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(place)
+    except (OSError, OverflowError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ListenError(f"cannot listen on {target!r}: {reason}") from error
+
+
+def _check_free_path(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        try:
+            trial.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            if path.parent.is_dir():
+                return
+            raise ListenError(f"cannot listen on {path}: no such directory") from None
+        except OSError as error:
+            raise ListenError(f"cannot listen on {path}: {error.strerror or error}") from error
+    raise ListenError(f"cannot listen on {path}: Address already in use")
 
 
 class Listener:

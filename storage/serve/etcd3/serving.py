@@ -10,20 +10,13 @@ from serialization.api.etcd.rpc_pb2 import ResponseHeader
 from storage.clock import Clock
 from storage.mvcc import Mvcc
 from storage.serve.etcd3.alarms import Alarms
+from storage.serve.etcd3.limits import Limits
 
 VERSION: Final = "3.6.0"
 """What ``Maintenance.Status`` says. From 3.5.13 on clients may trust progress requests, and ours
 keep their promise."""
 RAFT_TERM: Final = 2
 """Of a member that has always led: what a real one of its own says after its first election."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a request may ask for; the defaults are etcd's."""
-
-    txn_ops: int = 128
-    request_bytes: int = 3 << 19
 
 
 @dataclass(frozen=True, slots=True)
