@@ -18,6 +18,7 @@ SUBJECTS: Final = {
     "read-after-write": "no read is older than a write acknowledged before it",
     "read-in-time": "what was read was the newest state at some moment of the call",
     "store-final": "the store holds what the changes add up to",
+    "truth-agreed": "every API server was told the same changes",
     "truth-chained": "every change follows the state before it",
     "truth-contiguous": "no revision is missing or told twice",
     "watch-after-commit": "no event came before it was applied",

@@ -29,11 +29,18 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="others than the processes of the run may have written, too",
     )
+    parser.add_argument(
+        "--others",
+        action="store_true",
+        help="the store has revisions of which no API server is told",
+    )
     arguments = parser.parse_args(argv)
     clock = SystemClock()
     begin_ns = clock.stamp_ns()
     try:
-        report = judge_directory(arguments.results / DIRECTORY, foreign=arguments.foreign)
+        report = judge_directory(
+            arguments.results / DIRECTORY, foreign=arguments.foreign, others=arguments.others
+        )
     except (UnreadableHistoryError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -19,13 +19,14 @@ ENTRY_US: Final = {"write": 3.0, "read": 3.0, "event": 1.2, "change": 1.0}
 OTHER_US: Final = 1.0
 
 
-async def check_history(directory: Path, *, foreign: bool) -> HistoryReport:
+async def check_history(directory: Path, *, foreign: bool, others: bool = False) -> HistoryReport:
     """Judge the history below a results directory; ``error`` says where that was not possible."""
     target = directory / "audit" / REPORT_FILE
     target.unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.history.check", str(directory)),
         *(("--foreign",) if foreign else ()),
+        *(("--others",) if others else ()),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,

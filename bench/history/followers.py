@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from bench.history.findings import Findings
-from bench.history.reader import History, Records, Source
+from bench.history.reader import SERVER, History, Records, Source, is_truth
 from bench.history.truth import Bools, Truth, View
 from cluster.client.history_format import Flag, Kind, Seen
 
@@ -249,11 +249,14 @@ def said_digests(records: Records) -> Iterator[np.void]:
 
 def judge_server(history: History, truth: Truth, findings: Findings) -> None:
     """The watch cache and the store hold what the truth says."""
-    for digest in said_digests(history.processes["apiserver"].records):
-        number = int(digest["key"])
-        store = bool(digest["flags"] & Flag.STORE)
-        rule, who = (
-            ("store-final", "the store") if store else ("watchcache-final", "the watch cache")
-        )
-        who = f"{who}, {history.name(number)}"
-        compare(findings, rule, who, truth.of_resource(number), digest)
+    for name, process in history.processes.items():
+        if not is_truth(name):
+            continue
+        for digest in said_digests(process.records):
+            number = int(digest["key"])
+            store = bool(digest["flags"] & Flag.STORE)
+            rule = "store-final" if store else "watchcache-final"
+            told = "the store" if store else "the watch cache"
+            by = "" if name == SERVER else f" of {name}"
+            who = f"{told}{by}, {history.name(number)}"
+            compare(findings, rule, who, truth.of_resource(number), digest)

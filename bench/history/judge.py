@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -12,34 +11,39 @@ from bench.history.followers import judge_followers, judge_server
 from bench.history.reader import History, UnreadableHistoryError, read_history
 from bench.history.reads import judge_reads
 from bench.history.report import HistoryReport
-from bench.history.truth import NOBODY, Truth
+from bench.history.truth import NOBODY, Ints, Truth
+from bench.history.truths import joined, truths
 from bench.history.writers import judge_writers
 from bench.history.writes import judge_writes
 from cluster.client.history_format import Kind, Seen
 
-SERVER: Final = "apiserver"
 
-
-def judge_directory(directory: Path, *, foreign: bool = False) -> HistoryReport:
+def judge_directory(
+    directory: Path, *, foreign: bool = False, others: bool = False
+) -> HistoryReport:
     """Read and judge. Raises UnreadableHistoryError."""
-    return judge_history(read_history(directory), foreign=foreign)
+    return judge_history(read_history(directory), foreign=foreign, others=others)
 
 
-def judge_history(history: History, *, foreign: bool = False) -> HistoryReport:
+def judge_history(
+    history: History, *, foreign: bool = False, others: bool = False
+) -> HistoryReport:
     """Judge. With ``foreign`` others than these processes may have written.
 
+    With ``others`` the store has revisions that no API server is told of (keys beside Kubernetes').
     Raises UnreadableHistoryError where nothing says what the store applied.
     """
-    if SERVER not in history.processes:
+    if not truths(history):
         raise UnreadableHistoryError("there is no history of the API server")
     findings = Findings()
     _judge_files(history, findings)
-    truth = Truth(history, history.processes[SERVER].records)
+    truth = Truth(history, joined(history, findings))
     if len(truth):
-        _judge_truth(history, truth, findings)
+        beside = _beside(history)
+        _judge_truth(history, truth, beside, findings, others=others)
         writes = judge_writes(history, truth, findings)
         judge_writers(history, truth, writes, findings, foreign=foreign)
-        judge_reads(history, truth, writes, findings)
+        judge_reads(history, truth, writes, findings, gaps=others or bool(len(beside)))
         judge_followers(history, truth, findings)
         judge_server(history, truth, findings)
     else:
@@ -60,12 +64,32 @@ def _judge_files(history: History, findings: Findings) -> None:
         findings.broken("files-whole", (f"{name} lost its store's thread" for _ in lost))
 
 
-def _judge_truth(history: History, truth: Truth, findings: Findings) -> None:
-    """The truth itself: revisions without gap or repetition, each change on the state before."""
+def _beside(history: History) -> Ints:
+    """Return the revisions of keys that are no resource's, as far as the API servers know them."""
+    found = [records[records["kind"] == Kind.OTHER] for records in truths(history).values()]
+    revisions: Ints = np.unique(np.concatenate(found)["revision"]).astype(np.int64)
+    return revisions
+
+
+def _judge_truth(
+    history: History, truth: Truth, beside: Ints, findings: Findings, *, others: bool
+) -> None:
+    """The truth itself: revisions without gap or repetition, each change on the state before.
+
+    Of a store in which others have keys, too, gaps are counted and let pass: that none of them
+    hides a change of ours is borne out by what writers were answered and what the store holds at
+    the end.
+    """
     recorded = np.flatnonzero(truth.recorded)
     revisions = truth.revisions[recorded]
     findings.made("truth-contiguous", len(revisions))
+    if len(beside):
+        beside = beside[(beside > truth.first) & ~np.isin(beside, revisions)]
+        revisions = np.sort(np.concatenate([revisions, beside]))
     steps = np.diff(revisions)
+    if others:
+        findings.count("revisions of others' keys", int((steps[steps > 1] - 1).sum()))
+        steps = np.where(steps > 1, 1, steps)
     for place in np.flatnonzero(steps != 1).tolist():
         after, then = int(revisions[place]), int(revisions[place + 1])
         what = f"{then} twice" if after == then else f"nothing between {after} and {then}"

@@ -28,6 +28,8 @@ from cluster.client.history_format import (
     names_path,
 )
 
+SERVER: Final = "apiserver"
+"""The process, or how its name begins where there are several: ``apiserver-1`` and so on."""
 TYPES: Final = {"B": "u1", "H": "<u2", "I": "<u4", "Q": "<u8"}
 DTYPE: Final = np.dtype(
     [(field, TYPES[code]) for field, code in zip(FIELDS, RECORD.format[1:], strict=True)]
@@ -58,6 +60,11 @@ class ProcessHistory:
         """Return the records of one kind, in order."""
         found: Records = self.records[self.records["kind"] == kind]
         return found
+
+
+def is_truth(process: str) -> bool:
+    """Say whether a process is an API server, whose history is of its store."""
+    return process == SERVER or process.startswith(f"{SERVER}-")
 
 
 class Source(NamedTuple):

@@ -15,7 +15,9 @@ from cluster.client.history_format import Flag, Kind
 ABSENT: Final = 404
 
 
-def judge_reads(history: History, truth: Truth, writes: Writes, findings: Findings) -> None:
+def judge_reads(
+    history: History, truth: Truth, writes: Writes, findings: Findings, *, gaps: bool = False
+) -> None:
     """Judge every GET and every LIST."""
     processes = history.processes.values()
     gets: Records = np.concatenate([process.of(Kind.READ) for process in processes])
@@ -24,7 +26,7 @@ def judge_reads(history: History, truth: Truth, writes: Writes, findings: Findin
     _judge_absent(history, truth, gets, findings)
     lists: Records = np.concatenate([process.of(Kind.LIST) for process in processes])
     asked = lists["begin_ns"] != lists["end_ns"]  # those of followers repeat what was asked
-    _judge_lists(history, truth, lists[asked], writes, findings)
+    _judge_lists(history, truth, lists[asked], writes, findings, gaps=gaps)
 
 
 def _judge_found(history: History, truth: Truth, gets: Records, findings: Findings) -> None:
@@ -112,9 +114,19 @@ def _alive_throughout(truth: Truth, rows: Ints, begin_ns: int, end_ns: int) -> b
 
 
 def _judge_lists(
-    history: History, truth: Truth, lists: Records, writes: Writes, findings: Findings
+    history: History,
+    truth: Truth,
+    lists: Records,
+    writes: Writes,
+    findings: Findings,
+    *,
+    gaps: bool,
 ) -> None:
-    """A list knows all that had been acknowledged, and nothing from the future."""
+    """A list knows all that had been acknowledged, and nothing from the future.
+
+    Where there are revisions of other keys (``gaps``), a list may be as of one of them: any below
+    the next change of a resource.
+    """
     rule = "list-in-time"
     findings.made(rule, len(lists))
     revisions = lists["revision"].astype(np.int64)
@@ -127,6 +139,9 @@ def _judge_lists(
         [[max(truth.first - 1, 0)], np.maximum.accumulate(truth.revisions[order])]
     )
     ends = lists["end_ns"].astype(np.int64)
+    if gaps:
+        ahead = np.append(truth.revisions, NEVER)
+        reached = ahead[np.searchsorted(truth.revisions, reached, "right")] - 1
     known = reached[np.searchsorted(truth.applied_ns[order], ends, "right")]
     _broken(history, findings, rule, lists[revisions > known], "of a revision that was yet to come")
 

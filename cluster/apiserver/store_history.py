@@ -19,13 +19,17 @@ from cluster.client.history_format import (
 )
 from serialization.kinds import EVENTS, PODS
 from serialization.scheme import Resource
-from storage.interface import Store
+from storage.errors import StoreError
+from storage.interface import Store, Watch
+from storage.records import Batch
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.fields import fields_of
 from storage.watchcache.objects import CachedObject
 from storage.watchcache.resource import ResourceCache
 
 PAGE: Final = 1000
+OTHERS: Final = b"/registry/kubedyno.dev/"
+"""What the API servers of a shared store keep there for themselves (``incarnation``)."""
 CHANGE: Final = Kind.CHANGE.value
 ADDED, MODIFIED, DELETED = Seen.ADDED.value, Seen.MODIFIED.value, Seen.DELETED.value
 BOUND, RUNNING = Flag.BOUND.value, Flag.RUNNING.value
@@ -38,6 +42,7 @@ class StoreHistory:
         self._history = history
         self._source = history.source(store="applied")
         self._stamp = history.clock.stamp_ns
+        self._watch: Watch | None = None
         names = fields_of(PODS).names
         self._node_at = names.index("spec.nodeName")
         self._phase_at = names.index("status.phase")
@@ -61,17 +66,40 @@ class StoreHistory:
         ours = (self._source, key, node, 0, asked)
         history.put((CHANGE, seen, 0, flags, 0, *ours, revision, now_ns, now_ns))
 
+    def missed(self, resource: Resource, after: int, upto: int) -> None:
+        """Write down that this server cannot tell some changes of a resource (another may)."""
+        now_ns = self._stamp()
+        what = (self._source, self._history.stored(resource.prefix()), 0, 0, upto, after)
+        self._history.put((Kind.LOST, 0, 0, 0, 0, *what, now_ns, now_ns))
+
     def begin(self, cache: WatchCache) -> None:
         """Write down what is there already: at the revision of each object."""
+        store = cache.store
+        if store.capabilities.others_write:
+            self._watch = store.watch(OTHERS, self, after=store.oldest_revision())
         for each in cache:
             for run in each.snapshot().slices():
                 for obj in run:
                     self._initial(each.resource, obj)
 
+    def deliver(self, batch: Batch) -> None:
+        """Take changes of keys that are no resource's: their revisions are no gaps."""
+        now_ns = self._stamp()
+        for change in batch.changes:
+            key = self._history.stored(change.key)
+            what = (self._source, key, 0, 0, 0, change.revision)
+            self._history.put((Kind.OTHER, 0, 0, 0, 0, *what, now_ns, now_ns))
+
+    def closed(self, error: StoreError) -> None:
+        """Take note of nothing: who follows the resources tells of a watch that ended."""
+
     async def end(self, cache: WatchCache, store: Store) -> None:
         """Write down digests of the watch cache and of the store, resource by resource."""
+        if self._watch is not None:
+            self._watch.cancel()
         for each in cache:
-            self._digest_cache(each)
+            if not each.lost:  # else what it holds is old, and known to be
+                self._digest_cache(each)
             await self._digest_store(each, store)
 
     def _initial(self, resource: Resource, obj: CachedObject) -> None:

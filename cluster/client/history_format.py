@@ -104,6 +104,8 @@ class Kind(IntEnum):
     """The API server has lost its store's thread: changes after ``revision`` may be missing."""
     END = 12
     """The last record of a process that ended in order; ``extra``: records before it (mod 2^32)."""
+    OTHER = 13
+    """The store applied a change of a key that is no resource's: what its servers keep there."""
 
 
 class Verb(IntEnum):

@@ -125,6 +125,10 @@ class World:
         row = {"verb": int(verb), "code": code, "asked": asked, "revision": told}
         return self._request(Kind.WRITE, key, begin, row)
 
+    def write_after_gap(self) -> Row:
+        """Make a key, after a revision that was somebody else's."""
+        return self.write(Verb.CREATE, f"{PREFIX}a/after-{self.revision}", code=201)
+
     def refused(self, key: str, asked: int) -> Row:
         """Have an update refused, since its state is not the newest."""
         row = {"verb": int(Verb.UPDATE), "code": 409, "asked": asked}
