@@ -126,7 +126,8 @@ class Writable(Protocol):
     def update(self, key: bytes, value: bytes, *, expected: int, ttl_s: int = 0) -> Awaitable[int]:
         """Replace a value whose key is at revision ``expected``.
 
-        An update that changes no byte writes nothing and answers the key's present revision.
+        An update that changes nothing, neither value nor lease nor TTL, writes nothing and answers
+        the key's present revision; one that gives a TTL always writes.
         Raises KeyNotFoundError, ConflictError.
         """
         ...
@@ -201,7 +202,7 @@ class Leases(Protocol):
         ...
 
     async def revoke(self, lease_id: int) -> int:
-        """End it: delete its keys, in one group; return the last revision, 0 if it had none.
+        """End it: delete its keys, all at one revision, which is returned; 0 if it had none.
 
         Raises LeaseNotFoundError.
         """

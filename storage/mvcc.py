@@ -4,9 +4,11 @@
 Both speak of the same keys, revisions, watches and leases of one engine.
 
 **Transactions.** A transaction is judged at the call against the newest pending state, as every
-write is. Its operations are carried out in their order, each seeing those before it; all its writes
-get *one* revision, and watchers are told them in one batch. It is answered when the group that it
-was judged against is durable. One that writes nothing takes no revision.
+write is. Compares, those of nested transactions too, are judged on the state before it. Its
+operations are carried out in their order, each seeing those before it; all its writes get *one*
+revision, and watchers are told them in one batch, in their order. It is answered when the group
+that it was judged against is durable. One that writes nothing takes no revision. A key may be
+written more than once (made, then deleted): whoever serves it refuses what etcd refuses.
 
 A ``put`` writes always: unlike ``Store.update``, also where no byte changes.
 """
@@ -155,7 +157,7 @@ class TxnDone(NamedTuple):
     results: list[OpDone]
     """One for each operation of the branch taken, in order."""
     revision: int
-    """Of its writes; where it wrote nothing, the revision that it was judged at."""
+    """Of its writes; where it wrote nothing, the revision that it was judged at. 0 if nested."""
 
 
 OpDone = Ranged | PutDone | Deleted | TxnDone

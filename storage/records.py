@@ -30,6 +30,8 @@ class Change(NamedTuple):
     """The state before, best effort; None at a creation, and where it has been compacted."""
     version: int
     """The key's version after the write; 0 for a delete."""
+    lease: int = 0
+    """As in ``KeyValue``; 0 for a delete."""
 
     @property
     def created(self) -> bool:

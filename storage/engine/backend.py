@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from storage.engine.key_index import KeyIndex
 from storage.records import Change
+
+LEASE_MARK: Final = 1 << 63
+"""Set in a row's deadline where it is the id of a lease instead."""
+
+LEASE_ID_MAX: Final = LEASE_MARK - 1
+
+Stored = tuple[bytes, int]
+"""What a row holds beside its key and its point: the value, and the id of its lease or 0."""
 
 
 class Lease(NamedTuple):
@@ -33,7 +41,10 @@ class Recovered(NamedTuple):
 
 
 class Backend(Protocol):
-    """Keeps values by revision, in groups; foreign errors never leave it, it raises StoreError.
+    """Keeps values by row, in groups; foreign errors never leave it, it raises StoreError.
+
+    The rows are those of ``KeyIndex``: a revision's first write has the row of its number, the
+    further ones of a shared revision rows of their own.
 
     ``open``, ``close``, ``recover`` and the reads run on the loop; ``commit``, ``drop``,
     ``probe`` and ``promise_compaction`` on the committer, one at a time.
@@ -47,12 +58,12 @@ class Backend(Protocol):
         """Let everything go. Idempotent."""
         ...
 
-    def value(self, revision: int) -> bytes:
-        """Return the value that ``revision`` wrote; it is kept, and not a delete."""
+    def value(self, row: int) -> Stored:
+        """Return what a row holds; it is kept, and not a delete."""
         ...
 
-    def values(self, revisions: Sequence[int]) -> list[bytes]:
-        """Return the values of several revisions, in their order."""
+    def values(self, rows: Sequence[int]) -> list[Stored]:
+        """Return what several rows hold, in their order."""
         ...
 
     def disk_bytes(self) -> int:
@@ -60,7 +71,10 @@ class Backend(Protocol):
         ...
 
     def commit(self, changes: Sequence[Change], deadlines: Mapping[int, int]) -> None:
-        """Make the changes durable, all or none. ``deadlines`` are in ms, by revision."""
+        """Make the changes durable, all or none: those of each revision in their order.
+
+        ``deadlines`` of keys with a TTL of their own are in ms, by revision.
+        """
         ...
 
     def promise_compaction(self, revision: int) -> None:
@@ -71,8 +85,8 @@ class Backend(Protocol):
         """Make durable which leases there are, as (id, ttl_s), instead of those before."""
         ...
 
-    def drop(self, revisions: Sequence[int], base: int) -> None:
-        """Remove these revisions; with that, compaction has come to ``base``."""
+    def drop(self, rows: Sequence[int], base: int) -> None:
+        """Remove these rows; with that, compaction has come to ``base``."""
         ...
 
     def probe(self, applied: int) -> None:

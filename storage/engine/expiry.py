@@ -26,6 +26,9 @@ class Expiry:
         self._heap: list[Entry] = list(self._leases.values())
         heapq.heapify(self._heap)
 
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._leases
+
     def __len__(self) -> int:
         return len(self._leases)
 

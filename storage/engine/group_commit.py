@@ -18,12 +18,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from storage.engine.backend import Backend
 from storage.engine.committer import Committer, Done, Job
 from storage.engine.gathering import Gathering
 from storage.engine.ledger import Group, Ledger, Verdict
 from storage.errors import ReadOnlyError, StoreError
+
+T = TypeVar("T")
 
 PROBE_FIRST_S = 0.1
 PROBE_MAX_S = 5.0
@@ -61,17 +64,17 @@ class GroupCommit:
         self._idle: asyncio.Future[None] | None = None
         self._closed = False
 
-    def answer(self, verdict: Verdict) -> asyncio.Future[int]:
+    def answer(self, verdict: Verdict[T]) -> asyncio.Future[T]:
         """Return the future of a judged write, and see to it that its group gets committed."""
-        future: asyncio.Future[int] = self._loop.create_future()
+        future: asyncio.Future[T] = self._loop.create_future()
         outcome, group = verdict
         if group is None:
-            if isinstance(outcome, int):
-                future.set_result(outcome)
-            else:
+            if isinstance(outcome, StoreError):
                 future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
             return future
-        group.acks.append((future, outcome))
+        group.acks.append((future, outcome))  # type: ignore[arg-type]  # it gets its own outcome
         if not self._busy and self._gatherer is None:
             self._gather()
         return future
@@ -161,10 +164,10 @@ class GroupCommit:
             for future, outcome in group.acks:
                 if future.done():
                     continue
-                if isinstance(outcome, int):
-                    future.set_result(outcome)
-                else:
+                if isinstance(outcome, StoreError):
                     future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
             self._next(maintained=False)
 
     def _maintenance_done(
@@ -206,7 +209,7 @@ class GroupCommit:
             self._arm_probe()
         self._next(maintained=False)
 
-    def _refuse(self, future: asyncio.Future[int] | asyncio.Future[None]) -> None:
+    def _refuse(self, future: asyncio.Future[object] | asyncio.Future[None]) -> None:
         if not future.done():
             future.set_exception(ReadOnlyError(self.alarm))
 
@@ -231,8 +234,8 @@ class GroupCommit:
         self._next(maintained=False)
 
 
-def failed(loop: asyncio.AbstractEventLoop, error: StoreError) -> asyncio.Future[int]:
+def failed(loop: asyncio.AbstractEventLoop, error: StoreError) -> asyncio.Future[T]:
     """Return a future that fails with ``error`` when it is awaited."""
-    future: asyncio.Future[int] = loop.create_future()
+    future: asyncio.Future[T] = loop.create_future()
     future.set_exception(error)
     return future

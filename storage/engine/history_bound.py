@@ -15,7 +15,7 @@ BYTES_SHARE = 16
 
 
 class HistoryBound:
-    """Keeps the sizes of the changes after the compact revision, and says where to cut."""
+    """Keeps the sizes of the revisions after the compact one, and says where to cut."""
 
     def __init__(self, events: int, size_bytes: int, revision: int) -> None:
         self._events = events
@@ -27,8 +27,10 @@ class HistoryBound:
     def note(self, changes: Sequence[Change]) -> None:
         """Take the next changes."""
         sizes = [len(change.key) + len(change.value or b"") for change in changes]
-        self._sizes.extend(sizes)
         self._bytes += sum(sizes)
+        if changes and changes[-1].revision - changes[0].revision + 1 != len(changes):
+            sizes = _by_revision(changes, sizes)
+        self._sizes.extend(sizes)
 
     def compact_to(self, compacted: int) -> int:
         """Return up to where to forget: ``compacted``, or beyond where there is too much."""
@@ -45,3 +47,11 @@ class HistoryBound:
     def _forget_one(self) -> None:
         self._bytes -= self._sizes.popleft()
         self._compacted += 1
+
+
+def _by_revision(changes: Sequence[Change], sizes: Sequence[int]) -> list[int]:
+    """Return the sizes of the revisions, some of which are shared."""
+    summed: dict[int, int] = {}
+    for change, size in zip(changes, sizes, strict=True):
+        summed[change.revision] = summed.get(change.revision, 0) + size
+    return list(summed.values())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from storage.engine.backend import Backend
+from storage.engine.backend import LEASE_ID_MAX, Backend
 from storage.engine.group_commit import GroupCommit
 from storage.engine.ledger import Ledger
-from storage.engine.lessor import LEASE_ID_MAX, LEASE_MARK, Lessor
-from storage.errors import KeyNotFoundError, LeaseNotFoundError, StoreError
+from storage.engine.lessor import Lessor
+from storage.errors import LeaseNotFoundError, StoreError
 from storage.records import LeaseStatus
 
 LEASE_PAGE = 100
@@ -24,7 +24,7 @@ RETRY_S = 0.5
 
 
 class EngineLeases:
-    """Grants, renews and ends leases; keys are deleted by the store's ordinary deletes."""
+    """Grants, renews and ends leases; a lease's keys are deleted as one revision."""
 
     def __init__(
         self,
@@ -33,14 +33,14 @@ class EngineLeases:
         commits: GroupCommit,
         ledger: Ledger,
         *,
-        delete: Callable[[bytes], asyncio.Future[int]],
+        delete_all: Callable[[Sequence[bytes]], asyncio.Future[int]],
         now_ms: Callable[[], int],
     ) -> None:
         self._lessor = lessor
         self._backend = backend
         self._commits = commits
         self._ledger = ledger
-        self._delete = delete
+        self._delete_all = delete_all
         self._now_ms = now_ms
         self._loop = asyncio.get_running_loop()
         self._ending: dict[int, None] = {}
@@ -64,31 +64,31 @@ class EngineLeases:
         return lease_id
 
     async def keep_alive(self, lease_id: int) -> int:
-        self._check(lease_id)
+        self.check(lease_id)
         ttl_s = self._lessor.renew(lease_id, self._now_ms())
         self._arm()
         return ttl_s
 
     async def revoke(self, lease_id: int) -> int:
-        self._check(lease_id)
+        self.check(lease_id)
         return await self._end(lease_id)
 
     async def time_to_live(self, lease_id: int) -> LeaseStatus:
-        self._check(lease_id)
+        self.check(lease_id)
         return self._lessor.status(lease_id, self._now_ms())
 
     async def lease_ids(self) -> list[int]:
         return [lease_id for lease_id, _ in self._lessor.table() if lease_id not in self._ending]
 
-    def mark(self, lease_id: int) -> int:
-        """Return what a row attached to the lease holds. Raises LeaseNotFoundError."""
-        self._check(lease_id)
-        return LEASE_MARK | lease_id
+    def check(self, lease_id: int) -> None:
+        """Raise LeaseNotFoundError where no key can be attached to such a lease."""
+        if lease_id not in self._lessor or lease_id in self._ending:
+            raise LeaseNotFoundError(lease_id)
 
-    def noted(self, key: bytes, mark: int) -> None:
-        """A durable write of a key that had, or has, a lease; ``mark`` 0: it has none now."""
-        if mark & LEASE_MARK:
-            self._lessor.attach(mark & LEASE_ID_MAX, key)
+    def noted(self, key: bytes, lease_id: int) -> None:
+        """A durable write of a key that had, or has, a lease; 0: it has none now."""
+        if lease_id:
+            self._lessor.attach(lease_id, key)
         else:
             self._lessor.detach(key)
 
@@ -98,28 +98,22 @@ class EngineLeases:
             self._timer.cancel()
             self._timer = None
 
-    def _check(self, lease_id: int) -> None:
-        if lease_id not in self._lessor or lease_id in self._ending:
-            raise LeaseNotFoundError(lease_id)
-
     def _keep(self) -> asyncio.Future[None]:
         return self._commits.run(partial(self._backend.keep_leases, self._lessor.table()))
 
     def _end(self, lease_id: int) -> asyncio.Future[int]:
-        """Delete its keys in one group, then forget it; the answer is the last revision."""
+        """Delete its keys as one revision, which is the answer, then forget it."""
         self._ending[lease_id] = None
         done: asyncio.Future[int] = self._loop.create_future()
-        gone = asyncio.gather(
-            *[self._delete(key) for key in self._attached(lease_id)], return_exceptions=True
-        )
+        gone = self._delete_all(self._attached(lease_id))
         gone.add_done_callback(partial(self._deleted, lease_id, done))
         return done
 
     def _attached(self, lease_id: int) -> list[bytes]:
         """Return its keys as the pending state has them."""
         keys = dict.fromkeys(self._lessor.keys(lease_id))
-        for key, mark in self._ledger.pending_deadlines():
-            if mark == LEASE_MARK | lease_id:
+        for key, lease in self._ledger.pending_leases():
+            if lease == lease_id:
                 keys[key] = None
             else:
                 keys.pop(key, None)
@@ -129,18 +123,16 @@ class EngineLeases:
         self,
         lease_id: int,
         done: asyncio.Future[int],
-        gone: asyncio.Future[list[int | BaseException]],
+        gone: asyncio.Future[int],
     ) -> None:
         del self._ending[lease_id]
-        revision = 0
-        for answer in gone.result():
-            if isinstance(answer, int):
-                revision = max(revision, answer)
-            elif not isinstance(answer, KeyNotFoundError):
-                self._lessor.again(lease_id, self._now_ms() + int(1000 * RETRY_S))
-                self._arm()
-                _settle(done, answer)
-                return
+        error = gone.exception()
+        if error is not None:
+            self._lessor.again(lease_id, self._now_ms() + int(1000 * RETRY_S))
+            self._arm()
+            _settle(done, error)
+            return
+        revision = gone.result()
         self._lessor.forget(lease_id)
         # A lease whose removal is lost comes back without its keys, and ends again.
         self._keep().add_done_callback(lambda kept: _settle(done, kept.exception() or revision))

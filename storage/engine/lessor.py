@@ -11,15 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from storage.engine.backend import Lease
+from storage.engine.backend import LEASE_ID_MAX, Lease
 from storage.engine.expiry import Expiry
 from storage.errors import LeaseExistsError, LeaseNotFoundError
 from storage.records import LeaseStatus
-
-LEASE_MARK = 1 << 63
-"""Set in a row's deadline where it is the id of a lease instead."""
-
-LEASE_ID_MAX = LEASE_MARK - 1
 
 
 class Lessor:

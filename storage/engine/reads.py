@@ -9,17 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 
 from storage.engine.backend import Backend
-from storage.engine.key_index import KeyIndex, Point
+from storage.engine.key_index import KeyIndex, Wrote, row_of
+from storage.engine.ranges import Found, at_hand, enough, filled, needs_values, select
+from storage.engine.spans import bounds_of
 from storage.errors import CompactedError, FutureRevisionError
+from storage.mvcc import Ranged, RangeOp
 from storage.records import Change, KeyValue, Listing
 
 READ_PAGE = 500
 """Keys that a list reads in one turn of the loop: about 1 ms."""
 
+SCAN_PAGE = 5000
+"""Keys that a range looks at in one turn, values aside: about 2 ms."""
+
 HISTORY_PAGE = 500
-"""Changes that a replay reads in one turn of the loop, each with the value before: about 1 ms."""
+"""Changes that a replay reads in one turn of the loop, each with the value before: about 1 ms.
+
+A revision's changes are never torn apart, so one that is shared by more goes beyond it."""
 
 HISTORY_SCAN = 5000
 """Revisions that it looks at in one turn to find them: about 0.5 ms when none matches."""
@@ -70,7 +79,8 @@ class Reader:
             point = self._index.newest(key)
         if point is None or not point[2]:
             return None
-        return KeyValue(key, self._backend.value(point[0]), *point)
+        value, lease = self._backend.value(row_of(point))
+        return KeyValue(key, value, point[0], point[1], point[2], lease)
 
     async def collect(self, prefix: bytes, limit: int, after: bytes, revision: int) -> Listing:
         """Return a page of ``limit`` keys, or all, as of ``revision`` (0: newest)."""
@@ -101,19 +111,74 @@ class Reader:
         at, and HISTORY_PAGE of them read, in one transaction.
         """
         upto = min(upto, after + HISTORY_SCAN)
-        found: list[tuple[bytes, Point, Point | None]] = []
+        found: list[Wrote] = []
         wrote = self._index.wrote
-        for revision, key in self._index.writes(after, upto):
-            if key.startswith(prefix):
-                found.append(wrote(revision))
-                if len(found) == HISTORY_PAGE:
-                    upto = revision
-                    break
+        for revision, logged in self._index.writes(after, upto):
+            if isinstance(logged, bytes):
+                if not logged.startswith(prefix):
+                    continue
+                found += wrote(revision)
+            else:
+                found += [each for each in wrote(revision) if each[0].startswith(prefix)]
+            if len(found) >= HISTORY_PAGE:
+                upto = revision
+                break
         return upto, self._changes(found)
 
-    def _changes(self, found: list[tuple[bytes, Point, Point | None]]) -> list[Change]:
+    async def range(self, op: RangeOp) -> tuple[Ranged, int]:
+        """Return what is found, and the last applied revision."""
+        if op.revision:
+            self._check(op.revision)
+        current = self._index.last
+        revision = op.revision or current
+        low, high = bounds_of(op.span)
+        if op.count_only:
+            total = self._index.count_between_at(low, high, revision)
+            return Ranged([], more=False, total=total), current
+        self._pins.pin(revision)
+        try:
+            suffices = enough(op)
+            found = await self._scan(low, high, suffices, revision)
+            total = len(found)
+            if suffices and total == suffices:
+                total = self._index.count_between_at(low, high, revision)
+            if needs_values(op):
+                found = at_hand(await self._filled(found))
+            picked, more = select(found, op)
+            return Ranged(await self._filled(picked, keys_only=op.keys_only), more, total), current
+        finally:
+            self._pins.release(revision)
+
+    async def _scan(self, low: bytes, high: bytes | None, limit: int, revision: int) -> list[Found]:
+        """Return the first ``limit`` live keys from ``low`` on and before ``high``, or all."""
+        found: list[Found] = []
+        at = self._index.at
+        while True:
+            keys = list(islice(self._index.keys_between(low, high), SCAN_PAGE))
+            for key in keys:
+                point = at(key, revision)
+                if point is not None:
+                    found.append((key, point, None))
+                    if len(found) == limit:
+                        return found
+            if len(keys) < SCAN_PAGE:
+                return found
+            low = keys[-1] + b"\0"
+            await asyncio.sleep(0)
+
+    async def _filled(self, found: list[Found], *, keys_only: bool = False) -> list[KeyValue]:
+        """Return the states of what was found, read a page in a turn of the loop."""
+        states: list[KeyValue] = []
+        for start in range(0, len(found), READ_PAGE):
+            if start:
+                await asyncio.sleep(0)
+            page = found[start : start + READ_PAGE]
+            states += filled(page, self._backend.values, keys_only=keys_only)
+        return states
+
+    def _changes(self, found: list[Wrote]) -> list[Change]:
         wanted = [
-            point[0]
+            row_of(point)
             for _, written, past in found
             for point in (written, past)
             if point is not None and point[2]
@@ -121,24 +186,24 @@ class Reader:
         values = iter(self._backend.values(wanted))
         changes: list[Change] = []
         for key, point, past in found:
-            written = next(values) if point[2] else None
-            previous = None if past is None else KeyValue(key, next(values), *past)
-            changes.append(Change(key, written, point[0], point[1], previous, point[2]))
+            value, lease = next(values) if point[2] else (None, 0)
+            previous = None
+            if past is not None:
+                before, held = next(values)
+                previous = KeyValue(key, before, past[0], past[1], past[2], held)
+            changes.append(Change(key, value, point[0], point[1], previous, point[2], lease))
         return changes
 
     def _page(self, prefix: bytes, after: bytes, size: int, revision: int) -> list[KeyValue]:
         at = self._index.at
-        found: list[tuple[bytes, Point]] = []
+        found: list[Found] = []
         for key in self._index.keys_from(prefix, after):
             point = at(key, revision)
             if point is not None:
-                found.append((key, point))
+                found.append((key, point, None))
                 if len(found) == size:
                     break
-        values = self._backend.values([point[0] for _, point in found])
-        return [
-            KeyValue(key, value, *point) for (key, point), value in zip(found, values, strict=True)
-        ]
+        return filled(found, self._backend.values)
 
     def _check(self, revision: int) -> None:
         if revision > self._index.last:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
 from storage.clock import Clock
-from storage.engine.backend import Backend, Lease, Recovered
+from storage.engine.backend import LEASE_ID_MAX, LEASE_MARK, Backend, Lease, Recovered
 from storage.engine.committer import Committer
 from storage.engine.compaction import Compactor
 from storage.engine.expiry import Expiry
@@ -17,11 +18,13 @@ from storage.engine.history_bound import HistoryBound
 from storage.engine.key_index import KeyIndex
 from storage.engine.leases import EngineLeases
 from storage.engine.ledger import Group, Ledger
-from storage.engine.lessor import LEASE_ID_MAX, LEASE_MARK, Lessor
+from storage.engine.lessor import Lessor
 from storage.engine.reads import Pins, Reader
+from storage.engine.transactions import Transactions
 from storage.engine.watch_hub import HubWatch, WatchHub
 from storage.errors import ReadOnlyError, StoreClosedError, StoreError
 from storage.interface import Capabilities, Watcher
+from storage.mvcc import Ranged, RangeOp, Span, Txn, TxnDone
 from storage.records import KeyValue, Listing, StoreStatus
 
 EXPIRY_PAGE = 500
@@ -33,6 +36,8 @@ EXPIRY_PAUSE_MAX_S = 60.0
 
 EXPIRY_RETRY_S = 0.5
 """What has ended while the store is read-only is tried again after this."""
+
+T = TypeVar("T")
 
 NEVER_MS = 1 << 63
 CLOSED = "the store is closed"
@@ -49,7 +54,7 @@ class Parts:
 
 
 class EngineStore:
-    """A ``Store`` over a backend: revisions, groups, index and watches are kept here."""
+    """An ``Mvcc`` over a backend: revisions, groups, index and watches are kept here."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -69,7 +74,7 @@ class EngineStore:
         self._index = index = found.keys
         self._logical_bytes = found.logical_bytes
         self._expiry = Expiry(each for each in found.leases if not each.deadline_ms & LEASE_MARK)
-        self._ledger = Ledger(index, self._backend.value)
+        self._ledger = Ledger(index, self._backend.value, self._expiry.__contains__)
         self._commits = GroupCommit(
             loop, self._parts.committer, self._backend, self._ledger, on_applied=self._applied
         )
@@ -83,8 +88,14 @@ class EngineStore:
             self._backend,
             self._commits,
             self._ledger,
-            delete=self.delete,
+            delete_all=self._delete_all,
             now_ms=self._now_ms,
+        )
+        self._transactions = Transactions(
+            self._ledger,
+            self._backend.values,
+            check_lease=self._leases.check,
+            compacted=self._compact_revision,
         )
         self._parts.committer.start(loop)
         self._open = True
@@ -159,7 +170,7 @@ class EngineStore:
             return self._refused()
         try:
             deadline_ms = self._deadline_ms(ttl_s, lease) if ttl_s or lease else 0
-            return self._commits.answer(self._ledger.create(key, value, deadline_ms))
+            return self._commits.answer(self._ledger.create(key, value, deadline_ms, lease))
         except StoreError as error:
             return failed(self._loop, error)
 
@@ -170,7 +181,8 @@ class EngineStore:
             return self._refused()
         try:
             deadline_ms = self._deadline_ms(ttl_s, lease) if ttl_s or lease else 0
-            return self._commits.answer(self._ledger.update(key, value, expected, deadline_ms))
+            verdict = self._ledger.update(key, value, expected, deadline_ms, lease)
+            return self._commits.answer(verdict)
         except StoreError as error:  # the present value could not be read
             return failed(self._loop, error)
 
@@ -183,6 +195,19 @@ class EngineStore:
             return self._commits.answer(self._ledger.delete(key, expected, last))
         except StoreError as error:  # the present value could not be read
             return failed(self._loop, error)
+
+    async def range(self, op: RangeOp) -> tuple[Ranged, int]:
+        self._check_open()
+        return await self._reader.range(op)
+
+    def txn(self, txn: Txn) -> asyncio.Future[TxnDone]:
+        if not self._open or self._commits.alarm:
+            return self._refused()
+        return self._commits.answer(self._transactions.judge(txn))
+
+    def watch_span(self, span: Span, watcher: Watcher, *, after: int) -> HubWatch:
+        self._check_open()
+        return self._hub.add_span(span, watcher, after)
 
     async def compact(self, revision: int) -> None:
         self._check_open()
@@ -204,7 +229,7 @@ class EngineStore:
     def _applied(self, group: Group) -> None:
         """Take a group that is durable and in the index: sizes, leases, watchers."""
         size = 0
-        for key, value, _, _, previous, _ in group.changes:
+        for key, value, _, _, previous, _, _ in group.changes:
             if value is not None:
                 size += len(value) if previous is not None else len(key) + len(value)
             else:
@@ -213,20 +238,21 @@ class EngineStore:
                 size -= len(previous.value)
         self._logical_bytes += size
         if group.deadlines or len(self._expiry) or len(self._leases):
-            self._note_leases(group)
+            self._note_ends(group)
         self._hub.deliver(group.changes)
         if self._history is not None:
             self._history.note(group.changes)
             self._compactor.forget(self._history.compact_to(self._compactor.compacted))
 
-    def _note_leases(self, group: Group) -> None:
+    def _note_ends(self, group: Group) -> None:
+        """Note which keys end by themselves now, and which do no longer."""
         expiry, leases, deadlines = self._expiry, self._leases, group.deadlines
         leased = len(leases) > 0
         for change in group.changes:
             deadline_ms = deadlines.get(change.revision, 0)
-            if leased or deadline_ms & LEASE_MARK:
-                leases.noted(change.key, deadline_ms)
-            if not deadline_ms or deadline_ms & LEASE_MARK:
+            if leased:
+                leases.noted(change.key, change.lease)
+            if not deadline_ms:
                 expiry.forget(change.key)
             else:
                 expiry.grant(Lease(change.key, change.revision, deadline_ms))
@@ -237,8 +263,16 @@ class EngineStore:
         return int(self._clock.now().timestamp() * 1000)
 
     def _deadline_ms(self, ttl_s: int, lease: int) -> int:
-        """Return what the row says of the key's end. Raises LeaseNotFoundError."""
-        return self._leases.mark(lease) if lease else self._now_ms() + ttl_s * 1000
+        """Return when the key ends by itself, 0: with a lease. Raises LeaseNotFoundError."""
+        if lease:
+            self._leases.check(lease)
+            return 0
+        return self._now_ms() + ttl_s * 1000
+
+    def _delete_all(self, keys: Sequence[bytes]) -> asyncio.Future[int]:
+        if not self._open or self._commits.alarm:
+            return self._refused()
+        return self._commits.answer(self._transactions.delete_all(keys))
 
     def _lessor(self, found: Recovered) -> Lessor:
         lessor = Lessor(found.granted, self._now_ms())
@@ -277,7 +311,7 @@ class EngineStore:
             self._expiry.grant(lease)
             self._arm_expiry()
 
-    def _refused(self) -> asyncio.Future[int]:
+    def _refused(self) -> asyncio.Future[T]:
         error = ReadOnlyError(self._commits.alarm) if self._open else StoreClosedError(CLOSED)
         return failed(asyncio.get_running_loop(), error)
 

@@ -6,6 +6,8 @@ step, so nothing falls between. Synced watches stand in lists by prefix; a chang
 cutting its key to each prefix length in use, so the cost does not grow with the number of prefixes.
 Keys of one folder (all up to the last slash) begin with the same prefixes unless one ends within
 their names, so what was found for a folder is remembered: one look-up a change.
+A watch over a span that is no prefix stands apart: by its key, or in a list that every change is
+held against. Such a span's history is that of its keys' common prefix, sifted.
 Each watch remembers its position, the revision up to which it has been told: it is never told
 twice, and one that asked for a future revision starts there.
 
@@ -17,10 +19,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from storage.engine.key_index import KeyIndex
+from storage.engine.spans import bounds_of, common_prefix, prefix_of
 from storage.errors import CompactedError, StoreError
 from storage.interface import Watcher
+from storage.mvcc import Span
 from storage.records import Batch, Change
 
 EAGER_MARKS = 8
@@ -39,14 +43,32 @@ History = Callable[[bytes, int, int], tuple[int, list[Change]]]
 """(prefix, after, upto): how far this piece goes, and the kept changes under the prefix in it."""
 
 
+class Applied(Protocol):
+    """What knows up to where changes have been applied: a key index, a remote store's feed."""
+
+    @property
+    def last(self) -> int:
+        """The last applied revision."""
+        ...
+
+
 class HubWatch:
     """One watch. ``position`` is the revision up to which its watcher has been told."""
 
-    __slots__ = ("_hub", "live", "position", "prefix", "watcher")
+    __slots__ = ("_hub", "live", "position", "prefix", "span", "watcher")
 
-    def __init__(self, hub: WatchHub, prefix: bytes, watcher: Watcher, after: int) -> None:
+    def __init__(
+        self,
+        hub: WatchHub,
+        prefix: bytes,
+        watcher: Watcher,
+        after: int,
+        span: Span | None = None,
+    ) -> None:
         self._hub = hub
         self.prefix = prefix
+        self.span = span
+        """What it watches of its prefix; None: all."""
         self.watcher = watcher
         self.position = after
         self.live = True
@@ -64,7 +86,7 @@ class WatchHub:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        index: KeyIndex,
+        index: Applied,
         history: History,
         compacted: Callable[[], int],
     ) -> None:
@@ -78,13 +100,27 @@ class WatchHub:
         """Prefixes in use by the folder of the keys that begin with them."""
         self._split_folders: set[bytes] = set()
         """Folders of whose keys not all begin with the same prefixes."""
+        self._spans: dict[Span, list[HubWatch]] = {}
+        """The synced watches of spans that are not prefixes."""
+        self._ranges: tuple[Span, ...] = ()
+        """Those of the spans that are not a single key."""
         self._replaying: dict[HubWatch, None] = {}
         self._marks: asyncio.TimerHandle | None = None
         self._synced_count = 0
 
     def add(self, prefix: bytes, watcher: Watcher, after: int) -> HubWatch:
         """Start a watch after revision ``after``."""
-        watch = HubWatch(self, prefix, watcher, after)
+        return self._begin(HubWatch(self, prefix, watcher, after))
+
+    def add_span(self, span: Span, watcher: Watcher, after: int) -> HubWatch:
+        """Start a watch of a span after revision ``after``."""
+        prefix = prefix_of(span)
+        if prefix is not None:
+            return self.add(prefix, watcher, after)
+        return self._begin(HubWatch(self, common_prefix(span), watcher, after, span))
+
+    def _begin(self, watch: HubWatch) -> HubWatch:
+        after = watch.position
         if after >= self._index.last:
             self._join(watch)
         else:
@@ -95,17 +131,17 @@ class WatchHub:
     def remove(self, watch: HubWatch) -> None:
         """Forget a watch."""
         self._replaying.pop(watch, None)
-        watches = self._synced.get(watch.prefix)
+        span = watch.span
+        watches = self._synced.get(watch.prefix) if span is None else self._spans.get(span)
         if watches is not None and watch in watches:
             watches.remove(watch)
             self._synced_count -= 1
             if not watches:
-                del self._synced[watch.prefix]
-                self._prefixes_changed()
+                self._unlist(watch)
 
     def deliver(self, changes: Sequence[Change]) -> None:
         """Tell the synced watches of a group that has just been applied."""
-        if not self._synced:
+        if not self._synced_count:
             return
         revision = changes[-1].revision
         buckets = self._by_prefix(changes)
@@ -113,6 +149,8 @@ class WatchHub:
             watches = self._synced.get(prefix)
             if watches is not None:  # a watcher that was told may have ended others
                 self._tell(watches, Batch(revision, tuple(bucket)))
+        if self._spans:
+            self._deliver_spans(changes, revision)
         if self._synced_count <= EAGER_MARKS:
             self._mark_all()
         elif self._marks is None:
@@ -123,11 +161,30 @@ class WatchHub:
         if self._marks is not None:
             self._marks.cancel()
             self._marks = None
-        synced = [watch for watches in self._synced.values() for watch in watches]
+        synced = [watch for watches in self._lists() for watch in watches]
         replaying = list(self._replaying)
-        self._synced, self._replaying = {}, {}
+        self._synced, self._spans, self._replaying = {}, {}, {}
+        self._synced_count = 0
         for watch in synced + replaying:
             self._end(watch, error)
+
+    def _deliver_spans(self, changes: Sequence[Change], revision: int) -> None:
+        buckets: dict[Span, list[Change]] = {}
+        spans = self._spans
+        for change in changes:
+            single = Span(change.key)
+            if single in spans:
+                buckets.setdefault(single, []).append(change)
+            for span in self._ranges:
+                if _within(span, change.key):
+                    buckets.setdefault(span, []).append(change)
+        for span, bucket in buckets.items():
+            watches = spans.get(span)
+            if watches is not None:
+                self._tell(watches, Batch(revision, tuple(bucket)))
+
+    def _lists(self) -> list[list[HubWatch]]:
+        return [*self._synced.values(), *self._spans.values()]
 
     def _by_prefix(self, changes: Sequence[Change]) -> dict[bytes, list[Change]]:
         buckets: dict[bytes, list[Change]] = {}
@@ -181,7 +238,7 @@ class WatchHub:
 
     def _mark_all(self) -> None:
         mark = Batch(self._index.last, ())
-        for watches in list(self._synced.values()):
+        for watches in self._lists():
             self._tell(watches, mark)
 
     def _replay(self, watch: HubWatch) -> None:
@@ -191,6 +248,8 @@ class WatchHub:
             if watch.position < self._compacted():
                 raise CompactedError(watch.position, self._compacted())
             upto, changes = self._history(watch.prefix, watch.position, self._index.last)
+            if watch.span is not None:
+                changes = [change for change in changes if _within(watch.span, change.key)]
         except StoreError as error:
             self._replaying.pop(watch, None)
             self._end(watch, error)
@@ -205,19 +264,40 @@ class WatchHub:
             watch.watcher.deliver(Batch(upto, tuple(changes)))
 
     def _join(self, watch: HubWatch) -> None:
-        watches = self._synced.get(watch.prefix)
-        if watches is None:
+        span = watch.span
+        watches = self._synced.get(watch.prefix) if span is None else self._spans.get(span)
+        if watches is not None:
+            watches.append(watch)
+        elif span is None:
             self._synced[watch.prefix] = [watch]
             self._prefixes_changed()
         else:
-            watches.append(watch)
+            self._spans[span] = [watch]
+            self._spans_changed(span)
         self._synced_count += 1
+
+    def _unlist(self, watch: HubWatch) -> None:
+        if watch.span is None:
+            del self._synced[watch.prefix]
+            self._prefixes_changed()
+        else:
+            del self._spans[watch.span]
+            self._spans_changed(watch.span)
+
+    def _spans_changed(self, span: Span) -> None:
+        if span.end:
+            self._ranges = tuple(span for span in self._spans if span.end)
 
     @staticmethod
     def _end(watch: HubWatch, error: StoreError) -> None:
         if watch.live:
             watch.live = False
             watch.watcher.closed(error)
+
+
+def _within(span: Span, key: bytes) -> bool:
+    low, high = bounds_of(span)
+    return low <= key and (high is None or key < high)
 
 
 def _folder(key: bytes) -> bytes:

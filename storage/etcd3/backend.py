@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from storage.engine.backend import Recovered
+from storage.engine.backend import Recovered, Stored
 from storage.engine.key_index import FIRST_REVISION
 from storage.engine.staging import Staging
 from storage.errors import StoreError, StoreOpenError
@@ -24,7 +24,7 @@ from storage.etcd3.rows import (
     encode_rows,
     recover,
     row_key,
-    value_of,
+    stored_in,
 )
 from storage.records import Change
 
@@ -105,11 +105,11 @@ class Etcd3Backend:
         self._file.close()
         self._dir.release()
 
-    def value(self, revision: int) -> bytes:
-        return self._file.cut((row_key(revision),), value_of)[0]
+    def value(self, row: int) -> Stored:
+        return self._file.cut((row_key(row),), stored_in)[0]
 
-    def values(self, revisions: Sequence[int]) -> list[bytes]:
-        return self._file.cut(map(row_key, revisions), value_of)
+    def values(self, rows: Sequence[int]) -> list[Stored]:
+        return self._file.cut(map(row_key, rows), stored_in)
 
     def disk_bytes(self) -> int:
         return self._file.used_bytes()
@@ -130,9 +130,9 @@ class Etcd3Backend:
         self._staging.over()
         self._file.change([(LEASES_KEY, encode_leases(leases))], ())
 
-    def drop(self, revisions: Sequence[int], base: int) -> None:
+    def drop(self, rows: Sequence[int], base: int) -> None:
         self._staging.over()
-        self._change_meta(self._meta._replace(base=base), map(row_key, revisions))
+        self._change_meta(self._meta._replace(base=base), map(row_key, rows))
 
     def probe(self, applied: int) -> None:
         self._staging.over()

@@ -1,8 +1,12 @@
-"""The format of the data file: one row per revision, in revision order, and one meta row. Pure.
+"""The format of the data file: one row per write, in revision order, and one meta row. Pure.
 
-A revision's row stands under its 8 bytes, big-endian, so rows are appended. It holds a header
-(create revision, version, deadline, length of the key), the key and the value; version 0 says that
-the revision deleted the key. The meta row's key, a single zero byte, sorts before all of them.
+The first row of a revision stands under its 8 bytes, big-endian; those of the further writes that
+share it, under these and 4 bytes of their place, counted from 1: so rows are appended. A row holds
+a header (create revision, version, deadline, length of the key), the key and the value; version 0
+says that the key was deleted. A deadline with its highest bit set is the id of a lease. The meta
+row's key, a single zero byte, sorts before all of them.
+
+Files from before revisions were shared hold rows of 8 bytes only, and are read as they are.
 """
 
 from __future__ import annotations
@@ -11,8 +15,14 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from storage.engine.backend import Lease, Recovered
-from storage.engine.key_index import KeyIndex, Point
+from storage.engine.backend import LEASE_ID_MAX, LEASE_MARK, Lease, Recovered, Stored
+from storage.engine.key_index import (
+    REVISION_BITS,
+    REVISION_MASK,
+    KeyIndex,
+    Point,
+    shared_row,
+)
 from storage.errors import StoreOpenError
 from storage.records import Change
 
@@ -25,15 +35,21 @@ LEASES_KEY = b"\0\0\0"
 """Holds id and TTL of every lease: few, and written only when one is granted or ends."""
 
 _REVISION = struct.Struct(">Q")
+_PLACE = struct.Struct(">QI")
 _HEADER = struct.Struct(">QIQI")
-_KEY_LENGTH = struct.Struct(">I")
-_KEY_LENGTH_AT = _HEADER.size - _KEY_LENGTH.size
+_TAIL = struct.Struct(">QI")
+_TAIL_AT = _HEADER.size - _TAIL.size
+"""Of a header: its deadline and the length of the key."""
 _META = struct.Struct(">16sQQ")
 _LEASE = struct.Struct(">QQ")
 _MAGIC = b"kubedyno-etcd3-1"
 
-row_key = _REVISION.pack
-"""(revision) -> the key of its row."""
+
+def row_key(row: int) -> bytes:
+    """Return the key under which a row stands; a revision is the row of its first write."""
+    if row <= REVISION_MASK:
+        return _REVISION.pack(row)
+    return _PLACE.pack(row & REVISION_MASK, row >> REVISION_BITS)
 
 
 class Meta(NamedTuple):
@@ -74,21 +90,43 @@ def decode_leases(row: bytes | None) -> tuple[tuple[int, int], ...]:
 def encode_rows(
     changes: Sequence[Change], deadlines: Mapping[int, int]
 ) -> list[tuple[bytes, bytes]]:
-    """Return the rows of a group, in revision order."""
-    pack, deadline_of = _HEADER.pack, deadlines.get
-    return [
+    """Return the rows of a group, in revision order; its revisions have no gap."""
+    pack, deadline_of, name_of = _HEADER.pack, deadlines.get, _REVISION.pack
+    rows = [
         (
-            row_key(revision),
-            pack(created, version, deadline_of(revision, 0), len(key)) + key + (value or b""),
+            name_of(revision),
+            pack(
+                created,
+                version,
+                lease | LEASE_MARK if lease else deadline_of(revision, 0),
+                len(key),
+            )
+            + key
+            + (value or b""),
         )
-        for key, value, revision, created, _, version in changes
+        for key, value, revision, created, _, version, lease in changes
     ]
+    if changes and changes[-1].revision - changes[0].revision + 1 != len(rows):
+        _name_shared(rows, changes)
+    return rows
 
 
-def value_of(row: memoryview) -> bytes:
-    """Return a copy of the value in a row."""
-    (length,) = _KEY_LENGTH.unpack_from(row, _KEY_LENGTH_AT)
-    return bytes(row[_HEADER.size + length :])
+def _name_shared(rows: list[tuple[bytes, bytes]], changes: Sequence[Change]) -> None:
+    """Give the further rows of shared revisions their own names."""
+    last = place = 0
+    for number, change in enumerate(changes):
+        if change.revision != last:
+            last, place = change.revision, 0
+            continue
+        place += 1
+        rows[number] = (row_key(shared_row(last, place)), rows[number][1])
+
+
+def stored_in(row: memoryview) -> Stored:
+    """Return a copy of the value in a row, and its lease."""
+    deadline, length = _TAIL.unpack_from(row, _TAIL_AT)
+    value = bytes(row[_HEADER.size + length :])
+    return value, deadline & LEASE_ID_MAX if deadline & LEASE_MARK else 0
 
 
 def recover(rows: Iterable[tuple[memoryview, memoryview]], meta: Meta) -> Recovered:
@@ -114,7 +152,11 @@ def _points(
     start = _HEADER.size
     number, header, same = _REVISION.unpack, _HEADER.unpack_from, known.setdefault
     for name, row in rows:
-        (revision,) = number(name)
+        place = 0
+        if len(name) == _PLACE.size:
+            revision, place = _PLACE.unpack(name)
+        else:
+            (revision,) = number(name)
         created, version, deadline_ms, length = header(row)
         key = bytes(row[start : start + length])
         key = same(key, key)
@@ -127,4 +169,8 @@ def _points(
         elif leases:
             leases.pop(key, None)
         # One integer where two are equal: most keys are never written again.
-        yield key, (revision, revision if created == revision else created, version)
+        made = revision if created == revision else created
+        if place:
+            yield key, (revision, made, version, shared_row(revision, place))
+        else:
+            yield key, (revision, made, version)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from storage.engine.backend import Recovered
-from storage.engine.key_index import FIRST_REVISION, KeyIndex
+from storage.engine.backend import Recovered, Stored
+from storage.engine.key_index import FIRST_REVISION, REVISION_MASK, KeyIndex, shared_row
 from storage.records import Change
 
 
@@ -14,29 +14,39 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self._values: dict[int, bytes] = {}
+        self._leases: dict[int, int] = {}
 
     def open(self) -> Recovered:
-        self._values = {}
+        self._values, self._leases = {}, {}
         return Recovered(KeyIndex(), FIRST_REVISION, [], 0)
 
     def close(self) -> None:
-        self._values = {}
+        self._values, self._leases = {}, {}
 
-    def value(self, revision: int) -> bytes:
-        return self._values[revision]
+    def value(self, row: int) -> Stored:
+        return self._values[row], self._leases.get(row, 0)
 
-    def values(self, revisions: Sequence[int]) -> list[bytes]:
-        values = self._values
-        return [values[revision] for revision in revisions]
+    def values(self, rows: Sequence[int]) -> list[Stored]:
+        values, lease_of = self._values, self._leases.get
+        return [(values[row], lease_of(row, 0)) for row in rows]
 
     def disk_bytes(self) -> int:
         return 0
 
     def commit(self, changes: Sequence[Change], _deadlines: Mapping[int, int]) -> None:
         values = self._values
+        last = place = 0
         for change in changes:
+            row = change.revision
+            if row == last:
+                place += 1
+                row = shared_row(row, place)
+            else:
+                last, place = row, 0
             if change.value is not None:
-                values[change.revision] = change.value
+                values[row] = change.value
+                if change.lease:
+                    self._leases[row] = change.lease
 
     def promise_compaction(self, _revision: int) -> None:
         return
@@ -44,13 +54,13 @@ class MemoryBackend:
     def keep_leases(self, _leases: Sequence[tuple[int, int]]) -> None:
         return
 
-    def drop(self, revisions: Sequence[int], _base: int) -> None:
-        for revision in revisions:
-            self._values.pop(revision, None)
+    def drop(self, rows: Sequence[int], _base: int) -> None:
+        for row in rows:
+            self._values.pop(row, None)
+            self._leases.pop(row, None)
 
     def probe(self, applied: int) -> None:
-        for revision in [revision for revision in self._values if revision > applied]:
-            del self._values[revision]
+        self.drop([row for row in self._values if row & REVISION_MASK > applied], applied)
 
     def recover(self, _error: Exception) -> bool:
         return False

@@ -27,7 +27,7 @@ class Model:
 
     def state(self, revision: int = 0) -> dict[bytes, KeyValue]:
         state: dict[bytes, KeyValue] = {}
-        for key, value, at, created, _, version in self.history:
+        for key, value, at, created, _, version, _ in self.history:
             if at > (revision or self.revision):
                 break
             if value is None:
@@ -45,7 +45,7 @@ class Model:
 
     def update(self, key: bytes, value: bytes, expected: int, deadline_ms: int = 0) -> int:
         current = self._expect(key, expected)
-        if current.value == value:
+        if current.value == value and not deadline_ms and key not in self.deadlines:
             return current.revision
         revision, created = self.revision + 1, current.create_revision
         change = Change(key, value, revision, created, current, current.version + 1)
@@ -53,7 +53,7 @@ class Model:
 
     def delete(self, key: bytes, expected: int | None, last: bytes | None = None) -> int:
         current = self._expect(key, expected)
-        if last is not None:
+        if last is not None and last != current.value:
             self.update(key, last, current.revision)
             current = self.state()[key]
         revision = self.revision + 1

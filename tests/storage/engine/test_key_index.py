@@ -51,16 +51,16 @@ def test_worked_example_compacts_at_5() -> None:
     index.compact(5)
 
     assert list(index.writes(5, 6)) == [(6, b"a")]
-    assert index.wrote(6) == (b"a", (6, 6, 1), None)
+    assert index.wrote(6) == [(b"a", (6, 6, 1), None)]
     assert index.at(b"b", 5) == (4, 4, 1)
 
 
 def test_wrote_names_the_point_that_was_replaced() -> None:
     index = worked_example()
 
-    assert index.wrote(3) == (b"a", (3, 2, 2), (2, 2, 1))
-    assert index.wrote(5) == (b"a", (5, 2, 0), (3, 2, 2))
-    assert index.wrote(6) == (b"a", (6, 6, 1), None)
+    assert index.wrote(3) == [(b"a", (3, 2, 2), (2, 2, 1))]
+    assert index.wrote(5) == [(b"a", (5, 2, 0), (3, 2, 2))]
+    assert index.wrote(6) == [(b"a", (6, 6, 1), None)]
 
 
 def test_compaction_forgets_a_deleted_key() -> None:

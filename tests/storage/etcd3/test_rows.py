@@ -14,7 +14,7 @@ from storage.etcd3.rows import (
     encode_rows,
     recover,
     row_key,
-    value_of,
+    stored_in,
 )
 from storage.records import Change
 
@@ -41,7 +41,7 @@ def test_rows_are_in_revision_order_behind_the_meta_row() -> None:
 
 
 def test_value_comes_back_from_its_row() -> None:
-    assert [value_of(row) for _, row in stored()] == [b"one", b"", b"two", b"", b"x" * 5000]
+    assert [stored_in(row)[0] for _, row in stored()] == [b"one", b"", b"two", b"", b"x" * 5000]
 
 
 def test_recovery_rebuilds_index_sizes_and_leases() -> None:
