@@ -57,6 +57,8 @@ class SharedView:
         self.down = False
         self.unknown = 0
         self.lost = 0
+        self.between: Callable[[], Awaitable[object]] | None = None
+        """What somebody else does, once, between the two writes of a delete with a last state."""
         self.calls: list[tuple[str, bytes]] = []
         """What was asked of the store, in order."""
         self.capabilities: Capabilities = truth.capabilities._replace(others_write=True)
@@ -142,6 +144,9 @@ class SharedView:
         """As two writes, where there is a last state: another's may come between."""
         if last is not None and expected is not None:
             expected = await self.update(key, last, expected=expected)
+            if self.between is not None:
+                between, self.between = self.between, None
+                await between()
         return await self._write("delete", key, lambda: self.truth.delete(key, expected=expected))
 
     async def compact(self, revision: int) -> None:
