@@ -166,6 +166,13 @@ class KeyIndex:
             point = older[place - 1] if place else None
         return point if point is not None and point[2] else None
 
+    def kept(self, key: bytes, base: int, upto: int) -> list[Point]:
+        """Return a key's point as of ``base``, if it was live, and those after it to ``upto``."""
+        points = [*self._older.get(key, ()), self._newest[key]]
+        first = self.at(key, base)
+        after = points[bisect_right(points, (base + 1,)) : bisect_right(points, (upto + 1,))]
+        return after if first is None else [first, *after]
+
     def wrote(self, revision: int) -> list[Wrote]:
         """Return what a kept revision wrote, in the order of its writes."""
         logged = self._log[revision - self._base - 1]

@@ -14,6 +14,7 @@ from storage.engine.committer import Committer
 from storage.engine.compaction import Compactor
 from storage.engine.expiry import Expiry
 from storage.engine.group_commit import GroupCommit, failed
+from storage.engine.hashing import Hasher
 from storage.engine.history_bound import HistoryBound
 from storage.engine.key_index import KeyIndex
 from storage.engine.leases import EngineLeases
@@ -24,7 +25,7 @@ from storage.engine.transactions import Transactions
 from storage.engine.watch_hub import HubWatch, WatchHub
 from storage.errors import ReadOnlyError, StoreClosedError, StoreError
 from storage.interface import Capabilities, Watcher
-from storage.mvcc import Ranged, RangeOp, Span, Txn, TxnDone
+from storage.mvcc import HashOf, Ranged, RangeOp, Span, Txn, TxnDone
 from storage.records import KeyValue, Listing, StoreStatus
 
 EXPIRY_PAGE = 500
@@ -82,6 +83,7 @@ class EngineStore:
         self._compactor = Compactor(index, self._backend, self._commits, pins, found.compacted)
         self._history = self._bound()
         self._reader = Reader(index, self._backend, pins, self._compact_revision)
+        self._hasher = Hasher(index, self._backend, pins, self._compact_revision)
         self._hub = WatchHub(loop, index, self._reader.history, self._compact_revision)
         self._leases = EngineLeases(
             self._lessor(found),
@@ -208,6 +210,10 @@ class EngineStore:
     def watch_span(self, span: Span, watcher: Watcher, *, after: int) -> HubWatch:
         self._check_open()
         return self._hub.add_span(span, watcher, after)
+
+    async def hash_kv(self, revision: int = 0) -> HashOf:
+        self._check_open()
+        return await self._hasher.hash(revision)
 
     async def compact(self, revision: int) -> None:
         self._check_open()

@@ -38,11 +38,11 @@ class MemoryBackend:
         last = place = 0
         for change in changes:
             row = change.revision
-            if row == last:
+            if row != last:
+                last, place = row, 0
+            else:
                 place += 1
                 row = shared_row(row, place)
-            else:
-                last, place = row, 0
             if change.value is not None:
                 values[row] = change.value
                 if change.lease:
