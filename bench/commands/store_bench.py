@@ -20,10 +20,11 @@ from bench.commands.store_bench_summary import print_store_bench
 from bench.environment import describe_environment
 from bench.results import write_json
 from bench.storebench.cells import Cell
+from bench.storebench.drivers.interface import DriverError
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
 from bench.storebench.endpoints import BadURLError, endpoints_of, scheme_of
 from bench.storebench.generator import alone
-from bench.storebench.operations import JUDGED, NAMES
+from bench.storebench.operations import IDLE, JUDGED, NAMES, WATCH
 from bench.storebench.orchestration import CellFailedError, measure
 from bench.storebench.results import SCHEMA_VERSION, STORE_BENCH_FILE, Row, StoreBench, Table
 from bench.storebench.workload import VALUE_BYTES_MIN
@@ -32,7 +33,7 @@ from storage.registry import STORES
 
 HELP: Final = "load a store directly, in process or over its protocol: rates, latencies, syncs, CPU"
 
-FAILURES: Final = (CellFailedError, ChildError)
+FAILURES: Final = (CellFailedError, ChildError, DriverError)
 CLIENTS: Final = tuple(dict.fromkeys(entry.client for entry in DRIVERS.values() if entry.client))
 
 
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--real-etcd", type=positive, default=0, metavar="N", help="start N real members (1 or 3)"
     )
-    parser.add_argument("--protocol-client", choices=CLIENTS, default=CLIENTS[0])
+    parser.add_argument("--protocol-client", choices=CLIENTS, default="wire")
     parser.add_argument(
         "--server-pid", type=pids, default=(), metavar="PID,PID", help="whose CPU is the server's"
     )
@@ -66,7 +67,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", type=seconds, default=5.0, metavar="S", help="of a cell")
     parser.add_argument("--rate", type=paced, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--read-share", type=rate, default=0.8, help="of a mixed load")
-    parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of a watch")
+    parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of watches")
+    parser.add_argument(
+        "--streams", type=positive, default=10, metavar="N", help="that hold idle watches"
+    )
     parser.add_argument("--rounds", type=positive, default=1)
     parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
     parser.add_argument("--out", type=Path, help="where results go; default: nowhere")
@@ -101,12 +105,14 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
             driver,
             server,
             operation,
-            clients,
+            clients if operation != IDLE else 1,
             value_bytes=arguments.value_size,
             keys=arguments.keys,
             duration_s=arguments.duration,
             rate=arguments.rate,
             read_share=arguments.read_share,
+            watchers=arguments.watchers if operation in (WATCH, IDLE) else 0,
+            streams=min(arguments.streams, arguments.watchers),
             processes=arguments.client_processes,
             connections=arguments.connections,
         )

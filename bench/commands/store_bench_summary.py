@@ -23,6 +23,12 @@ COLUMNS: Final = {
     "server_cores": "server cores",
     "client_us": "client CPU us",
     "client_cores": "client cores",
+    "writes_per_s": "writes/s",
+    "write_p99_ms": "p99 of a write, ms",
+    "kib_per_watch": "KiB a watch",
+    "anon_before_mib": "anon MiB before",
+    "anon_after_mib": "anon MiB after",
+    "opened_per_s": "opened a second",
     "process_us": "CPU us",
     "process_cores": "cores",
 }

@@ -31,7 +31,7 @@ class Tally:
     def __init__(self, stamp: Callable[[], int]) -> None:
         self.stamp = stamp
         self.latencies = array("q")
-        """Nanoseconds, of the answers since ``forget``."""
+        """Nanoseconds, of the answers since ``forget``; of a watch: of events."""
         self.failures: Counter[str] = Counter()
         self.stopping = False
 
@@ -62,8 +62,11 @@ async def closed_loop(operation: Operation, tally: Tally) -> None:
 class Schedule:
     """What is due, and has no caller yet."""
 
-    def __init__(self, rate: float, tally: Tally) -> None:
+    def __init__(
+        self, rate: float, tally: Tally, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._interval_ns = 1e9 / rate
+        self._sleep = sleep
         self._tally = tally
         self._line: asyncio.Queue[int] = asyncio.Queue()
         self.due = 0
@@ -85,7 +88,7 @@ class Schedule:
                 self.due += 1
                 sent += 1
                 due_ns = begin_ns + int(sent * self._interval_ns)
-            await asyncio.sleep(min((due_ns - now) / 1e9, TICK_S_MAX))
+            await self._sleep(min((due_ns - tally.stamp()) / 1e9, TICK_S_MAX))
         for _ in range(callers):
             self._line.put_nowait(STOP)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.storebench.operations import IDLE
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -12,7 +14,7 @@ class Cell:
     driver: str
     """A name in ``drivers.registry``."""
     server: str
-    """A name in ``servers``, of an engine in process, or a URL."""
+    """A name in ``servers.SERVERS``, of an engine in process, or a URL."""
     operation: str
     clients: int
     value_bytes: int = 1144
@@ -21,6 +23,9 @@ class Cell:
     rate: float = 0.0
     read_share: float = 0.8
     watchers: int = 0
+    """Of a watch: over all keys; of idle watches: how many."""
+    streams: int = 1
+    """Of idle watches."""
     processes: int = 1
     connections: int = 1
 
@@ -28,8 +33,10 @@ class Cell:
     def name(self) -> str:
         """Return its name."""
         parts = [self.server, self.operation, f"c{self.clients}"]
-        if self.watchers:
-            parts.append(f"{self.watchers}w")
+        if self.operation == IDLE:
+            parts = [self.server, self.operation, f"{self.watchers} on {self.streams} streams"]
+        elif self.watchers:
+            parts[2] = f"{self.watchers}w"
         if self.rate:
             parts.append(f"{self.rate:g}/s")
         return " ".join(parts)

@@ -75,3 +75,8 @@ def get_revision(answer: bytes) -> int:
     """Return the revision of the key's last write, 0 where there is none."""
     found = RangeResponse.FromString(answer).kvs
     return found[0].mod_revision if found else 0
+
+
+def any_revision(answer: bytes) -> int:
+    """Return the store's revision, as the header of a range tells it."""
+    return RangeResponse.FromString(answer).header.revision

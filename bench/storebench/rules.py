@@ -25,6 +25,26 @@ def why_invalid(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield "not one operation was done"
 
 
+def counts_that_differ(
+    outcomes: Sequence[Outcome], moved: int | None, *, alone: bool
+) -> Iterator[str]:
+    """Hold the clients' counts against the store's: ``moved`` is the growth of its revision.
+
+    ``alone``: nobody else writes to it. Every event of every write must reach every watch.
+    """
+    written = sum(each.writes_total for each in outcomes)
+    if moved is not None and (moved < written or (alone and moved != written)):
+        yield f"counts differ: {written} writes were answered, the store's revision grew by {moved}"
+
+
+def events_that_differ(outcomes: Sequence[Outcome], filled: int, watchers: int) -> Iterator[str]:
+    """See that every write of the load was told to every watch, once; ``filled`` came before."""
+    expected = (sum(each.writes_total for each in outcomes) - filled) * watchers
+    heard = sum(each.heard_total for each in outcomes)
+    if heard != expected:
+        yield f"events differ: {expected} were due to the watches, {heard} were heard"
+
+
 def notes_on(
     outcomes: Sequence[Outcome], *, rate: float = 0.0, in_process: bool = False
 ) -> Iterator[str]:

@@ -13,11 +13,14 @@ from typing import Final
 from bench.child import Child, ChildError
 from bench.etcd_metrics import BACKEND_COMMITS, WAL_SYNCS, EtcdFace, etcd_counters
 from bench.own_etcd import OwnEtcd
+from bench.statistics_files import await_statistics, forget_statistics
 from bench.storebench.endpoints import endpoints_of, scheme_of
 from storage.clock import Clock
 
 READY_S_MAX: Final = 60.0
 ANY_PORT: Final = "127.0.0.1:0"
+STATISTICS: Final = "kubedyno-etcd"
+STATISTICS_S_MAX: Final = 5.0
 Counters = Callable[[], Awaitable[dict[str, float]]]
 
 
@@ -29,7 +32,8 @@ class Serving:
     pids: tuple[int, ...]
     """Whose CPU is the server's; empty where nobody said."""
     counters: Counters
-    """``syncs`` so far, and ``backend_syncs`` where there are two sorts; empty: not told."""
+    """``syncs`` so far, ``writes`` where they are told, ``backend_syncs`` where there are two
+    sorts of syncs; empty: not told."""
     own: bool = True
     """It was started for the cell, so nothing needs to be put in order."""
 
@@ -59,16 +63,24 @@ async def ours(directory: Path, _clock: Clock, engine: str = "etcd3") -> AsyncIt
         *("--listen", ANY_PORT),
         *("--store", engine),
         *("--data-dir", str(directory / "data")),
+        *("--stats", str(directory / f"{STATISTICS}.json")),
         *("--parent", str(os.getpid())),
     ]
     child = Child("kubedyno etcd", command, directory / "kubedyno-etcd.log")
     try:
         await child.start()
         facts = await child.ready(READY_S_MAX)
-        url = str(facts.get("url", ""))
-        if not url:
-            raise ChildError("kubedyno etcd named no url in its ready line")
-        yield Serving(url, (child.pid,), untold)
+        target = str(facts.get("target", ""))
+        if not target:
+            raise ChildError("kubedyno etcd named no target in its ready line")
+
+        async def counters() -> dict[str, float]:
+            forget_statistics(directory, [STATISTICS])
+            child.dump_statistics()
+            told = await await_statistics(directory, [STATISTICS], STATISTICS_S_MAX)
+            return of_our_process(told[STATISTICS].counters) if told else {}
+
+        yield Serving(f"etcd3://{target}", (child.pid,), counters)
     finally:
         await child.stop()
 
@@ -107,6 +119,13 @@ def in_our_words(counters: dict[str, float]) -> dict[str, float]:
         "syncs": counters[WAL_SYNCS],
         "backend_syncs": counters.get(BACKEND_COMMITS, 0.0),
     }
+
+
+def of_our_process(counters: dict[str, float]) -> dict[str, float]:
+    """Return what ``kubedyno etcd`` counts: its tally is up to a second old, but of one moment."""
+    if "store_commits" not in counters:
+        return {}
+    return {"syncs": counters["store_commits"], "writes": counters["store_writes"]}
 
 
 def serving(

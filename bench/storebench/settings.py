@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 OUTCOME_FILE: Final = "outcome.json"
@@ -22,11 +23,11 @@ class Task:
     directory: str
     """Of this process: ``outcome.json`` goes there, an engine's files below ``data``."""
     go_file: str
-    """It appears when all processes are ready, and says when the load begins: ``Go``."""
+    """Where the words stand that say when to go on (``word_file``)."""
     prefix: str
     """Of all keys."""
     clients: int
-    """How many callers of this process wait for their own answers."""
+    """How many callers of this process wait for their own answers; 0: it only watches."""
     keys: list[int]
     """First number and step of this process's keys: no two processes write one key."""
     keys_total: int
@@ -38,13 +39,23 @@ class Task:
     read_share: float = 0.8
     """Of a mixed load: how many of the operations are reads."""
     watchers: int = 0
+    """How many watches over all keys this process has."""
+    idle_watches: int = 0
+    """How many watches where nothing happens it opens; then it does nothing else."""
+    streams: int = 1
+    """Over which they are spread."""
     connections: int = 1
     seed: int = 0
 
 
+def word_file(go_file: str, number: int) -> Path:
+    """Return where the word of a number appears, when all processes are ready for it."""
+    return Path(f"{go_file}.{number}")
+
+
 @dataclass(frozen=True, slots=True)
 class Go:
-    """When the load begins, ``Clock.stamp_ns``."""
+    """A word: when to go on, ``Clock.stamp_ns``."""
 
     begin_ns: int
 
@@ -54,13 +65,13 @@ class Outcome:
     """What came of it. The window is what counts; warm-up and set-up are outside of it."""
 
     operations: int
-    """Answers in the window; of a watch: events heard."""
+    """Answers in the window."""
     window_s: float
     cpu_s: float
     """Of this process, in the window."""
     histogram: str
     """HDR, base64, in microseconds: from the call to the answer; with a rate, from when it was
-    due; of a watch, from when the write was due to when its event was heard."""
+    due."""
     failures: dict[str, int]
     """What went wrong, at any time."""
     counters: dict[str, float] = field(default_factory=dict)
@@ -71,5 +82,15 @@ class Outcome:
     """With a rate: how far the sending was behind its own schedule."""
     writes: int = 0
     """Writes that were answered in the window."""
+    writes_total: int = 0
+    """All that were answered, those that made the keys included."""
+    revisions: int = 0
+    """By how much the store's revision grew meanwhile."""
+    heard: int = 0
+    """Events that watches told of in the window."""
+    heard_total: int = 0
+    """All that they told of since the load began."""
+    heard_histogram: str = ""
+    """As ``histogram``: from when each write was due to when its event was heard."""
     told: dict[str, float] = field(default_factory=dict)
     """What else was measured, by name with its unit last."""

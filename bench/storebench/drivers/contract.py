@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Self
 
-from bench.storebench.drivers.interface import DriverError, Heard, Spot
+from bench.storebench.drivers.interface import DriverError, Heard, Spot, idle_range
 from storage.errors import StoreError
 from storage.interface import Store
 from storage.records import Batch
@@ -58,6 +58,14 @@ class ContractDriver:
     async def watch(self, prefix: bytes, heard: Heard) -> None:
         self._store.watch(prefix, Telling(heard), after=self._store.current_revision())
 
+    async def idle(self, prefix: bytes, count: int, streams: int) -> None:
+        after = self._store.current_revision()
+        for number in range(count):
+            self._store.watch(idle_range(prefix, number), Telling(_ignored), after=after)
+
+    async def revision(self) -> int:
+        return self._store.current_revision()
+
     async def clear(self, prefix: bytes) -> None:
         try:
             while items := (await self._store.list(prefix, limit=PAGE)).items:
@@ -85,3 +93,7 @@ class Telling:
 
     def closed(self, error: StoreError) -> None:
         self.ended = str(error)
+
+
+def _ignored(_value: bytes) -> None:
+    """Nothing is heard by an idle watch."""

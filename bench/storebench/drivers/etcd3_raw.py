@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from itertools import cycle
 from typing import Final, Self
@@ -11,7 +11,7 @@ from typing import Final, Self
 import grpc
 import grpc.aio
 
-from bench.storebench.drivers.interface import DriverError, Heard, Spot
+from bench.storebench.drivers.interface import DriverError, Heard, Spot, idle_range
 from bench.storebench.endpoints import endpoints_of
 from bench.storebench.etcd3_requests import (
     DELETE,
@@ -19,6 +19,7 @@ from bench.storebench.etcd3_requests import (
     RANGE,
     TXN,
     WATCH,
+    any_revision,
     delete_of,
     get_of,
     get_revision,
@@ -100,16 +101,35 @@ class Etcd3RawDriver:
             raise DriverError(told(error)) from error
 
     async def watch(self, prefix: bytes, heard: Heard) -> None:
+        await self._watching_of([prefix], heard)
+
+    async def idle(self, prefix: bytes, count: int, streams: int) -> None:
+        for first in range(streams):
+            spans = [idle_range(prefix, number) for number in range(first, count, streams)]
+            await self._watching_of(spans, lambda _value: None)
+
+    async def revision(self) -> int:
+        try:
+            return any_revision(await next(self._range)(get_of(b"/")))
+        except grpc.aio.AioRpcError as error:
+            raise DriverError(told(error)) from error
+
+    async def _watching_of(self, prefixes: Sequence[bytes], heard: Heard) -> None:
+        """Open a stream with these watches; return once all stand."""
         stands: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._watching.create_task(self._watch(prefix, heard, stands))
+        task = self._watching.create_task(self._watch(prefixes, heard, stands))
         self._watches.append(task)
         await stands
 
-    async def _watch(self, prefix: bytes, heard: Heard, stands: asyncio.Future[None]) -> None:
+    async def _watch(
+        self, prefixes: Sequence[bytes], heard: Heard, stands: asyncio.Future[None]
+    ) -> None:
+        missing = len(prefixes)
         try:
-            call = watch_stream(next(self._channels))(_asking(prefix))
+            call = watch_stream(next(self._channels))(_asking(prefixes))
             async for answer in call:
-                if answer.created and not stands.done():
+                missing -= answer.created
+                if not missing and not stands.done():
                     stands.set_result(None)
                 for event in answer.events:
                     if event.type == Event.EventType.PUT:
@@ -139,8 +159,9 @@ def watch_stream(
     )
 
 
-async def _asking(prefix: bytes) -> AsyncIterator[WatchRequest]:
-    yield watch_of(prefix)
+async def _asking(prefixes: Sequence[bytes]) -> AsyncIterator[WatchRequest]:
+    for prefix in prefixes:
+        yield watch_of(prefix)
     await asyncio.get_running_loop().create_future()  # the stream stays open
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import cycle
 from typing import Final, Self
 
-from bench.storebench.drivers.interface import DriverError, Heard, Spot
+from bench.storebench.drivers.interface import DriverError, Heard, Spot, idle_range
 from bench.storebench.endpoints import endpoints_of
 from bench.storebench.etcd3_requests import (
     DELETE,
@@ -14,6 +15,7 @@ from bench.storebench.etcd3_requests import (
     RANGE,
     TXN,
     WATCH,
+    any_revision,
     delete_of,
     get_of,
     get_revision,
@@ -83,7 +85,20 @@ class Etcd3WireDriver:
             raise DriverError(str(error)) from error
 
     async def watch(self, prefix: bytes, heard: Heard) -> None:
-        stands: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._watch([prefix], heard)
+
+    async def idle(self, prefix: bytes, count: int, streams: int) -> None:
+        for first in range(streams):
+            spans = [idle_range(prefix, number) for number in range(first, count, streams)]
+            await self._watch(spans, lambda _value: None)
+
+    async def revision(self) -> int:
+        return any_revision(await self._call(RANGE, get_of(b"/")))
+
+    async def _watch(self, prefixes: Sequence[bytes], heard: Heard) -> None:
+        """Open a stream with these watches, one after the other; return once all stand."""
+        loop = asyncio.get_running_loop()
+        stands: asyncio.Future[None] = loop.create_future()
 
         def take(body: bytes) -> None:
             answer = WatchResponse.FromString(body)
@@ -97,9 +112,14 @@ class Etcd3WireDriver:
             if not stands.done():
                 stands.set_exception(DriverError(why))
 
-        request = watch_of(prefix).SerializeToString()
-        next(self._connections).stream(self._blocks[WATCH], request, Streaming(take, ended))
+        connection = next(self._connections)
+        requests = [watch_of(prefix).SerializeToString() for prefix in prefixes]
+        stream = connection.stream(self._blocks[WATCH], requests[0], Streaming(take, ended))
         await stands
+        for request in requests[1:]:
+            stands = loop.create_future()
+            connection.send(stream, request)
+            await stands
 
     async def clear(self, prefix: bytes) -> None:
         await self._call(DELETE, delete_of(prefix))

@@ -11,6 +11,11 @@ Heard = Callable[[bytes], None]
 """Called with the value of each put that a watch tells of."""
 
 
+def idle_range(prefix: bytes, number: int) -> bytes:
+    """Return the prefix that an idle watch looks at."""
+    return b"%sidle-%08d/" % (prefix, number)
+
+
 class DriverError(Exception):
     """An operation was refused, or there was no answer; the message is one line."""
 
@@ -61,6 +66,17 @@ class Driver(Protocol):
 
         Returns once the watch stands.
         """
+        ...
+
+    async def idle(self, prefix: bytes, count: int, streams: int) -> None:
+        """Open watches over ranges of their own where nothing happens; return once all stand.
+
+        ``streams`` is over how many streams they are spread, where there are such.
+        """
+        ...
+
+    async def revision(self) -> int:
+        """Return the store's revision."""
         ...
 
     async def clear(self, prefix: bytes) -> None:
