@@ -39,6 +39,8 @@ async def read_log(api: Api, call: Call) -> Answer | None:
     """Stream a container's log; 204 for a pod that is on no node yet."""
     name = call.route.name
     query = _query(call, name)
+    if api.cache.others_write:
+        await api.cache.catch_up()
     found = api.cached(call)
     if found is None:
         raise not_found(PODS, name)
