@@ -10,6 +10,7 @@ by time, its keys are deleted in one group, then the lease is forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import Random
 
 from storage.engine.backend import LEASE_ID_MAX, Lease
 from storage.engine.expiry import Expiry
@@ -20,7 +21,8 @@ from storage.records import LeaseStatus
 class Lessor:
     """The leases, their deadlines and their keys. Pure: time is an argument."""
 
-    def __init__(self, granted: Iterable[tuple[int, int]] = (), now_ms: int = 0) -> None:
+    def __init__(self, granted: Iterable[tuple[int, int]], now_ms: int, random: Random) -> None:
+        self._random = random
         self._ttl_s: dict[int, int] = {}
         self._keys: dict[int, dict[bytes, None]] = {}
         self._lease_of: dict[bytes, int] = {}
@@ -41,11 +43,15 @@ class Lessor:
         return tuple(sorted(self._ttl_s.items()))
 
     def free_id(self, wanted: int) -> int:
-        """Return ``wanted``, or the first free id if it is 0. Raises LeaseExistsError."""
-        if not wanted:
-            wanted = max(self._ttl_s, default=0) % LEASE_ID_MAX + 1
+        """Return ``wanted``, or any free id if it is 0. Raises LeaseExistsError.
+
+        Random ones, as etcd's: a client that still holds the id of a lease that has ended must not
+        keep another's alive.
+        """
         if wanted in self._ttl_s:
             raise LeaseExistsError(wanted)
+        while not wanted or wanted in self._ttl_s:
+            wanted = self._random.randint(1, LEASE_ID_MAX)
         return wanted
 
     def grant(self, lease_id: int, ttl_s: int, now_ms: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from random import Random
 from typing import Self, TypeVar
 
 from storage.clock import Clock
-from storage.engine.backend import LEASE_ID_MAX, LEASE_MARK, Backend, Lease, Recovered
+from storage.engine.backend import LEASE_ID_MAX, LEASE_MARK, Backend, Recovered
 from storage.engine.committer import Committer
 from storage.engine.compaction import Compactor
 from storage.engine.expiry import Expiry
@@ -21,6 +21,7 @@ from storage.engine.leases import EngineLeases
 from storage.engine.ledger import Group, Ledger
 from storage.engine.lessor import Lessor
 from storage.engine.reads import Pins, Reader
+from storage.engine.reaper import Reaper
 from storage.engine.transactions import Transactions
 from storage.engine.watch_hub import HubWatch, WatchHub
 from storage.errors import ReadOnlyError, StoreClosedError, StoreError
@@ -28,19 +29,8 @@ from storage.interface import Capabilities, Watcher
 from storage.mvcc import HashOf, Ranged, RangeOp, Span, Txn, TxnDone
 from storage.records import KeyValue, Listing, StoreStatus
 
-EXPIRY_PAGE = 500
-"""Keys that end in one turn of the loop."""
-
-EXPIRY_PAUSE_MIN_S = 0.05
-EXPIRY_PAUSE_MAX_S = 60.0
-"""The wall clock may be set, so the reaper looks again at least this often."""
-
-EXPIRY_RETRY_S = 0.5
-"""What has ended while the store is read-only is tried again after this."""
-
 T = TypeVar("T")
 
-NEVER_MS = 1 << 63
 CLOSED = "the store is closed"
 
 
@@ -64,9 +54,6 @@ class EngineStore:
         self._history: HistoryBound | None = None
         self._open = False
         self._index = KeyIndex()
-        self._expiry = Expiry()
-        self._reaper: asyncio.TimerHandle | None = None
-        self._reaping_ms = NEVER_MS
         self._logical_bytes = 0
 
     async def __aenter__(self) -> Self:
@@ -74,8 +61,8 @@ class EngineStore:
         found = self._backend.open()
         self._index = index = found.keys
         self._logical_bytes = found.logical_bytes
-        self._expiry = Expiry(each for each in found.leases if not each.deadline_ms & LEASE_MARK)
-        self._ledger = Ledger(index, self._backend.value, self._expiry.__contains__)
+        expiry = Expiry(each for each in found.leases if not each.deadline_ms & LEASE_MARK)
+        self._ledger = Ledger(index, self._backend.value, expiry.__contains__)
         self._commits = GroupCommit(
             loop, self._parts.committer, self._backend, self._ledger, on_applied=self._applied
         )
@@ -99,18 +86,20 @@ class EngineStore:
             check_lease=self._leases.check,
             compacted=self._compact_revision,
         )
+        self._reaper = Reaper(
+            expiry, self.delete, alarm=lambda: self._commits.alarm, now_ms=self._now_ms
+        )
         self._parts.committer.start(loop)
         self._open = True
         self._compactor.go_on()
-        self._arm_expiry()
+        self._reaper.arm()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         if not self._open:
             return
         self._open = False
-        if self._reaper is not None:
-            self._reaper.cancel()
+        self._reaper.close()
         self._leases.close()
         self._compactor.stop()
         await self._commits.drain()
@@ -243,7 +232,7 @@ class EngineStore:
             if previous is not None:
                 size -= len(previous.value)
         self._logical_bytes += size
-        if group.deadlines or len(self._expiry) or len(self._leases):
+        if group.deadlines or len(self._reaper) or len(self._leases):
             self._note_ends(group)
         self._hub.deliver(group.changes)
         if self._history is not None:
@@ -252,18 +241,10 @@ class EngineStore:
 
     def _note_ends(self, group: Group) -> None:
         """Note which keys end by themselves now, and which do no longer."""
-        expiry, leases, deadlines = self._expiry, self._leases, group.deadlines
-        leased = len(leases) > 0
-        for change in group.changes:
-            deadline_ms = deadlines.get(change.revision, 0)
-            if leased:
-                leases.noted(change.key, change.lease)
-            if not deadline_ms:
-                expiry.forget(change.key)
-            else:
-                expiry.grant(Lease(change.key, change.revision, deadline_ms))
-        if deadlines:
-            self._arm_expiry()
+        if len(self._leases):
+            for change in group.changes:
+                self._leases.noted(change.key, change.lease)
+        self._reaper.note(group)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
@@ -281,7 +262,8 @@ class EngineStore:
         return self._commits.answer(self._transactions.delete_all(keys))
 
     def _lessor(self, found: Recovered) -> Lessor:
-        lessor = Lessor(found.granted, self._now_ms())
+        # Seeded by the wall clock: ids differ from those before a restart, which may be in use yet.
+        lessor = Lessor(found.granted, self._now_ms(), Random(self._clock.now().timestamp()))
         for each in found.leases:
             if each.deadline_ms & LEASE_MARK:
                 lease_id = each.deadline_ms & LEASE_ID_MAX
@@ -289,33 +271,6 @@ class EngineStore:
                     lessor.grant(lease_id, 0, self._now_ms())
                 lessor.attach(lease_id, each.key)
         return lessor
-
-    def _arm_expiry(self) -> None:
-        """See to it that the reaper runs at the earliest deadline."""
-        due_ms = self._expiry.next_ms()
-        if due_ms is None or due_ms >= self._reaping_ms:
-            return
-        if self._reaper is not None:
-            self._reaper.cancel()
-        self._reaping_ms = due_ms
-        pause_s = max(EXPIRY_PAUSE_MIN_S, (due_ms - self._now_ms()) / 1000)
-        self._reaper = self._loop.call_later(min(EXPIRY_PAUSE_MAX_S, pause_s), self._reap)
-
-    def _reap(self) -> None:
-        """Delete what has ended, by ordinary deletes; those that fail are tried again."""
-        self._reaping_ms = NEVER_MS
-        if self._commits.alarm:
-            self._reaper = self._loop.call_later(EXPIRY_RETRY_S, self._reap)
-            return
-        for lease in self._expiry.due(self._now_ms(), EXPIRY_PAGE):
-            done = self.delete(lease.key, expected=lease.revision)
-            done.add_done_callback(partial(self._reaped, lease))
-        self._arm_expiry()
-
-    def _reaped(self, lease: Lease, done: asyncio.Future[int]) -> None:
-        if isinstance(done.exception(), ReadOnlyError):
-            self._expiry.grant(lease)
-            self._arm_expiry()
 
     def _refused(self) -> asyncio.Future[T]:
         error = ReadOnlyError(self._commits.alarm) if self._open else StoreClosedError(CLOSED)
