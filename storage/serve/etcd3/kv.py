@@ -19,6 +19,7 @@ from serialization.api.etcd.rpc_pb2 import (
     TxnRequest,
     TxnResponse,
 )
+from storage.errors import KeyNotFoundError
 from storage.mvcc import Deleted, PutDone, PutOp, Txn
 from storage.serve.etcd3.answers import (
     delete_answer,
@@ -35,6 +36,10 @@ from storage.serve.etcd3.txn_rules import check_keys
 SERVICE: Final = "etcdserverpb.KV"
 ENTRY_BYTES: Final = 18
 """What etcd's log entry adds to a write's message, which its bound counts, too."""
+
+NEW: Final = 1
+"""The revision of a store that holds nothing. Nothing was written before it; etcd lets it be
+compacted all the same."""
 
 
 def service(serving: Serving) -> grpc.GenericRpcHandler:
@@ -76,7 +81,12 @@ class KV:
         op = put_op(request)
         self._check_bytes(request)
         self._alarms.check_write(takes_space=True)
-        done = await self._store.txn(Txn((), (op,)))
+        try:
+            done = await self._store.txn(Txn((), (op,)))
+        except KeyNotFoundError:
+            if op.lease:  # outside of a transaction etcd asks for the lease first
+                await self._store.leases.time_to_live(op.lease)
+            raise
         put = done.results[0]
         assert isinstance(put, PutDone), "a put is answered as a put"
         return put_answer(put, self._header(done.revision))
@@ -102,7 +112,9 @@ class KV:
 
     async def compact(self, request: CompactionRequest) -> CompactionResponse:
         """Forget what was superseded at or before a revision."""
-        await self._store.compact(request.revision)
+        self._alarms.check_write(takes_space=False)
+        if not 0 <= request.revision <= NEW or self._store.oldest_revision() > NEW:
+            await self._store.compact(request.revision)
         return CompactionResponse(header=self._header(self._store.current_revision()))
 
     def _check_bytes(self, request: Message) -> None:

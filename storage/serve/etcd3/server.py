@@ -103,6 +103,8 @@ def _check_free(target: str) -> None:
 
 
 def _check_free_path(path: Path) -> None:
+    if path.exists() and not path.is_socket():
+        raise ListenError(f"cannot listen on {path}: it is something else than a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
         try:
             trial.connect(str(path))

@@ -9,20 +9,19 @@ left of the bound, and leaves what it does not use to each transaction nested in
 the puts of a level see each other, the deletes of their level, and everything nested in their
 branch. The two branches of one nested transaction exclude each other, so they may put the same key.
 A nested transaction's puts are held against the puts and deletes of those before it; its deletes
-count against what follows. (So a key may be put in one nested transaction and deleted in a later
-one: etcd does not look there, and neither do we.)
+count against what follows.
+
+So etcd does not see that a key is put in one nested transaction and deleted in a later one; nor
+that a delete "from a key on" (whose end is a zero byte) holds a key at all. Neither do we: who
+sends such a transaction to a real one is answered, and gets the same answer here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from serialization.api.etcd.rpc_pb2 import RequestOp, TxnRequest
 from storage.serve.etcd3.errors import DUPLICATE_KEY, TOO_MANY_OPS, RefusedError
-
-FROM_KEY: Final = b"\x00"
-"""As a range's end: every key from the first on."""
 
 Interval = tuple[bytes, bytes]
 """A key and the end of its range; an empty end: the key alone."""
@@ -93,4 +92,4 @@ def _holds(interval: Interval, key: bytes) -> bool:
     first, end = interval
     if not end:
         return key == first
-    return key >= first and (end == FROM_KEY or key < end)
+    return first <= key < end

@@ -14,8 +14,10 @@ told so, as if it had been away.
 
 **Progress.** A watch is *synced* when the store tells it of revisions as they happen; until then it
 is told history. A progress request is answered when every watch of the stream is synced and has
-reached the revision that it starts from, with the revision applied in that step: all events up to
-it stand in the queue before the answer. Requests that wait share an answer.
+reached the revision that it starts from, with the revision applied by then: all events up to it
+stand in the queue before the answer. That is judged when the next response is taken, in a step of
+its own: while the store tells a group, some watches know of it and some not yet. Requests that wait
+share an answer.
 """
 
 from __future__ import annotations
@@ -161,10 +163,16 @@ class WatchStream:
             self._cancel(request.cancel_request.watch_id)
         elif which == "progress_request":
             self._asked = True
-            self._answer_progress()
+            self._wake()
 
     def next(self) -> bytes | None:
-        """Take the next response to write, or None if there is none now."""
+        """Take the next response to write, or None if there is none now.
+
+        Not to be called while the store is telling watches of a group: a progress notice that is
+        due is made here, and speaks for all of them.
+        """
+        if self._asked:
+            self._answer_progress()
         queue = self._queue
         while queue:
             head = queue.popleft()
@@ -215,7 +223,7 @@ class WatchStream:
             if self._parked:
                 self._resume()
         if self._asked:
-            self._answer_progress()
+            self._wake()
 
     def ended(self, watch: SpanWatch, error: StoreError) -> None:
         """Take it that the store has ended a watch."""
@@ -229,7 +237,7 @@ class WatchStream:
         if self._parked:
             self._resume()
         if self._asked:
-            self._answer_progress()
+            self._wake()
 
     def _create(self, request: WatchCreateRequest) -> None:
         revision = self.source.current_revision()
@@ -271,7 +279,7 @@ class WatchStream:
             watch.pending = None
         self._put(self._responses.canceled(self.source.current_revision(), watch_id))
         if self._asked:
-            self._answer_progress()
+            self._wake()
 
     def _forget(self, watch: SpanWatch) -> None:
         del self._watches[watch.watch_id]
