@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from google.protobuf.message import Message
 
-from cluster.apiserver.allocation.interface import NOTHING_HELD, Allocator, Hold
+from cluster.apiserver.allocation.interface import (
+    NOTHING_HELD,
+    NOTHING_LEFT,
+    Allocator,
+    Hold,
+    SharedAllocator,
+)
 from cluster.apiserver.asgi import Answer
 from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import StatusError, bad_request, unrecognized
@@ -48,6 +55,8 @@ class Api:
     random: Random
     allocators: Mapping[type[Message], Allocator] = field(default_factory=dict)
     """What is handed out to objects of some kinds when they are written."""
+    shared: Mapping[type[Message], SharedAllocator] = field(default_factory=dict)
+    """The same on a store that several servers share: asked instead."""
     dial: Dial = dial_http
     """The way to the kubelets."""
     layers: Layers = OFF
@@ -89,6 +98,11 @@ class Api:
         """
         allocator = self.allocators.get(resource.message)
         return NOTHING_HELD if allocator is None else allocator.hold(message)
+
+    def leave(self, resource: Resource, message: Message) -> AbstractAsyncContextManager[None]:
+        """Return what is to be entered from before an object is removed until after."""
+        allocator = self.shared.get(resource.message) if self.shared else None
+        return NOTHING_LEFT if allocator is None else allocator.leave(message)
 
     def encode(self, strategy: Strategy[Message], message: Message) -> Encoded:
         """Encode a message for the store, and tell the cache what is about to arrive."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 
 from google.protobuf.message import Message
 
-from cluster.apiserver.allocation.interface import Allocator
+from cluster.apiserver.allocation.claim_keys import ClaimKeys
+from cluster.apiserver.allocation.interface import SharedAllocator
 from cluster.apiserver.allocation.services import ServiceAllocator
+from cluster.apiserver.allocation.shared_services import SharedServices
 from cluster.apiserver.api import Api
 from cluster.apiserver.app import ApiServer
 from cluster.apiserver.authentication import Authenticator, Everybody
@@ -101,6 +103,8 @@ async def assemble(
         api = Api(store, cache, reads, negotiator, registry, metrics, clock, random, allocators)
         api.dial, api.layers = config.dial, layers
         await create_first_namespaces(api)
+        if cache.others_write:
+            api.shared = await _shared_allocators(cache, allocators, clock, random)
 
         async def metrics_text() -> bytes:
             return await exposition(api, fanout, inflight)
@@ -116,11 +120,26 @@ async def assemble(
 
 def _allocators(
     cache: WatchCache, registry: Registry, random: Random
-) -> dict[type[Message], Allocator]:
+) -> dict[type[Message], ServiceAllocator]:
     """Return what hands out to objects that are written, by their kind."""
     if SERVICES not in registry.resources:
         return {}
     return {SERVICES.message: ServiceAllocator(cache.of(SERVICES), random)}
+
+
+async def _shared_allocators(
+    cache: WatchCache,
+    allocators: Mapping[type[Message], ServiceAllocator],
+    clock: Clock,
+    random: Random,
+) -> dict[type[Message], SharedAllocator]:
+    """Return what claims in the store what the allocators find, the claims repaired."""
+    shared: dict[type[Message], SharedAllocator] = {}
+    for message, allocator in allocators.items():
+        services = SharedServices(cache, allocator, ClaimKeys(cache.store, clock, random))
+        await services.repair()
+        shared[message] = services
+    return shared
 
 
 async def _own_chance(store: Store, random: Random) -> Random:

@@ -8,7 +8,7 @@ the allocator sees it; one that failed leaves nothing behind.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 from google.protobuf.message import Message
@@ -20,6 +20,10 @@ NOTHING_HELD: Final[Hold] = nullcontext()
 """For kinds to which nothing is handed out; it can be entered any number of times."""
 
 
+NOTHING_LEFT: Final[AbstractAsyncContextManager[None]] = nullcontext()
+"""For the removal of what had nothing that was to be freed."""
+
+
 class Allocator(Protocol):
     """Hands out to the objects of one kind."""
 
@@ -29,4 +33,25 @@ class Allocator(Protocol):
         An object has what the cache says that its uid has; asking for that again is no conflict.
         Raises StatusError: 422 for what is taken or out of range, 500 when nothing is left.
         """
+        ...
+
+
+class SharedAllocator(Protocol):
+    """Hands out to the objects of one kind where several servers share a store.
+
+    It is asked instead of an ``Allocator``: what it hands out is claimed in the store.
+    """
+
+    def hold(
+        self, obj: Message, old: Message | None, *, dry_run: bool
+    ) -> AbstractAsyncContextManager[None]:
+        """Fill in what ``obj`` is to have; entered from before its write until after.
+
+        ``old`` is the state that the write is to replace, and only that one: what it has needs no
+        claim. Raises StatusError as ``Allocator.hold`` does, and StoreError.
+        """
+        ...
+
+    def leave(self, obj: Message) -> AbstractAsyncContextManager[None]:
+        """Free what ``obj`` has; entered from before its removal until after. Raises StoreError."""
         ...

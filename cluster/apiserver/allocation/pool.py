@@ -26,6 +26,8 @@ class Pool:
         self._random = random
         self._stored: dict[int, str] = {}
         self._pending: dict[int, str] = {}
+        self.shunned: set[int] = set()
+        """Numbers that are not to be had for now, though nobody here has them."""
 
     def __contains__(self, number: int) -> bool:
         """Tell whether a number lies in the range, taken or not."""
@@ -53,7 +55,7 @@ class Pool:
     def claim(self, number: int, owner: str) -> bool:
         """Hold a number for ``owner``; False when another one has it."""
         holder = self._pending.get(number) or self._stored.get(number)
-        if holder is not None and holder != owner:
+        if number in self.shunned or (holder is not None and holder != owner):
             return False
         self._pending[number] = owner
         return True
@@ -74,8 +76,9 @@ class Pool:
         start = self._random.randrange(len(part))
         for step in range(len(part)):
             number = part[(start + step) % len(part)]
-            if number not in self._stored and number not in self._pending:
-                return number
+            if number in self._stored or number in self._pending or number in self.shunned:
+                continue
+            return number
         return None
 
     def release(self, numbers: Iterable[int], owner: str) -> None:

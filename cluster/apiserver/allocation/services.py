@@ -6,15 +6,15 @@ again. What a write in flight is to have stands beside it, as pending, until the
 then it is either in the cache or free again. So nothing is stored of its own, nothing leaks, and
 two writes of one turn never get the same number. A write whose caller left may yet be stored: what
 it was given is free again only later. Several API servers on one store do not see each other's
-writes in flight; Kubernetes has objects for that.
+writes in flight: there ``shared_services`` claims in the store what is found here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from random import Random
 from typing import Final, NamedTuple, cast
 
@@ -44,7 +44,7 @@ LATE_HOLD_S: Final = 60.0
 _EVERYTHING: Final = Selection()
 
 
-class _Numbers(NamedTuple):
+class Numbers(NamedTuple):
     """What one stored service has."""
 
     uid: str
@@ -64,7 +64,7 @@ class ServiceAllocator:
         self._cache = cache
         self._addresses = Pool(range(first + 1, first + count - 1), low, random)
         self._ports = Pool(NODE_PORTS, min(len(NODE_PORTS) // _PORTS_SHARE, _PORTS_LOW_MAX), random)
-        self._known: dict[bytes, _Numbers] = {}
+        self._known: dict[bytes, Numbers] = {}
         self._subscription: Subscription | None = None
 
     def hold(self, obj: Message) -> Hold:
@@ -85,6 +85,26 @@ class ServiceAllocator:
             claims.release()
             raise
         claims.release()
+
+    @contextmanager
+    def shunning(self) -> Iterator[Callable[[bytes], None]]:
+        """Give a function by which keys of numbers are kept from being given out meanwhile."""
+        shunned: list[tuple[Pool, int]] = []
+
+        def shun(key: bytes) -> None:
+            text = key.rpartition(b"/")[2].decode()
+            if text.isdecimal():
+                pool, number = self._ports, int(text)
+            else:
+                pool, number = self._addresses, int(IPv4Address(text))
+            pool.shunned.add(number)
+            shunned.append((pool, number))
+
+        try:
+            yield shun
+        finally:
+            for pool, number in shunned:
+                pool.shunned.discard(number)
 
     def notify(self, event: WatchEvent) -> None:
         """Take a change of a service (the cache's EventSink)."""
@@ -110,7 +130,7 @@ class ServiceAllocator:
         self._subscription = self._cache.subscribe(_EVERYTHING, self)
 
     def _put(self, key: bytes, service: Service) -> None:
-        numbers = _numbers_of(service)
+        numbers = numbers_of(service)
         self._known[key] = numbers
         self._addresses.store(numbers.addresses, numbers.uid)
         self._ports.store(numbers.ports, numbers.uid)
@@ -122,10 +142,11 @@ class ServiceAllocator:
             self._ports.unstore(numbers.ports, numbers.uid)
 
 
-def _numbers_of(service: Service) -> _Numbers:
+def numbers_of(service: Service) -> Numbers:
+    """Return what a service has, whether it was given it or asked for it."""
     spec = service.spec
     addresses = [number for each in spec.clusterIPs if (number := address_number(each))]
     ports = [port.nodePort for port in spec.ports if port.nodePort]
     if spec.healthCheckNodePort:
         ports.append(spec.healthCheckNodePort)
-    return _Numbers(service.metadata.uid, tuple(addresses), tuple(ports))
+    return Numbers(service.metadata.uid, tuple(addresses), tuple(ports))

@@ -12,6 +12,7 @@ from cluster.apiserver.calls import Call
 from cluster.apiserver.errors import already_exists, bad_request, invalid_object, unreasoned
 from cluster.apiserver.identity import generated_name, stamp_new
 from cluster.apiserver.namespaces import check_namespace, know_namespace
+from cluster.apiserver.objects import Encoded
 from cluster.apiserver.paths import Route
 from cluster.apiserver.resources.metadata import metadata_problems
 from serialization.api.meta.v1_pb2 import ObjectMeta
@@ -86,12 +87,21 @@ async def store_new(api: Api, call: Call, obj: Message, *, code: int) -> Answer:
 
 async def _write(api: Api, call: Call, obj: Message, code: int) -> Answer:
     resource = call.strategy.resource
-    with api.hold(resource, obj):
-        encoded = api.encode(call.strategy, obj)
-        if call.dry_run:
-            sure = not api.cache.others_write
-            if (api.cached(call) if sure else await api.newest(call)) is not None:
-                raise already_exists(resource, call.route.name)
-            return api.written(call, code, obj, encoded, 0)
-        revision = await api.store.create(call.key, encoded.value, ttl_s=call.strategy.ttl_s)
+    if api.shared and (claims := api.shared.get(resource.message)) is not None:
+        async with claims.hold(obj, None, dry_run=call.dry_run):
+            encoded, revision = await _put(api, call, obj)
+    else:
+        with api.hold(resource, obj):
+            encoded, revision = await _put(api, call, obj)
     return api.written(call, code, obj, encoded, revision)
+
+
+async def _put(api: Api, call: Call, obj: Message) -> tuple[Encoded, int]:
+    """Store an object; return it as stored, and its revision (0: a dry run)."""
+    encoded = api.encode(call.strategy, obj)
+    if call.dry_run:
+        sure = not api.cache.others_write
+        if (api.cached(call) if sure else await api.newest(call)) is not None:
+            raise already_exists(call.strategy.resource, call.route.name)
+        return encoded, 0
+    return encoded, await api.store.create(call.key, encoded.value, ttl_s=call.strategy.ttl_s)

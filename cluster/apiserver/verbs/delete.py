@@ -189,7 +189,11 @@ async def _delete(api: Api, call: Call, wish: Wish, current: Stored) -> Answer |
         return api.written(call, 200, obj, encoded, 0 if wish.dry_run else revision)
     if not wish.dry_run:
         last = None if encoded is None else encoded.value
-        revision = await api.store.delete(call.key, expected=revision, last=last)
+        if api.shared:
+            async with api.leave(call.strategy.resource, obj):
+                revision = await api.store.delete(call.key, expected=revision, last=last)
+        else:
+            revision = await api.store.delete(call.key, expected=revision, last=last)
     return _answer_removed(api, call, obj, revision, encoded)
 
 

@@ -96,7 +96,7 @@ async def write_changed(api: Api, call: Call, current: Stored | None, change: Ch
             current = await newer_than(api, call, current, refusal)
             continue
         try:
-            return await _write(api, call, new, current.revision)
+            return await _write(api, call, new, current)
         except ConflictError as error:
             current = api.stored(resource, error.current)
         except KeyNotFoundError:
@@ -106,20 +106,28 @@ async def write_changed(api: Api, call: Call, current: Stored | None, change: Ch
     raise conflict(resource, call.route.name)
 
 
-async def _write(api: Api, call: Call, new: Message, expected: int) -> Written:
-    """Store what a change has made of the state at ``expected``. Raises the store's errors."""
-    resource, key = call.strategy.resource, call.key
+async def _write(api: Api, call: Call, new: Message, current: Stored) -> Written:
+    """Store what a change has made of the current state. Raises the store's errors."""
+    resource, expected = call.strategy.resource, current.revision
     if is_gone(call, new):
         if not call.dry_run:
-            await api.store.delete(key, expected=expected)
+            async with api.leave(resource, new):
+                await api.store.delete(call.key, expected=expected)
         return Written(new, expected, None)
+    if api.shared and (claims := api.shared.get(resource.message)) is not None:
+        async with claims.hold(new, current.message, dry_run=call.dry_run):
+            return await _put(api, call, new, expected)
     with api.hold(resource, new):
-        encoded = api.encode(call.strategy, new)
-        if call.dry_run:
-            return Written(new, expected, encoded)
-        revision = await api.store.update(
-            key, encoded.value, expected=expected, ttl_s=call.strategy.ttl_s
-        )
+        return await _put(api, call, new, expected)
+
+
+async def _put(api: Api, call: Call, new: Message, expected: int) -> Written:
+    encoded = api.encode(call.strategy, new)
+    if call.dry_run:
+        return Written(new, expected, encoded)
+    revision = await api.store.update(
+        call.key, encoded.value, expected=expected, ttl_s=call.strategy.ttl_s
+    )
     return Written(new, revision, encoded)
 
 
