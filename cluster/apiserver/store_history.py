@@ -28,8 +28,6 @@ from storage.watchcache.objects import CachedObject
 from storage.watchcache.resource import ResourceCache
 
 PAGE: Final = 1000
-OTHERS: Final = b"/registry/kubedyno.dev/"
-"""What the API servers of a shared store keep there for themselves (``incarnation``)."""
 CHANGE: Final = Kind.CHANGE.value
 ADDED, MODIFIED, DELETED = Seen.ADDED.value, Seen.MODIFIED.value, Seen.DELETED.value
 BOUND, RUNNING = Flag.BOUND.value, Flag.RUNNING.value
@@ -43,6 +41,7 @@ class StoreHistory:
         self._source = history.source(store="applied")
         self._stamp = history.clock.stamp_ns
         self._watch: Watch | None = None
+        self._prefixes: tuple[bytes, ...] = ()
         names = fields_of(PODS).names
         self._node_at = names.index("spec.nodeName")
         self._phase_at = names.index("status.phase")
@@ -76,16 +75,23 @@ class StoreHistory:
         """Write down what is there already: at the revision of each object."""
         store = cache.store
         if store.capabilities.others_write:
-            self._watch = store.watch(OTHERS, self, after=store.oldest_revision())
+            self._prefixes = tuple(each.resource.prefix() for each in cache)
+            self._watch = store.watch(b"", self, after=store.oldest_revision())
         for each in cache:
             for run in each.snapshot().slices():
                 for obj in run:
                     self._initial(each.resource, obj)
 
     def deliver(self, batch: Batch) -> None:
-        """Take changes of keys that are no resource's: their revisions are no gaps."""
+        """Take changes of keys that are no resource's: their revisions are no gaps.
+
+        What API servers keep for themselves (``incarnation``, ``allocation.claim_keys``, the rounds
+        of ``storage.compactor``), and what else others write into a store that is shared.
+        """
         now_ns = self._stamp()
         for change in batch.changes:
+            if change.key.startswith(self._prefixes):
+                continue
             key = self._history.stored(change.key)
             what = (self._source, key, 0, 0, 0, change.revision)
             self._history.put((Kind.OTHER, 0, 0, 0, 0, *what, now_ns, now_ns))
