@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from cluster.client.exchange import Request
@@ -28,6 +29,8 @@ class Connection:
     """Writes down its requests, where a history is kept."""
     transport: HttpTransport
     meter: TrafficMeter
+    others: Sequence[HttpTransport] = ()
+    """To the other API servers of the same store, whose /metrics count, too."""
 
     async def revision(self) -> int:
         """Return the store's revision, as the list of a small kind tells it; 0 if it cannot."""
@@ -46,14 +49,13 @@ class Connection:
         return answer.code
 
     async def metrics(self) -> str:
-        """Return the API server's /metrics; empty if it cannot be read."""
-        try:
-            answer = await self.transport.request(
-                Request("GET", "/metrics"), timeout_s=SCRAPE_S_MAX
-            )
-        except TransportError:
-            return ""
-        return answer.body.decode("utf-8", "replace") if answer.code == 200 else ""
+        """Return the /metrics of all API servers, one after the other; empty if one is missing.
+
+        So what readers of it add up over series is added up over servers.
+        """
+        every = (self.transport, *self.others)
+        texts = await asyncio.gather(*(_metrics(transport) for transport in every))
+        return "\n".join(texts) if all(texts) else ""
 
     def traffic(self) -> dict[str, int]:
         """Return the bytes so far: ``sent``, ``received``."""
@@ -64,12 +66,25 @@ class Connection:
         }
 
 
+async def _metrics(transport: HttpTransport) -> str:
+    try:
+        answer = await transport.request(Request("GET", "/metrics"), timeout_s=SCRAPE_S_MAX)
+    except TransportError:
+        return ""
+    return answer.body.decode("utf-8", "replace") if answer.code == 200 else ""
+
+
 @asynccontextmanager
 async def connect(
-    url: str, codec: str, clock: Clock, history: HistoryWriter | None = None
+    urls: Sequence[str], codec: str, clock: Clock, history: HistoryWriter | None = None
 ) -> AsyncIterator[Connection]:
-    """Give a client of an API server in a codec (a name in ``CODECS``)."""
-    async with HttpTransport(TransportOptions(url), clock) as transport:
+    """Give a client in a codec (a name in ``CODECS``) of the first of a store's API servers."""
+    url, *rest = urls
+    async with AsyncExitStack() as stack:
+        transport, *others = [
+            await stack.enter_async_context(HttpTransport(TransportOptions(each), clock))
+            for each in (url, *rest)
+        ]
         options = ClientOptions(base_url=url, codec=codec, user_agent="kubedyno-measuring")
         client = RestClient(options, clock, transport)
-        yield Connection(recorded(client, history, "work"), transport, client.meter)
+        yield Connection(recorded(client, history, "work"), transport, client.meter, others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,8 @@ class AuditReport:
     disagreements: list[str]
     stored_pods: int | None = None
     """How many pods the store itself told; None where the watch cache answered twice."""
+    servers: int = 1
+    """How many API servers were held against each other."""
     memory_max_mib: float = 0.0
     """Of the auditor's process."""
 
@@ -82,13 +85,14 @@ def falsify(recording: Recording, fault: str) -> Recording:
     return replace(recording, pods=pods)
 
 
-async def run_auditor(server: str, recording: Recording, directory: Path) -> AuditReport:
+async def run_auditor(servers: Sequence[str], recording: Recording, directory: Path) -> AuditReport:
     """Run the auditor's process on a recording. Raises AuditNotMadeError."""
     source = directory / "recording" / f"{recording.label}.json"
     target = directory / "audit" / f"{recording.label}.json"
     recording.write(source)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.audit.main", "--server", server),
+        *(sys.executable, "-m", "bench.audit.main"),
+        *(part for server in servers for part in ("--server", server)),
         *("--recording", str(source), "--out", str(target)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

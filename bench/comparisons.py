@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from bench.apiservers import is_server, is_store
 from bench.matrix_results import METRICS, Cell, Comparison, Interval, Round
 from bench.results import Config, Results, Status
 from bench.statistics import Ratio, mean_interval, paired_ratio
@@ -35,9 +36,12 @@ def values_of(results: Results) -> dict[str, float]:
         found["steady_calls_p99_ms"] = aim.measured_ms
     for name, use in used.items():
         found[f"{name}_cpu_s"] = use.cpu_s
-    if "apiserver" in used:
-        found["apiserver_cpu_fill_s"] = used["apiserver"].cpu_fill_s
-        found["apiserver_anon_max_mib"] = used["apiserver"].anon_max_mib
+    if servers := [use for name, use in used.items() if is_server(name)]:
+        found["apiserver_cpu_s"] = sum(use.cpu_s for use in servers)
+        found["apiserver_cpu_fill_s"] = sum(use.cpu_fill_s for use in servers)
+        found["apiserver_anon_max_mib"] = sum(use.anon_max_mib for use in servers)
+    if stores := [use for name, use in used.items() if is_store(name)]:
+        found["etcd_cpu_s"] = sum(use.cpu_s for use in stores)
     return {name: value for name, value in found.items() if value is not None and name in METRICS}
 
 

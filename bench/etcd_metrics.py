@@ -15,6 +15,10 @@ WAL_SYNCS: Final = "etcd_wal_fsyncs"
 BACKEND_COMMITS: Final = "etcd_backend_commits"
 DB_BYTES: Final = "etcd_db_bytes"
 DB_BYTES_IN_USE: Final = "etcd_db_bytes_in_use"
+DISK_BYTES: Final = "etcd_disk_bytes"
+"""Of all its files; only where we know them."""
+RECEIVED_BYTES: Final = "etcd_received_bytes"
+SENT_BYTES: Final = "etcd_sent_bytes"
 NAMES: Final = {
     "etcd_disk_wal_fsync_duration_seconds_count": WAL_SYNCS,
     "etcd_disk_wal_fsync_duration_seconds_sum": "etcd_wal_fsync_s",
@@ -25,8 +29,8 @@ NAMES: Final = {
     "etcd_server_proposals_applied_total": "etcd_proposals_applied",
     "etcd_server_leader_changes_seen_total": "etcd_leader_changes",
     "etcd_server_slow_apply_total": "etcd_slow_applies",
-    "etcd_network_client_grpc_received_bytes_total": "etcd_received_bytes",
-    "etcd_network_client_grpc_sent_bytes_total": "etcd_sent_bytes",
+    "etcd_network_client_grpc_received_bytes_total": RECEIVED_BYTES,
+    "etcd_network_client_grpc_sent_bytes_total": SENT_BYTES,
 }
 VERSION: Final = "etcd_server_version"
 

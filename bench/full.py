@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from bench.matrix import Turn
 from bench.results import Config, Results, Status, UnreadableResultsError
 from bench.steadiness import usual_compact_every_s
+from bench.store_choice import store_word
 
 SHORT_STEADY_S: Final = 60.0
 """Of every cell but the first, which is the one of the published claim."""
@@ -42,7 +43,9 @@ def turns(configs: Sequence[Config], short_steady_s: float) -> list[Turn]:
         usual = config.compact_every_s == usual_compact_every_s(config.steady_s)
         every_s = usual_compact_every_s(steady_s) if usual else config.compact_every_s
         changed = replace(config, steady_s=steady_s, compact_every_s=every_s)
-        found.append(Turn(1, changed, place=f"{config.codec}-{config.store.replace('/', '_')}"))
+        found.append(
+            Turn(1, changed, place=f"{config.codec}-{store_word(config.store).replace('/', '_')}")
+        )
     return found
 
 

@@ -40,6 +40,7 @@ METRICS: Final[dict[str, Metric]] = {
     "cpu_ms_per_pod": Metric("CPU a pod, all processes", "ms", higher_is_better=False),
     "apiserver_cpu_fill_s": Metric("CPU of the fill, API server", "s", higher_is_better=False),
     "apiserver_cpu_s": Metric("CPU, API server", "s", higher_is_better=False),
+    "etcd_cpu_s": Metric("CPU, processes of the store", "s", higher_is_better=False),
     "control_cpu_s": Metric("CPU, controllers and scheduler", "s", higher_is_better=False),
     "nodes_cpu_s": Metric("CPU, hollow nodes", "s", higher_is_better=False),
     "measuring_cpu_s": Metric("CPU, measuring process", "s", higher_is_better=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.plane_store import StoreFacts
 from bench.pod_ways import PodWays
 from bench.pulse import Beat, Freeze
 from bench.recording import PodRecord
@@ -49,6 +50,7 @@ class Observed:
     churn: Mapping[str, int] = field(default_factory=dict)
     """Changes of the steady phase, by sort."""
     old_read: OldRead | None = None
+    store: StoreFacts = field(default_factory=StoreFacts)
     """Tried after the steady phase, as of its begin."""
 
     def phase(self, name: str) -> tuple[Mark, Mark] | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.child import Child, ChildError
-from bench.etcd_metrics import EtcdFace, etcd_counters, etcd_version
+from bench.etcd_metrics import DISK_BYTES, EtcdFace, etcd_counters, etcd_version
 from bench.statistics_files import ProcessStatistics
 from storage.clock import Clock
 
@@ -27,6 +27,8 @@ POLL_S: Final = 0.05
 QUOTA_BYTES: Final = 8 << 30
 """The most that etcd recommends; by default it is 2 GiB, and the store becomes read-only there."""
 ENDED_BY_SIGTERM: Final = -15
+BLOCK_BYTES: Final = 512
+"""Of ``st_blocks``, whatever the file system."""
 PORT_ATTEMPTS: Final = 3
 """A port that was free may be taken before etcd binds it."""
 
@@ -96,8 +98,12 @@ class OwnEtcd:
     async def statistics(self) -> dict[str, ProcessStatistics]:
         """Return what the members tell of themselves; those that do not answer are left out."""
         texts = await asyncio.gather(*(face.metrics() for face in self._faces.values()))
-        told = {name: etcd_counters(text) for name, text in zip(self._faces, texts, strict=True)}
-        return {name: ProcessStatistics(counters=found) for name, found in told.items() if found}
+        told = {}
+        for name, text in zip(self._faces, texts, strict=True):
+            if counters := etcd_counters(text):
+                counters[DISK_BYTES] = _disk_bytes(self._data / name)
+                told[name] = ProcessStatistics(counters=counters)
+        return told
 
     def _child(self, program: str, member: Member) -> Child:
         command = [
@@ -127,6 +133,11 @@ class OwnEtcd:
                 raise ChildError(
                     f"{child.name} ended with exit code {child.exit_code}; {child.log}"
                 )
+
+
+def _disk_bytes(directory: Path) -> float:
+    """Return what its files take; there are few of them."""
+    return float(sum(file.stat().st_blocks * BLOCK_BYTES for file in directory.rglob("*")))
 
 
 def member_names(count: int) -> list[str]:

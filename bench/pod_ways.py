@@ -4,7 +4,7 @@ A pod's way has milestones that cause each other, so that their stamps (one mono
 processes of a machine) cannot go backwards::
 
     created        its create was sent, by a controller or by the measuring process
-    create_stored  the API server's store applied it
+    create_stored  the API server's store applied it (of several servers: the first one that did)
     scheduler_saw  its first event was read from the socket, where the scheduler runs
     bind_sent      the binding was sent
     bind_stored    and applied
@@ -28,6 +28,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.apiservers import is_server
 from bench.history.reader import History, Records, UnreadableHistoryError, read_history
 from bench.switches import APISERVER, CONTROL, NODES
 from cluster.client.history_format import Flag, Kind, Seen, Verb
@@ -126,7 +127,8 @@ def pod_ways(history: History) -> PodWays | None:
     prefix = PODS.prefix()
     is_pod = np.fromiter((name.startswith(prefix) for name in history.names), bool)
     is_pod[0] = False
-    told = APISERVER in history.processes and len(history.processes[APISERVER].of(Kind.CHANGE)) > 0
+    servers = [found for name, found in history.processes.items() if is_server(name)]
+    told = any(len(server.of(Kind.CHANGE)) for server in servers)
     milestones = tuple(name for name in MILESTONES if told or name not in STORED)
     found = np.zeros((len(history.names), len(milestones)), np.int64)
     for place, name in enumerate(milestones):
@@ -150,8 +152,9 @@ def pod_ways(history: History) -> PodWays | None:
 def _take(history: History, step: _Step, is_pod: NDArray[np.bool_], into: Stamps) -> None:
     """Set the earliest stamp of each pod's records that make the step."""
     for process in step.processes:
-        if process in history.processes:
-            _earliest(_chosen(history.processes[process].records, step, is_pod), step.stamp, into)
+        for name, found in history.processes.items():
+            if name == process or (process == APISERVER and is_server(name)):
+                _earliest(_chosen(found.records, step, is_pod), step.stamp, into)
 
 
 def _chosen(records: Records, step: _Step, is_pod: NDArray[np.bool_]) -> Records:

@@ -12,10 +12,12 @@ up tick by tick, and of a tick that came late only the part counts that was due;
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Final, NamedTuple, Self
 
 from cluster.client.exchange import Exchange, Request
 from cluster.client.interface import TransportError
+from cluster.client.transport import HttpTransport, TransportOptions
 from storage.clock import Clock
 
 INTERVAL_S: Final = 0.2
@@ -89,6 +91,36 @@ class Pulse:
         if end_ns - begin_ns > expected_ns + TICK_NS_MAX // 2:
             self.freezes.append(Freeze(begin_ns, end_ns))
         return end_ns - begin_ns
+
+
+class Pulses:
+    """A pulse for each API server; ``async with`` closes their connections."""
+
+    def __init__(self, urls: Sequence[str], clock: Clock) -> None:
+        self._transports = [HttpTransport(TransportOptions(url), clock) for url in urls]
+        self._pulses = [Pulse(transport, clock) for transport in self._transports]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for transport in self._transports:
+            transport.close()
+
+    @property
+    def runs(self) -> list[Callable[[], Coroutine[None, None, None]]]:
+        """Return what is to be run beside the load."""
+        return [pulse.run for pulse in self._pulses]
+
+    @property
+    def beats(self) -> list[Beat]:
+        """Return all questions, server by server."""
+        return [beat for pulse in self._pulses for beat in pulse.beats]
+
+    @property
+    def freezes(self) -> list[Freeze]:
+        """Return when the loop, which they share, did not turn."""
+        return self._pulses[0].freezes
 
 
 def _answered(question: asyncio.Task[bool]) -> bool:

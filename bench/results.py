@@ -34,6 +34,8 @@ from bench.load_results import Load
 from bench.realism_results import Realism
 from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
 from bench.steady_results import Steady
+from bench.store_choice import store_word
+from bench.store_results import StoreUse
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 from bench.waterfall_results import Waterfall
 
@@ -116,6 +118,12 @@ class Config:
     storage_codec: str = ""
     """Never empty in results: the codec's own name where nothing else was asked."""
     store: str = "etcd3"
+    """A name in ``STORES``, ``etcd3-real[N]`` (``bench.store_choice``), or a URL, without password.
+    """
+    apiservers: int = 1
+    """API servers on that store; more than one: an embedded store is served by its own process."""
+    keep_store: bool = False
+    """Leave in a store of others what the run wrote there."""
     data_dir: str = ""
     """Empty: a fresh directory below the results, removed after the run."""
     watch_write: str = "transport"
@@ -145,13 +153,19 @@ class Config:
     @property
     def settings(self) -> dict[str, str]:
         """Return every setting whose effect the processes count, by name."""
-        named = {"codec": self.codec, "watch_write": self.watch_write}
+        named = {
+            "codec": self.codec,
+            "watch_write": self.watch_write,
+            "apiservers": str(self.apiservers),
+        }
         return named | settings(self.switches) | settings(self.behaviour)
 
     @property
     def cell(self) -> str:
         """Return the name of its cell: ``protobuf-etcd3``, and every departure from the usual."""
-        parts = [self.codec, self.store.replace("://", "-").replace(":", "-")]
+        parts = [self.codec, store_word(self.store)]
+        if self.apiservers != 1:
+            parts.append(f"apiservers-{self.apiservers}")
         if self.storage_codec not in ("", self.codec):
             parts.append(f"stored-{self.storage_codec}")
         if self.watch_write != "transport":
@@ -265,7 +279,8 @@ class Measurements:
     api_latency: list[ApiLatency]
     throughput: Throughput
     processes: dict[str, ProcessUse]
-    """``apiserver``, ``control``, ``nodes``, ``measuring``."""
+    """``apiserver`` (or ``apiserver-1`` and so on), ``control``, ``nodes``, ``measuring``; ``etcd``
+    (or ``etcd-1`` and so on) where the store has processes of its own."""
     bytes: Bytes
     layers: Attribution = field(default_factory=Attribution)
     """CPU by process and layer, and what is in no layer."""
@@ -283,6 +298,8 @@ class Measurements:
     """Requests a second by source, beside what a real cluster of this size sends."""
     waterfall: Waterfall = field(default_factory=Waterfall)
     """Where the time of pods' starts goes, from the history."""
+    store: StoreUse = field(default_factory=StoreUse)
+    """What the API servers stored in, and what the fill cost it."""
 
 
 @dataclass(frozen=True, slots=True)

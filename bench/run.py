@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.api_client import Connection, connect
+from bench.apiservers import is_server, together
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
 from bench.history.checking import check_history
@@ -22,7 +23,7 @@ from bench.pacing import Pacer
 from bench.plane import Plane, PlaneOptions
 from bench.pod_ways import read_ways
 from bench.profiling import Profilers
-from bench.pulse import Pulse
+from bench.pulse import Pulses
 from bench.recording import PodRecorder
 from bench.requests import RequestLog
 from bench.results import Config
@@ -31,11 +32,11 @@ from bench.scenarios.registry import SCENARIOS
 from bench.scenarios.stage import AuditLabel, Mark, Stage, stall_s_of
 from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
+from bench.store_choice import is_url
 from bench.verdict.observations import Observations
 from cluster.client.history import HistoryWriter
 from cluster.client.history_follower import Follower
 from cluster.client.interface import EVERYTHING
-from cluster.client.transport import HttpTransport, TransportOptions
 from cluster.processes.layer_places import CLIENT
 from cluster.processes.vitals import CollectorPauses, LoopLag
 from serialization.kinds import PODS
@@ -146,19 +147,18 @@ class Run:
                 if self._config.kubeconfig:
                     write_kubeconfig(Path(self._config.kubeconfig), plane.url)
                 history = stack.enter_context(self._history())
-                connecting = connect(plane.url, self._config.codec, self._clock, history)
+                connecting = connect(plane.urls, self._config.codec, self._clock, history)
                 async with connecting as api:
                     sampler = Sampler({**plane.pids, MEASURING: os.getpid()}, self._clock)
                     stage = self._stage(plane, api, sampler)
                     if history is not None:
                         stage.pods.follower = Follower(history, PODS, EVERYTHING)
-                    async with HttpTransport(TransportOptions(plane.url), self._clock) as apart:
-                        pulse = Pulse(apart, self._clock)
-                        await self._perform(plane, stage, [sampler.run, pulse.run])
+                    async with Pulses(plane.urls, self._clock) as pulses:
+                        await self._perform(plane, stage, [sampler.run, *pulses.runs])
                 end_ns = self._clock.stamp_ns()
                 died = plane.died
             died += [name for name in plane.died if name not in died]
-        statistics = read_statistics(self._options.statistics_dir, plane.pids)
+        statistics = read_statistics(self._options.statistics_dir, plane.own_pids)
         statistics[MEASURING] = ProcessStatistics(
             gc=pauses.summary(), loop_lag_ms=lag.summary(), loop_lag_longest=lag.longest()
         )
@@ -177,8 +177,9 @@ class Run:
             sizes=self._sizes(stage),
             wire={f"{MEASURING}.{name}": count for name, count in api.traffic().items()},
             hot=self._hot,
-            beats=pulse.beats,
-            freezes=pulse.freezes,
+            beats=pulses.beats,
+            freezes=pulses.freezes,
+            store=plane.store,
             gaps=stage.pods.gaps,
             ways=read_ways(self._options.history_dir),
             churn=stage.churn,
@@ -207,7 +208,8 @@ class Run:
         found: list[HistoryReport] = []
 
         async def check() -> None:
-            found.append(await check_history(self._options.directory, foreign=foreign))
+            directory, others = self._options.directory, is_url(self._config.store)
+            found.append(await check_history(directory, foreign=foreign, others=others))
 
         async with asyncio.TaskGroup() as group:
             self._breakable = group.create_task(check())
@@ -220,7 +222,8 @@ class Run:
             stamp_ns, usage, machine = self._clock.stamp_ns(), sampler.sample(), read_machine()
             revision = await api.revision()
             metrics = await api.metrics()
-            counters = {name: s.counters for name, s in (await plane.statistics()).items()}
+            told = await plane.statistics()
+            counters = together({name: s.counters for name, s in told.items()})
             counters[MEASURING] = self._layers.flat()
             if opening:
                 revision = await api.revision()
@@ -232,7 +235,7 @@ class Run:
             with sampler.excluded():
                 recording = await record(stage, label)
                 try:
-                    report = await run_auditor(plane.url, recording, self._options.directory)
+                    report = await run_auditor(plane.urls, recording, self._options.directory)
                 except AuditNotMadeError as error:
                     self._audits.failures.append(f"{label.label}: no audit: {error}")
                 else:
@@ -259,7 +262,7 @@ class Run:
             around = [group.create_task(each()) for each in (stage.pods.run, *beside)]
             await stage.pods.wait_synced()
             if self._config.profile:
-                await self._profilers.start({**plane.pids, MEASURING: os.getpid()})
+                await self._profilers.start({**plane.own_pids, MEASURING: os.getpid()})
             self._breakable = scenario = group.create_task(self._caught(stage))
             around += [
                 group.create_task(_cancel_when_ended(child, scenario)) for child in plane.children
@@ -312,7 +315,8 @@ class Run:
             heartbeat_s=self._config.heartbeat_s,
             nodes=self._config.nodes,
             settings=self._config.settings,
-            counters={name: found.counters for name, found in statistics.items()},
+            counters=together({name: found.counters for name, found in statistics.items()}),
+            servers={n: s.counters for n, s in statistics.items() if is_server(n)},
             profiled=self._config.profile,
         )
 

@@ -168,6 +168,10 @@ PROOFS: Final[dict[str, dict[str, tuple[Claim, ...]]]] = {
         "on": (moved(APISERVER, "cpu_attribution_ticks"),),
         "off": (still(APISERVER, "cpu_attribution_ticks"),),
     },
+    "etcd_batch": {
+        "on": (moved(APISERVER, "store_batches"),),
+        "off": (still(APISERVER, "store_batches"),),
+    },
     "kubelet_listen": {
         "on": (moved(NODES, "kubelet_ports"),),
         "off": (still(NODES, "kubelet_ports"),),

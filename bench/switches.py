@@ -35,6 +35,7 @@ class Switches:
     kubelet_listen: str = "on"
     attribution: str = "on"
     history: str = "on"
+    etcd_batch: str = "off"
 
 
 class Switch(NamedTuple):
@@ -92,6 +93,10 @@ SWITCHES: Final[dict[str, Switch]] = {
     ),
     # The plane tells the processes where to keep it.
     "history": Switch(ON_FIRST, (), "every process keeps a history of its run, which is checked"),
+    # It goes into the store's address.
+    "etcd_batch": Switch(
+        OFF_FIRST, (), "an etcd is sent several writes in one Txn: they share a revision"
+    ),
 }
 
 

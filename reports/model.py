@@ -6,7 +6,7 @@ configuration may be missing. What is missing is None or empty, and is shown as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,11 +20,14 @@ from reports.reading import read_versioned
 from reports.realism_model import Realism
 from reports.samples import PodSample, ProcessSample, read_pods, read_processes
 from reports.steady_model import Steady
+from reports.store_model import StoreUse
 from reports.waterfall_model import Waterfall
+from reports.wording import family
 
 RESULTS_FILE: Final = "results.json"
-PROCESS_ORDER: Final = ("apiserver", "control", "nodes", "measuring")
-"""The order of the processes in every figure and table; others follow by name."""
+SERVER: Final = "apiserver"
+PROCESS_ORDER: Final = ("etcd", SERVER, "control", "nodes", "measuring")
+"""The order of the processes in every figure and table, by family; others follow by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Config:
     compact_every_s: float | None = None
     heartbeat_s: float | None = None
     seed: int | None = None
+    apiservers: int = 1
     profile: bool = False
 
 
@@ -154,6 +158,12 @@ class Measurements:
     steady: Steady | None = None
     realism: Realism = field(default_factory=Realism)
     waterfall: Waterfall = field(default_factory=Waterfall)
+    store: StoreUse = field(default_factory=StoreUse)
+
+    @property
+    def server(self) -> ProcessUse | None:
+        """Return what the API server used, or all of them together; None where none is there."""
+        return added([use for name, use in self.processes.items() if family(name) == SERVER])
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +220,7 @@ class Run:
 
         The probes come after the fill, so the fill's pods are those that the scenario asked for.
         """
-        use = self.results.measurements.processes.get("apiserver")
+        use = self.results.measurements.server
         pods = self.results.config.pods
         if use is None or use.cpu_fill_s is None or not pods:
             return None
@@ -219,6 +229,32 @@ class Run:
 
 def process_order(names: Iterable[str]) -> list[str]:
     """Return process names in the order of every figure and table."""
-    present = set(names)
-    known = [name for name in PROCESS_ORDER if name in present]
-    return known + sorted(present.difference(PROCESS_ORDER))
+
+    def place(name: str) -> tuple[int, int, str]:
+        sort = family(name)
+        if sort not in PROCESS_ORDER:
+            return len(PROCESS_ORDER), 0, name
+        return PROCESS_ORDER.index(sort), len(name), name  # etcd-2 comes before etcd-10
+
+    return sorted(set(names), key=place)
+
+
+def added(uses: Sequence[ProcessUse]) -> ProcessUse | None:
+    """Return what several processes used together; their pauses and lags are the longest's."""
+    if len(uses) < 2:
+        return uses[0] if uses else None
+    return ProcessUse(
+        cpu_s=_over(sum, [use.cpu_s for use in uses]),
+        anon_max_mib=_over(sum, [use.anon_max_mib for use in uses]),
+        file_max_mib=_over(sum, [use.file_max_mib for use in uses]),
+        cpu_fill_s=_over(sum, [use.cpu_fill_s for use in uses]),
+        gc_max_ms=_over(max, [use.gc_max_ms for use in uses]),
+        lag_p99_ms=_over(max, [use.lag_p99_ms for use in uses]),
+        lag_max_ms=_over(max, [use.lag_max_ms for use in uses]),
+    )
+
+
+def _over(join: Callable[[list[float]], float], values: list[float | None]) -> float | None:
+    """Join values; of what one of them lacks nothing is known."""
+    told = [value for value in values if value is not None]
+    return join(told) if len(told) == len(values) else None

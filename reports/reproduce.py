@@ -29,6 +29,8 @@ _NUMBERS: Final = (
 
 def _load_flags(config: Config) -> list[str]:
     flags = ["--nodes", str(config.nodes), "--pods", str(config.pods)]
+    if config.apiservers != 1:
+        flags += ["--apiservers", str(config.apiservers)]
     if config.watch_write and config.watch_write != _USUAL["watch_write"]:
         flags += ["--watch-write", config.watch_write]
     flags += switch_flags(config)

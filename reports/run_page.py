@@ -31,6 +31,7 @@ from reports.model import Results, Run, process_order
 from reports.realism_section import realism_section
 from reports.reproduce import run_command
 from reports.steady_section import steady_section
+from reports.store_section import described, store_section
 from reports.waterfall_section import waterfall_section
 from reports.wording import (
     NOT_MEASURED,
@@ -73,6 +74,7 @@ def run_page(run: Run) -> str:
             section("Processes", _processes(results)),
             section("What the numbers rest on", load_section(results.measurements.load)),
             _history(results),
+            _store(results),
             section("Bytes", _bytes(results)),
             section("Counters", _counters(results)) if results.measurements.counters else "",
             section("Most expensive functions", _hot(results)) if results.measurements.hot else "",
@@ -87,6 +89,11 @@ def run_page(run: Run) -> str:
 def _realism(results: Results) -> Markup:
     realism = results.measurements.realism
     return section("Beside a real cluster", realism_section(realism)) if realism.rows else join(())
+
+
+def _store(results: Results) -> Markup | str:
+    store = results.measurements.store
+    return section("The store", store_section(store)) if store.kind else ""
 
 
 def _history(results: Results) -> Markup | str:
@@ -119,7 +126,7 @@ def _tiles(run: Run) -> list[Tile]:
     calls = [levels[name] for name in _API_LEVELS if name in levels]
     worst = max((level.measured for level in calls if level.measured is not None), default=None)
     api_target = min((level.target for level in calls), default=API_SLO_MS)
-    server = measured.processes.get("apiserver")
+    server = measured.server
     memory = server.anon_max_mib if server else None
     return [
         Tile(
@@ -289,6 +296,8 @@ def _facts(results: Results) -> Markup:
         ("codec", config.codec),
         ("codec of stored bytes", config.storage_codec),
         ("store", config.store),
+        ("what that is", described(results.measurements.store)),
+        ("API servers", str(config.apiservers)),
         *load_facts(config),
     ]
     return join((facts(asked), environment_facts(results.environment)))

@@ -30,6 +30,7 @@ SWITCHES: Final = {
     "kubelet_listen": Named("kubelets answer at a port", "on"),
     "attribution": Named("CPU attributed to layers", "on"),
     "history": Named("histories kept and checked", "on"),
+    "etcd_batch": Named("writes to etcd joined in one Txn", "off"),
 }
 BEHAVIOUR: Final = {
     "start_latency_ms": "ms until a pod runs",

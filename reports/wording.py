@@ -14,9 +14,16 @@ PROCESS_TITLES: Final = {
 }
 
 
+def family(name: str) -> str:
+    """Return what sort of process it is: ``apiserver-2`` is an ``apiserver``."""
+    sort, dash, number = name.rpartition("-")
+    return sort if dash and number.isdecimal() else name
+
+
 def process_title(name: str) -> str:
     """Return the name of a process as people read it."""
-    return PROCESS_TITLES.get(name, name)
+    sort = family(name)
+    return PROCESS_TITLES.get(sort, sort) + name[len(sort) :].replace("-", " ")
 
 
 def plain(value: float) -> str:

@@ -1,10 +1,11 @@
 """``python -m bench.audit.main``: list everything, hold it against a recording, say what differs.
 
-Writes ``--out`` as {"label", "revision", "counts", "disagreements", "stored_pods",
+Writes ``--out`` as {"label", "revision", "counts", "disagreements", "stored_pods", "servers",
 "memory_max_mib"}. Pods are listed twice: whole, which a watch cache answers, and page by page as of
 that list's revision, which the store does; ``stored_pods`` is null where nothing else was written
-since, so that the cache could answer both. Exit codes: 0 compared (look at the disagreements), 1
-could not compare.
+since, so that the cache could answer both. Where several API servers are named, the recording is
+held against the first one, and the others against that. Exit codes: 0 compared (look at the
+disagreements), 1 could not compare.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import json
 import logging
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.audit.comparison import Lists, compare
 from bench.audit.listing import PATHS, GoneError, Item, ListingError, Stream
 from bench.audit.recording_file import Recording
+from bench.audit.servers import compare_servers
 
 PAGE: Final = 5000
 """Events and pods a page: some 12 MB of JSON."""
@@ -29,8 +32,8 @@ ATTEMPTS: Final = 3
 logger = logging.getLogger(__name__)
 
 
-def audit(server: str, recording: Recording) -> dict[str, object]:
-    """Compare a server's lists with a recording. Raises ListingError."""
+def audit(server: str, recording: Recording, others: Sequence[str] = ()) -> dict[str, object]:
+    """Compare a server's lists with a recording, and others' with it. Raises ListingError."""
     counts: dict[str, int] = {}
     revisions: list[int] = []
 
@@ -62,7 +65,11 @@ def audit(server: str, recording: Recording) -> dict[str, object]:
         "label": recording.label,
         "revision": max(revisions),
         "counts": {kind: counts[kind] for kind in PATHS},
-        "disagreements": list(compare(recording, Lists(objects, strange, stored))),
+        "disagreements": [
+            *compare(recording, Lists(objects, strange, stored)),
+            *compare_servers(server, others),
+        ],
+        "servers": 1 + len(others),
         "stored_pods": None if stored is None else len(stored),
         "memory_max_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
@@ -82,12 +89,18 @@ def main(argv: list[str] | None = None) -> int:
     """Audit as the command line says; return the exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     parser = argparse.ArgumentParser(prog="bench.audit", description=__doc__)
-    parser.add_argument("--server", required=True, help="URL of the API server")
+    parser.add_argument(
+        "--server",
+        required=True,
+        action="append",
+        help="URL of the API server; others of the same store are held against the first",
+    )
     parser.add_argument("--recording", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     arguments = parser.parse_args(argv)
     try:
-        found = audit(arguments.server, Recording.read(arguments.recording))
+        first, *others = arguments.server
+        found = audit(first, Recording.read(arguments.recording), others)
     except (ListingError, OSError, ValueError, KeyError):
         logger.exception("the audit was not made")
         return 1

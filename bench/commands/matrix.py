@@ -19,6 +19,7 @@ from bench.commands.options import (
     positive,
 )
 from bench.commands.progress import Narrator
+from bench.commands.store_options import add_real_argument, check_servers, chosen_stores
 from bench.commands.summary import number as shown
 from bench.commands.summary import print_codecs, print_matrix, summary_console
 from bench.commands.switch_options import over_switches, switch_values
@@ -33,6 +34,7 @@ from bench.matrix_results import (
 from bench.measuring import Measuring
 from bench.micro.suites import SuiteFailedError, run_suite
 from bench.results import Status
+from bench.store_choice import is_url
 from storage.clock import SystemClock
 
 HELP: Final = "the same load over codecs x stores x switches, in shuffled rounds -> one report"
@@ -43,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_plane_arguments(parser)
     add_load_arguments(parser)
     parser.add_argument("--codec", type=names, default=["json", "orjson", "protobuf"])
-    parser.add_argument("--store", type=names, default=["etcd3", "memory"])
+    parser.add_argument("--store", type=_stores, default=["etcd3", "memory"], metavar="STORE,...")
+    add_real_argument(parser)
     parser.add_argument(
         "--switch",
         type=switch_values,
@@ -71,10 +74,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Play the matrix, draw the report, print the summary."""
     configs = [
         config
-        for store in arguments.store
+        for store in chosen_stores(arguments.store, arguments.real_etcd)
         for codec in arguments.codec
         for config in over_switches(load_config(arguments, codec, store), dict(arguments.switch))
     ]
+    for config in configs:
+        check_servers(config)
     directory = claim_directory(arguments.out, (MATRIX_FILE,))
     clock = SystemClock()
     matrix = Matrix(configs, arguments.rounds, arguments.seed, directory, clock)
@@ -90,6 +95,17 @@ def execute(arguments: argparse.Namespace) -> int:
         print_matrix(results, console)
         console.print(f"  report: {report}", highlight=False, soft_wrap=True)
     return exit_code(results)
+
+
+def _stores(text: str) -> list[str]:
+    """Parse ``etcd3,memory,etcd3://a:1,b:2``: a part that is no name belongs to the URL before."""
+    found: list[str] = []
+    for part in names(text):
+        if found and is_url(found[-1]) and ":" in part and not is_url(part):
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return found
 
 
 def exit_code(results: MatrixResults) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 
 from bench.auditing import FAULTS
 from bench.commands.interface import UsageError
+from bench.commands.store_options import add_servers_argument, check_servers, claim_store
 from bench.commands.switch_options import (
     WATCH_WRITES,
     add_switch_arguments,
@@ -28,7 +29,6 @@ from bench.steadiness import (
 )
 from cluster.apiserver.faults import FAULTS as SERVER_FAULTS
 from serialization.codecs.registry import CODECS
-from storage.registry import STORES
 
 NODES_DEFAULT: Final = 100
 PODS_DEFAULT: Final = 1000
@@ -115,6 +115,7 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage-codec", default="", metavar="CODEC", help="of stored bytes; default: the codec"
     )
+    add_servers_argument(parser)
     parser.add_argument("--watch-write", choices=WATCH_WRITES, default="transport")
     parser.add_argument(
         "--heartbeat", type=seconds, default=10.0, metavar="S", help="node status interval"
@@ -171,18 +172,20 @@ def add_steady_arguments(parser: argparse.ArgumentParser) -> None:
 
 def plane_config(arguments: argparse.Namespace, codec: str, store: str) -> Config:
     """Return the config of a plane without a load. Raises UsageError."""
-    check_names([codec], [store], arguments.storage_codec)
-    return Config(
+    check_names([codec], [], arguments.storage_codec)
+    config = Config(
         nodes=arguments.nodes,
         codec=codec,
         storage_codec=arguments.storage_codec or codec,
-        store=store,
+        store=claim_store(store),
+        apiservers=arguments.apiservers,
         watch_write=arguments.watch_write,
         switches=chosen_switches(arguments),
         behaviour=chosen_behaviour(arguments),
         heartbeat_s=arguments.heartbeat,
         seed=arguments.seed,
     )
+    return check_servers(config)
 
 
 def load_config(arguments: argparse.Namespace, codec: str, store: str) -> Config:
@@ -211,8 +214,7 @@ def check_names(codecs: Sequence[str], stores: Sequence[str], storage_codec: str
         if codec not in CODECS:
             raise UsageError(f"no codec {codec!r}; there are {', '.join(CODECS)}")
     for store in stores:
-        if store not in STORES:
-            raise UsageError(f"no store {store!r}; there are {', '.join(STORES)}")
+        claim_store(store)
 
 
 def names(text: str) -> list[str]:

@@ -21,6 +21,12 @@ from bench.commands.options import (
     new_file,
 )
 from bench.commands.progress import Narrator
+from bench.commands.store_options import (
+    add_keep_argument,
+    add_store_arguments,
+    check_servers,
+    chosen_store,
+)
 from bench.commands.summary import print_run, summary_console
 from bench.matrix_results import MATRIX_FILE
 from bench.measuring import CONFIG_FILE, Measuring, RunFailedError
@@ -35,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_plane_arguments(parser)
     add_load_arguments(parser)
     parser.add_argument("--codec", default="protobuf", help="of every process")
-    parser.add_argument("--store", default="etcd3")
+    add_store_arguments(parser)
+    add_keep_argument(parser)
     parser.add_argument("--data-dir", default="", help="the store's; default: fresh, removed")
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument(
@@ -48,12 +55,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run, print the summary, draw the report."""
     config = replace(
-        load_config(arguments, arguments.codec, arguments.store),
+        load_config(arguments, arguments.codec, chosen_store(arguments)),
+        keep_store=arguments.keep_store,
         data_dir=fresh_data_dir(arguments.data_dir),
         listen=arguments.listen or "",
         kubeconfig=str(arguments.kubeconfig or ""),
         profile=arguments.profile,
     )
+    check_servers(config)
     out = arguments.out or Path("out") / f"run-{SystemClock().now():%Y%m%d-%H%M%S}"
     directory = claim_directory(out, (RESULTS_FILE, CONFIG_FILE))
     (directory / MATRIX_FILE).unlink(missing_ok=True)

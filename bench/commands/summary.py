@@ -11,6 +11,7 @@ from bench.commands.history_lines import history_lines
 from bench.commands.layer_lines import layer_lines
 from bench.commands.load_lines import core_lines, load_lines
 from bench.commands.steady_lines import steady_lines
+from bench.commands.store_lines import store_lines
 from bench.commands.waterfall_lines import waterfall_lines
 from bench.comparisons import undecided
 from bench.latency import Latency
@@ -64,6 +65,7 @@ def print_run(results: Results, console: Console) -> None:
         ("steady", steady_lines(measured.steady) if measured.steady else ()),
         ("the load", load_lines(measured.load)),
         ("the cores", core_lines(measured.load)),
+        ("the store", store_lines(measured.store)),
         ("history", history_lines(results.history)),
         ("a pod's way", waterfall_lines(measured.waterfall)),
         ("API server", layer_lines(measured.layers)),

@@ -20,6 +20,7 @@ from rich.console import Console
 from bench.child import Child, ChildError
 from bench.commands.interface import ERROR, OK, CommandError
 from bench.commands.options import add_plane_arguments, address, new_file, plane_config
+from bench.commands.store_options import add_store_arguments, check_servers, chosen_store
 from bench.kubeconfig import write_kubeconfig
 from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_plane_arguments(parser)
     parser.set_defaults(nodes=10)
     parser.add_argument("--codec", default="protobuf", help="of every process")
-    parser.add_argument("--store", default="etcd3")
+    add_store_arguments(parser)
     parser.add_argument("--data-dir", default="", help="the store's; default: removed at the end")
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument("--kubeconfig", type=new_file, default=Path("kubedyno.kubeconfig"))
@@ -45,10 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Keep a cluster up until Ctrl-C or SIGTERM, or until a process of it dies."""
     config = replace(
-        plane_config(arguments, arguments.codec, arguments.store),
+        plane_config(arguments, arguments.codec, chosen_store(arguments)),
         data_dir=arguments.data_dir,
         listen=arguments.listen or "",
     )
+    check_servers(config)
     with _directory(arguments.out) as directory:
         options = PlaneOptions(config, directory, stamped=False)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bench.apiservers import together
 from bench.measurements.exposition import parse
 from bench.observed import Observed
 from bench.results import Bytes
@@ -18,8 +19,9 @@ AT_REST: Final = {
 def byte_counts(observed: Observed) -> Bytes:
     """Return what was counted: by each process on the wire, by the store at the fill's end."""
     wire = dict(observed.wire)
-    for name, statistics in observed.statistics.items():
-        for counter, value in statistics.counters.items():
+    counters = together({name: told.counters for name, told in observed.statistics.items()})
+    for name, counted in counters.items():
+        for counter, value in counted.items():
             if "bytes" in counter:
                 wire[f"{name}.{counter}"] = int(value)
     return Bytes(wire=wire, per_object={**observed.sizes, **_at_rest(observed)})

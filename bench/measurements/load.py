@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from bench.apiservers import is_server, is_store
 from bench.latency import Latency
 from bench.load_results import HEARTBEATS, Load, MachineUse, Sent, Stall, Vitals
 from bench.measurements.histogram import LatencyHistogram
@@ -13,12 +14,11 @@ from bench.observed import Observed
 from bench.requests import Request
 from bench.scenarios.stage import Mark
 from bench.statistics_files import ProcessStatistics, Span
-from bench.switches import APISERVER, CONTROL, NODES, RUNNING
+from bench.switches import CONTROL, NODES, RUNNING
 
 STALL_NS_MIN: Final = 250_000_000
 """Shorter ones are noise of a machine of two cores that also makes the load."""
 STALLS_MAX: Final = 20
-PLANE: Final = (APISERVER, CONTROL)
 BEATS: Final = "heartbeat_beats"
 
 Phase = tuple[str, int, int]
@@ -132,7 +132,7 @@ def _machine_use(begin: Mark, end: Mark) -> MachineUse | None:
         for name, usage in end.usage.items()
         if name in begin.usage
     }
-    plane = sum(cpu_s.get(name, 0.0) for name in PLANE)
+    plane = sum(seconds for name, seconds in cpu_s.items() if _of_plane(name))
     generator = sum(cpu_s.values()) - plane + command
     return MachineUse(
         seconds=seconds,
@@ -144,6 +144,11 @@ def _machine_use(begin: Mark, end: Mark) -> MachineUse | None:
         # Clock ticks are counted process by process: the sum may pass the machine's by a tick each.
         others_cores=max(0.0, busy - plane - generator) / seconds,
     )
+
+
+def _of_plane(process: str) -> bool:
+    """Say whether a process is part of the control plane; the others make its load."""
+    return is_server(process) or is_store(process) or process == CONTROL
 
 
 def observed_cores(total_s: float, seconds: float) -> int:

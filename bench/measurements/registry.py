@@ -12,6 +12,7 @@ from bench.measurements.pod_startup import pod_startup, startup_histograms
 from bench.measurements.processes import processes
 from bench.measurements.realism import realism
 from bench.measurements.steady import steady
+from bench.measurements.store_use import store_use
 from bench.measurements.throughput import throughput
 from bench.measurements.waterfall import waterfall
 from bench.observed import Observed
@@ -34,6 +35,7 @@ def measure(observed: Observed) -> Measurements:
         steady=steady(observed),
         realism=realism(observed),
         waterfall=waterfall(observed),
+        store=store_use(observed),
     )
 
 

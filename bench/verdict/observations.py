@@ -41,6 +41,8 @@ class Observations:
     """Between two heartbeats of a node; 0: there are none."""
     counters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By process: the counters of its ``--stats`` at the end; a rule passes over what lacks."""
+    servers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """The API servers' counters one by one; ``counters`` has them added up as ``apiserver``'s."""
     profiled: bool = False
     nodes: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)

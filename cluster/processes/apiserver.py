@@ -27,11 +27,12 @@ from serialization.kinds import EVENTS
 from storage.attribution import Layers
 from storage.compactor import Compactor
 from storage.errors import StoreOpenError
-from storage.registry import STORES, StoreOptions
+from storage.registry import STORES, StoreOptions, store_entry
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 
 SWITCH: Final = ("on", "off")
+URLS: Final = "etcd3://host:port[,...], etcd3+unix:///path"
 FILL_MAX_S: Final = 60.0
 """How long the collector may be off while events are read: 360,000 take 5 s."""
 
@@ -40,7 +41,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line of this process."""
     parser = argparse.ArgumentParser(prog="cluster.processes.apiserver", description=__doc__)
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
-    parser.add_argument("--store", default="memory", choices=sorted(STORES))
+    parser.add_argument(
+        "--store", default="memory", metavar="NAME|URL", help=f"{', '.join(STORES)}, {URLS}"
+    )
     parser.add_argument("--data-dir", type=Path, help="where a durable store lives")
     parser.add_argument("--storage-codec", default="protobuf", choices=sorted(CODECS))
     parser.add_argument(
@@ -68,6 +71,9 @@ def parser() -> argparse.ArgumentParser:
         "--token-file", type=Path, help="bearer tokens, one a line; without it nobody is asked"
     )
     add_history_argument(parser)
+    parser.add_argument(
+        "--name", default="apiserver", help="of its history, where several serve one store"
+    )
     parser.add_argument("--fault", default="", choices=FAULTS, help=argparse.SUPPRESS)
     add_attribution_argument(parser)
     add_shell_arguments(parser)
@@ -105,7 +111,7 @@ def _count(text: str) -> int:
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
     layers = meter(arguments, SERVER, "commit")
-    with keep_history(shell, arguments.history, "apiserver") as history, layers.running():
+    with keep_history(shell, arguments.history, arguments.name) as history, layers.running():
         truth = None if history is None else StoreHistory(history)
         await _serve(shell, arguments, layers, truth)
 
@@ -137,7 +143,7 @@ async def _serve(
     sock, traffic = _bind(arguments.listen), Traffic()
     shell.fills()
     async with (
-        STORES[arguments.store].make(options) as store,
+        store_entry(arguments.store).make(options) as store,
         assemble(faulty_store(arguments.fault, store), config, shell.clock, shell.random) as server,
         listen(server.app, sock, end_watches=server.fanout.shut_down, traffic=traffic),
     ):
@@ -203,7 +209,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run the process; return its exit code."""
     command_line = parser()
     arguments = command_line.parse_args(argv)
-    if STORES[arguments.store].capabilities.durable and arguments.data_dir is None:
+    try:
+        store_entry(arguments.store)
+    except StoreOpenError as error:
+        command_line.error(str(error))
+    embedded = STORES.get(arguments.store)
+    if embedded is not None and embedded.capabilities.durable and arguments.data_dir is None:
         command_line.error(f"--store {arguments.store} needs a --data-dir")
 
     async def within(shell: Shell) -> None:

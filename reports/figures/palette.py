@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from reports.wording import family
+
 INK: Final = "#1f2328"
 SOFT: Final = "#656d76"
 RULE: Final = "#d8dee4"
 ALARM: Final = "#b3261e"
 MAIN: Final = "#0072b2"
+LIGHTER: Final = 0.75
 _SPARE: Final = ("#56b4e9", "#882255", "#117733", "#999933", "#cc79a7")
 _CODECS: Final = {"protobuf": "#0072b2", "orjson": "#e69f00", "json": "#d55e00"}
 _PROCESSES: Final = {
+    "etcd": "#882255",
     "apiserver": "#332288",
     "control": "#44aa99",
     "nodes": "#ddaa33",
@@ -40,8 +44,10 @@ def codec_colour(codec: str) -> str:
 
 
 def process_colour(process: str) -> str:
-    """Return the colour of a process."""
-    return _pick(_PROCESSES, process)
+    """Return the colour of a process; of several of a sort each is lighter than the one before."""
+    sort = family(process)
+    colour, number = _pick(_PROCESSES, sort), process[len(sort) + 1 :]
+    return tint(colour, LIGHTER ** (int(number) - 1)) if number else colour
 
 
 def tint(colour: str, share: float) -> str:

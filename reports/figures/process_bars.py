@@ -12,7 +12,7 @@ from reports.comparing import Cell, Matrix
 from reports.figures.canvas import key, rule_x, write_plain
 from reports.figures.palette import INK, SOFT, process_colour, tint
 from reports.model import ProcessUse, Run, process_order
-from reports.wording import plain, process_title
+from reports.wording import family, plain, process_title
 
 
 class Bar(NamedTuple):
@@ -85,7 +85,7 @@ def draw_stacks(axes: Axes, stacks: dict[str, dict[str, float]], unit: str) -> N
                     (float(below[row]) + float(width) / 2, row),
                     ha="center",
                     va="center",
-                    color="white" if process in ("apiserver", "control") else INK,
+                    color="white" if family(process) in ("apiserver", "control", "etcd") else INK,
                     fontsize=9,
                 )
         below = below + widths

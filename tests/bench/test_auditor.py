@@ -185,6 +185,7 @@ def test_auditor_process_writes_what_it_found(tmp_path: Path) -> None:
         "counts": {"namespaces": 2, "nodes": 1, "controllers": 1, "pods": 2, "events": 1},
         "disagreements": [],
         "stored_pods": 2,
+        "servers": 1,
     }
 
 

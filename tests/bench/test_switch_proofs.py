@@ -50,6 +50,7 @@ PLAIN: Final[Counters] = {
 """What a run of 5 nodes and 33 pods counted, everything as usual."""
 FLIPPED: Final[Counters] = {
     "apiserver": {
+        "store_batches": 12,
         "requests_PATCH_pods/status": 33,
         "requests_PUT_leases": 38,
         "watch_opened_asgi": 48,

@@ -91,7 +91,7 @@ def test_flags_become_the_config_of_every_command_that_starts_a_plane(command: s
 
     arguments = build_parser().parse_args([command, *given])
 
-    config = plane_config(arguments, "json", "memory")
+    config = plane_config(arguments, "json", "etcd3-real")
     assert settings(config.switches) == flipped
     assert settings(config.behaviour) == SAMPLES
 
@@ -114,6 +114,7 @@ def read_by_reports(config: Config) -> reports.model.Config:
             nodes=7,
             codec="json",
             storage_codec="orjson",
+            store="etcd3-real",
             watch_write="asgi",
             switches=Switches(**{name: switch.values[-1] for name, switch in SWITCHES.items()}),
             behaviour=PodBehaviour(**SAMPLES),

@@ -1,0 +1,47 @@
+"""What ``--store`` may be, as results and cells name it.
+
+A name in ``STORES`` (in the API server's own process; with several API servers served by a process
+of its own); ``etcd3-real`` or ``etcd3-real3`` (as many members of the real etcd, started for the
+run); or the URL of one that runs already.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+REAL: Final = "etcd3-real"
+MEMBERS_MAX: Final = 7
+"""As etcd advises; more only cost."""
+_REAL: Final = re.compile(rf"{REAL}(\d*)")
+_LOGIN: Final = re.compile(r"(?<=://)[^/@]*@")
+
+
+def real_store(members: int) -> str:
+    """Return the name of a store of so many members of our own starting."""
+    return REAL if members == 1 else f"{REAL}{members}"
+
+
+def real_members(store: str) -> int:
+    """Return how many members a store is to be started with; 0: it is none of those.
+
+    >>> real_members("etcd3-real"), real_members("etcd3-real3"), real_members("etcd3")
+    (1, 3, 0)
+    """
+    match = _REAL.fullmatch(store)
+    return int(match[1] or 1) if match else 0
+
+
+def is_url(store: str) -> bool:
+    """Say whether it is the URL of a store that others run."""
+    return "://" in store
+
+
+def store_word(store: str) -> str:
+    """Return what a cell's name says of it: no login, no options.
+
+    >>> store_word("etcd3://me@10.0.0.1:2379,10.0.0.2:2379?batch=on")
+    'etcd3-10.0.0.1-2379,10.0.0.2-2379'
+    """
+    place = _LOGIN.sub("", store).partition("?")[0] if is_url(store) else store
+    return place.replace("://", "-").replace(":", "-")

@@ -1,0 +1,37 @@
+"""The store part of a run's results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MemberUse:
+    """What one process of the store did in the fill."""
+
+    wal_syncs: float | None = None
+    backend_commits: float | None = None
+    commits: float | None = None
+    sent_bytes: float | None = None
+    received_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUse:
+    """The store of a run; kind is empty where nothing was told."""
+
+    kind: str = ""
+    version: str = ""
+    url: str = ""
+    members: int = 0
+    apiservers: int = 1
+    seconds: float | None = None
+    syncs: float | None = None
+    syncs_per_s: float | None = None
+    writes: float | None = None
+    writes_per_s: float | None = None
+    writes_per_sync: float | None = None
+    disk_bytes: float | None = None
+    db_bytes: float | None = None
+    db_bytes_in_use: float | None = None
+    by_member: dict[str, MemberUse] = field(default_factory=dict)
