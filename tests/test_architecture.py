@@ -65,6 +65,7 @@ REGISTRIES: Final = (
     Registry("bench.verdict.registry", "RULES", ("bench.verdict",)),
     Registry("bench.load.users.registry", "USERS", ("bench.load.users",)),
     Registry("bench.apibench.operations.registry", "OPERATIONS", ("bench.apibench.operations",)),
+    Registry("bench.storebench.drivers.registry", "DRIVERS", ("bench.storebench.drivers",)),
     Registry("bench.commands.registry", "COMMANDS", ("bench.commands",)),
     Registry("reports.figures.registry", "FIGURES", ("reports.figures",)),
 )

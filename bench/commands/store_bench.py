@@ -7,11 +7,9 @@ import asyncio
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.apibench.summing_up import sum_up
 from bench.child import ChildError
 from bench.commands.api_bench import counts, paced, pids
 from bench.commands.interface import OK, VOID, CommandError, UsageError
@@ -20,13 +18,15 @@ from bench.commands.store_bench_summary import print_store_bench
 from bench.environment import describe_environment
 from bench.results import write_json
 from bench.storebench.cells import Cell
+from bench.storebench.check_perf import LOADS, PROGRAM, available, check_perf, name_of
 from bench.storebench.drivers.interface import DriverError
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
 from bench.storebench.endpoints import BadURLError, endpoints_of, scheme_of
 from bench.storebench.generator import alone
 from bench.storebench.operations import IDLE, JUDGED, NAMES, WATCH
 from bench.storebench.orchestration import CellFailedError, measure
-from bench.storebench.results import SCHEMA_VERSION, STORE_BENCH_FILE, Row, StoreBench, Table
+from bench.storebench.results import SCHEMA_VERSION, STORE_BENCH_FILE, Row, StoreBench
+from bench.storebench.table import aims, table_cells, tables_of
 from bench.storebench.workload import VALUE_BYTES_MIN
 from storage.clock import Clock, SystemClock
 from storage.registry import STORES
@@ -34,6 +34,7 @@ from storage.registry import STORES
 HELP: Final = "load a store directly, in process or over its protocol: rates, latencies, syncs, CPU"
 
 FAILURES: Final = (CellFailedError, ChildError, DriverError)
+DURATION_S: Final = 5.0
 CLIENTS: Final = tuple(dict.fromkeys(entry.client for entry in DRIVERS.values() if entry.client))
 
 
@@ -56,7 +57,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server-pid", type=pids, default=(), metavar="PID,PID", help="whose CPU is the server's"
     )
-    parser.add_argument("--op", type=names, default=["put"], help=f"of {', '.join(NAMES)}; a,b,c")
+    parser.add_argument(
+        "--table", action="store_true", help="the whole closing table; best with --rounds 3"
+    )
+    parser.add_argument(
+        "--check-perf",
+        action="store_true",
+        help="have `etcdctl check perf` load kubedyno etcd and a real one, a minute each",
+    )
+    parser.add_argument("--load", choices=tuple(LOADS), default="l", help="of check perf")
+    parser.add_argument("--op", type=names, default=None, help=f"of {', '.join(NAMES)}; a,b,c")
     parser.add_argument("--clients", type=counts, default=[16], metavar="N,N")
     parser.add_argument(
         "--client-processes", type=positive, default=1, metavar="N", help="over a protocol"
@@ -64,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=positive, default=1, help="of a process")
     parser.add_argument("--value-size", type=positive, default=1144, metavar="B")
     parser.add_argument("--keys", type=positive, default=10_000, metavar="K")
-    parser.add_argument("--duration", type=seconds, default=5.0, metavar="S", help="of a cell")
+    parser.add_argument("--duration", type=seconds, default=0.0, metavar="S", help="of a cell")
     parser.add_argument("--rate", type=paced, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--read-share", type=rate, default=0.8, help="of a mixed load")
     parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of watches")
@@ -79,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Measure, write, print."""
-    cells = _cells(arguments)
+    cells = _planned(arguments)
     directory = claim_directory(arguments.out, (STORE_BENCH_FILE,)) if arguments.out else None
     try:
         results = asyncio.run(_run(arguments, cells, SystemClock()))
@@ -98,6 +108,22 @@ def execute(arguments: argparse.Namespace) -> int:
     return VOID if any(row.invalid for row in results.rows) else OK
 
 
+def _planned(arguments: argparse.Namespace) -> list[Cell]:
+    """Return the cells, in order. Raises UsageError."""
+    _, server = _target(arguments)
+    if arguments.table:
+        if arguments.op or scheme_of(server) or arguments.serve or arguments.real_etcd:
+            raise UsageError(
+                "--table has its own stores and operations: leave --store and --op out"
+            )
+        return table_cells(arguments.duration)
+    if arguments.check_perf and not arguments.op:
+        return []
+    arguments.op = arguments.op or ["put"]
+    arguments.duration = arguments.duration or DURATION_S
+    return _cells(arguments)
+
+
 def _cells(arguments: argparse.Namespace) -> list[Cell]:
     driver, server = _target(arguments)
     cells = [
@@ -109,7 +135,7 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
             value_bytes=arguments.value_size,
             keys=arguments.keys,
             duration_s=arguments.duration,
-            rate=arguments.rate,
+            rate=arguments.rate if operation != IDLE else 0.0,
             read_share=arguments.read_share,
             watchers=arguments.watchers if operation in (WATCH, IDLE) else 0,
             streams=min(arguments.streams, arguments.watchers),
@@ -175,11 +201,19 @@ async def _run(arguments: argparse.Namespace, cells: list[Cell], clock: Clock) -
     started, began_ns = clock.now(), clock.stamp_ns()
     environment = describe_environment()
     rows: list[Row] = []
+    judged = _judged(arguments)
+    skipped = []
+    if judged and not available():
+        skipped, judged = [f"check perf: there is no program {PROGRAM!r} on the path"], []
     for round_ in range(1, arguments.rounds + 1):
         order = random.Random(f"{arguments.seed}-{round_}").sample(cells, len(cells))
         for cell in order if arguments.rounds > 1 else cells:
             sys.stderr.write(f"round {round_}: {DRIVERS[cell.driver].table}: {cell.name}\n")
             rows.append(await measure(cell, round_, clock, server_pids=arguments.server_pid))
+        for server in judged:
+            sys.stderr.write(f"round {round_}: {name_of(server, arguments.load)}, a minute\n")
+            pids = arguments.server_pid
+            rows.append(await check_perf(server, arguments.load, round_, clock, server_pids=pids))
     return StoreBench(
         schema_version=SCHEMA_VERSION,
         run_id=f"store-bench-{started:%Y%m%d-%H%M%S}",
@@ -187,24 +221,17 @@ async def _run(arguments: argparse.Namespace, cells: list[Cell], clock: Clock) -
         duration_s=(clock.stamp_ns() - began_ns) / 1e9,
         environment=environment,
         command=" ".join(["kubedyno", *sys.argv[1:]]),
-        rows=rows,
-        tables=tables_of(rows, cells),
+        rows=sorted(rows, key=lambda row: row.round),
+        tables=tables_of(rows, [cell.name for cell in cells], aims() if arguments.table else ()),
+        skipped=skipped,
     )
 
 
-def tables_of(rows: Sequence[Row], cells: Sequence[Cell]) -> list[Table]:
-    """Return what the rounds come to: a table a place, in the order of the cells."""
-    order = {cell.name: at for at, cell in enumerate(cells)}
-    titles = dict.fromkeys(DRIVERS[cell.driver].table for cell in cells)
-    return [
-        Table(
-            title,
-            sum_up(
-                sorted(
-                    (row for row in rows if row.table == title),
-                    key=lambda row: (order[row.cell], row.round),
-                )
-            ),
-        )
-        for title in titles
-    ]
+def _judged(arguments: argparse.Namespace) -> list[str]:
+    """Return the servers that etcdctl is to load."""
+    if not arguments.check_perf:
+        return []
+    if scheme_of(arguments.store):
+        return [arguments.store]
+    served, real = f"kubedyno-{arguments.store}", REAL_MEMBERS[arguments.real_etcd or 1]
+    return [served] if arguments.serve else [real] if arguments.real_etcd else [served, real]

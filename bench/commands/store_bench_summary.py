@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench.apibench.results import Line, Spread
+from bench.apibench.results import Goal, Line, Spread
 from bench.commands.summary import number
-from bench.storebench.results import StoreBench, Table
+from bench.storebench.results import Comparison, StoreBench, Table
 
 COLUMNS: Final = {
     "per_s": "a second",
@@ -51,6 +51,25 @@ def lines_of(results: StoreBench) -> Iterator[str]:
         for line in table.lines:
             yield from (f"- INVALID {line.cell}, {why}" for why in line.invalid)
             yield from (f"- {line.cell}, {note}" for note in line.notes)
+            yield from (goal_line(line.cell, goal) for goal in line.goals)
+        yield from (comparison_line(each) for each in table.comparisons)
+    yield from (f"skipped: {why}" for why in results.skipped)
+
+
+def goal_line(cell: str, goal: Goal) -> str:
+    """Return what was aimed at, and whether it is met."""
+    aim = f">= {goal.at_least:g}" if goal.at_least is not None else f"<= {goal.at_most:g}"
+    met = "met" if goal.met else "missed"
+    return f"- aim {cell}, {goal.figure} {aim}: {number(goal.measured)}, {met}"
+
+
+def comparison_line(each: Comparison) -> str:
+    """Return one server over another, with the interval where there is one."""
+    if each.low is None or each.high is None:
+        reach = "one round"
+    else:
+        reach = f"{each.low:.2f}-{each.high:.2f}, {each.rounds} rounds"
+    return f"- {each.what}: {each.server} / {each.over} = {each.ratio:.2f} ({reach})"
 
 
 def markdown(table: Table) -> Iterator[str]:

@@ -19,6 +19,8 @@ def scheme_of(store: str) -> str:
 
 def endpoints_of(store: str) -> list[str]:
     """Return the addresses of a URL. Raises BadURLError."""
+    if "@" in store:
+        raise BadURLError("the URL of a store to be loaded names no user: plain connections only")
     found = store.partition(SEPARATOR)[2].rstrip("/").split(",")
     for each in found:
         host, _, port = each.rpartition(":")

@@ -43,11 +43,28 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Operations a second of one server over those of another, paired by round."""
+
+    what: str
+    """``put c64``."""
+    server: str
+    over: str
+    ratio: float
+    """The geometric mean."""
+    low: float | None
+    high: float | None
+    """Of the 95 % interval; null for a single round."""
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """The cells of one place."""
 
     title: str
     lines: list[Line]
+    comparisons: list[Comparison] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +81,5 @@ class StoreBench:
     rows: list[Row]
     tables: list[Table]
     """What the rounds come to."""
+    skipped: list[str] = field(default_factory=list)
+    """What was asked for and could not be done here, and why."""

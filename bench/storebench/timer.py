@@ -9,23 +9,12 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 CLOCK_MONOTONIC: Final = 1
 NONBLOCK_CLOEXEC: Final = os.O_NONBLOCK | os.O_CLOEXEC
 BILLION: Final = 10**9
 EXPIRATIONS_BYTES: Final = 8
-
-
-class _Spec(ctypes.Structure):
-    """``struct itimerspec``."""
-
-    _fields_: ClassVar = [
-        ("interval_s", ctypes.c_long),
-        ("interval_ns", ctypes.c_long),
-        ("value_s", ctypes.c_long),
-        ("value_ns", ctypes.c_long),
-    ]
 
 
 class KernelTimer:
@@ -53,8 +42,9 @@ class KernelTimer:
         if nanoseconds <= 0:
             await asyncio.sleep(0)
             return
-        spec = _Spec(0, 0, nanoseconds // BILLION, nanoseconds % BILLION)
-        if self._libc.timerfd_settime(self._file, 0, ctypes.byref(spec), None):
+        # struct itimerspec: no interval, then when it rings, in seconds and nanoseconds
+        spec = (ctypes.c_long * 4)(0, 0, nanoseconds // BILLION, nanoseconds % BILLION)
+        if self._libc.timerfd_settime(self._file, 0, spec, None):
             raise OSError(ctypes.get_errno(), "timerfd_settime")
         self._waiter = self._loop.create_future()
         await self._waiter

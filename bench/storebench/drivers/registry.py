@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.storebench.drivers.contract import ContractDriver
+from bench.storebench.drivers.contract import engine
 from bench.storebench.drivers.etcd3_raw import Etcd3RawDriver
 from bench.storebench.drivers.etcd3_wire import Etcd3WireDriver
 from bench.storebench.drivers.interface import Driver, Spot
@@ -39,7 +39,7 @@ class Entry:
 DRIVERS: Final[dict[str, Entry]] = {
     entry.name: entry
     for entry in (
-        Entry("contract", ContractDriver, IN_PROCESS, puts=False),
+        Entry("engine", engine, IN_PROCESS),
         Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
         Entry("etcd3-wire", Etcd3WireDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="wire"),
     )

@@ -1,0 +1,112 @@
+"""The closing table: which cells, what is aimed at, and how ours compares with the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from bench.apibench.results import Line
+from bench.apibench.summing_up import sum_up
+from bench.apibench.table import Aim
+from bench.statistics import paired_ratio
+from bench.storebench.cells import Cell
+from bench.storebench.drivers.registry import DRIVERS
+from bench.storebench.operations import IDLE, WATCH
+from bench.storebench.results import Comparison, Row, Table
+from bench.storebench.servers import REAL
+
+ENGINES: Final = ("etcd3", "memory")
+SERVED: Final = ("kubedyno-etcd3", REAL)
+CALLERS: Final = (1, 16, 64, 256)
+OPERATIONS: Final = ("put", "txn", "range")
+CELL_S: Final = 3.0
+WATCHERS: Final = 100
+WATCH_RATE: Final = 200.0
+IDLE_WATCHES: Final = 10_000
+IDLE_STREAMS: Final = 10
+OURS: Final = "kubedyno-"
+
+
+def table_cells(duration_s: float = 0.0) -> list[Cell]:
+    """Return the cells of the table; a duration above 0 is that of every cell."""
+    cells = [
+        *(
+            Cell("engine", server, op, n)
+            for server in ENGINES
+            for op in OPERATIONS
+            for n in CALLERS
+        ),
+        *(_watch("engine", server) for server in ENGINES),
+        *_over("etcd3-wire", OPERATIONS, CALLERS),
+        *(_watch("etcd3-wire", server) for server in SERVED),
+        *(_idle("etcd3-wire", server) for server in SERVED),
+        *_over("etcd3-raw", ("txn",), (16, 64)),
+        *_over("etcd3-store", ("txn", "range"), (16, 64)),
+    ]
+    known = [cell for cell in cells if cell.driver in DRIVERS]
+    return [replace(cell, duration_s=duration_s or CELL_S) for cell in known]
+
+
+def _over(driver: str, operations: Iterable[str], callers: Sequence[int]) -> list[Cell]:
+    """Return the cells of a client; those of the two servers stand beside each other."""
+    return [
+        Cell(driver, server, operation, count)
+        for operation in operations
+        for count in callers
+        for server in SERVED
+    ]
+
+
+def _watch(driver: str, server: str) -> Cell:
+    return Cell(driver, server, WATCH, 1, keys=1000, rate=WATCH_RATE, watchers=WATCHERS)
+
+
+def _idle(driver: str, server: str) -> Cell:
+    return Cell(driver, server, IDLE, 1, watchers=IDLE_WATCHES, streams=IDLE_STREAMS)
+
+
+def aims() -> list[Aim]:
+    """Return what is aimed at."""
+    idle = _idle("etcd3-wire", SERVED[0]).name
+    return [
+        Aim("etcd3 put c64", "per_s", 20_000.0),
+        Aim("etcd3 put c64", "p99_ms", at_most=8.0),
+        Aim("etcd3 range c64", "per_s", 300_000.0),
+        Aim(idle, "kib_per_watch", at_most=2.0),
+    ]
+
+
+def tables_of(rows: Sequence[Row], order: Sequence[str], aimed: Sequence[Aim] = ()) -> list[Table]:
+    """Return what the rounds come to: a table a place, never mixed, its lines in this order."""
+    place = {name: at for at, name in enumerate(order)}
+    tables = []
+    for title in dict.fromkeys(row.table for row in sorted(rows, key=lambda row: row.round)):
+        found = [row for row in rows if row.table == title]
+        found.sort(key=lambda row: (place.get(row.cell, len(place)), row.round))
+        tables.append(Table(title, sum_up(found, aimed), compared(found)))
+    return sorted(tables, key=lambda table: _first(table.lines, place))
+
+
+def _first(lines: Sequence[Line], place: dict[str, int]) -> int:
+    return min((place.get(line.cell, len(place)) for line in lines), default=len(place))
+
+
+def compared(rows: Sequence[Row]) -> list[Comparison]:
+    """Return ours against the real one, round by round, where both did the same."""
+    rates: dict[str, dict[str, dict[int, float]]] = {}
+    for row in rows:
+        if not row.invalid and "per_s" in row.values:
+            what = row.cell.removeprefix(row.server).strip()
+            rates.setdefault(what, {}).setdefault(row.server, {})[row.round] = row.values["per_s"]
+    found = []
+    for what, servers in rates.items():
+        theirs = servers.get(REAL, {})
+        for server, ours in servers.items():
+            rounds = sorted(ours.keys() & theirs.keys())
+            ratio = paired_ratio([ours[r] for r in rounds], [theirs[r] for r in rounds])
+            if server.startswith(OURS) and ratio is not None:
+                found.append(
+                    Comparison(what, server, REAL, ratio.ratio, ratio.low, ratio.high, ratio.rounds)
+                )
+    return found

@@ -1,0 +1,164 @@
+"""The command line of ``kubedyno store-bench``, and whole cells through processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from bench.cli import main
+from bench.commands.interface import ERROR, OK, USAGE
+from bench.storebench.endpoints import endpoints_of
+from bench.storebench.etcd3_requests import RANGE, span_end
+from bench.storebench.orchestration import PREFIX
+from serialization.api.etcd.rpc_pb2 import RangeRequest, RangeResponse
+from tests.etcd_members import EtcdCluster
+from tests.real_etcd import require_etcd, shared_etcd
+
+__all__ = ["shared_etcd"]
+
+SMALL = ["store-bench", "--keys", "64", "--duration", "0.3"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--op", "nonsense"],
+        ["--store", "punchcards"],
+        ["--store", "etcd3://nowhere"],
+        ["--store", "etcd3://a:1,b"],
+        ["--store", "etcd3://a:70000"],
+        ["--store", "etcd3://user:secret@a:1"],
+        ["--store", "zookeeper://a:1"],
+        ["--store", "etcd3://a:1", "--serve"],
+        ["--store", "etcd3://a:1", "--real-etcd", "1"],
+        ["--serve", "--real-etcd", "1"],
+        ["--real-etcd", "2"],
+        ["--real-etcd", "0"],
+        ["--clients", "0"],
+        ["--clients", "many"],
+        ["--value-size", "19"],
+        ["--keys", "0"],
+        ["--op", "txn", "--clients", "17", "--keys", "16"],
+        ["--duration", "-1"],
+        ["--rate", "1e9"],
+        ["--read-share", "1.5"],
+        ["--rounds", "0"],
+        ["--protocol-client", "telepathy"],
+        ["--client-processes", "0"],
+        ["--server-pid", "self"],
+        ["--table", "--op", "put"],
+        ["--table", "--serve"],
+        ["--load", "xxl"],
+    ],
+)
+def test_misuse_is_told_in_one_line(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store-bench", *wrong]) == USAGE
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("kubedyno: ")
+    assert said.err.count("\n") == 1
+    assert "secret" not in said.err
+
+
+def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--store", "etcd3://127.0.0.1:1"]) == ERROR
+
+    assert "kubedyno: 127.0.0.1:1: not connected" in capsys.readouterr().err
+
+
+def _measured(arguments: list[str], out: Path) -> dict[str, Any]:
+    assert main([*SMALL, *arguments, "--out", str(out)]) == OK
+    found: dict[str, Any] = json.loads((out / "store-bench.json").read_bytes())
+    assert [row["invalid"] for row in found["rows"]] == [[]] * len(found["rows"])
+    return found
+
+
+@pytest.mark.slow
+def test_an_engine_is_loaded_in_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _measured(["--op", "put,mixed", "--clients", "4", "--json"], tmp_path)
+
+    assert json.loads(capsys.readouterr().out) == found
+    assert [table["title"] for table in found["tables"]] == ["in process"]
+    assert [row["cell"] for row in found["rows"]] == ["etcd3 put c4", "etcd3 mixed c4"]
+    for row in found["rows"]:
+        assert row["values"]["per_s"] > 0
+        assert row["values"]["process_us"] > 0
+        assert row["values"]["writes_per_sync"] >= 1
+        assert "client_us" not in row["values"]  # client and store are one process
+        assert row["latency"]["count"] == row["operations"] > 0
+
+
+@pytest.mark.slow
+def test_a_store_without_syncs_tells_of_none(tmp_path: Path) -> None:
+    (row,) = _measured(["--store", "memory", "--op", "txn", "--rate", "200"], tmp_path)["rows"]
+
+    assert "syncs_per_s" not in row["values"]
+    assert row["cell"] == "memory txn c16 200/s"
+    assert row["notes"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [["--serve", "--store", "memory"], ["--real-etcd", "1"]])
+def test_a_served_store_is_loaded_by_processes_of_their_own(
+    target: list[str], tmp_path: Path
+) -> None:
+    if target[0] == "--real-etcd":
+        require_etcd()
+
+    (row,) = _measured(
+        [*target, "--op", "put", "--client-processes", "2", "--value-size", "100"], tmp_path
+    )["rows"]
+
+    assert row["processes"] == 2
+    assert row["values"]["client_us"] > 0
+    assert row["values"]["server_us"] > 0
+    assert ("syncs_per_s" in row["values"]) == (target[0] == "--real-etcd")
+    assert row["table"] == "over the protocol, wire client"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [["--store", "memory"], ["--serve", "--store", "memory"]])
+def test_every_event_reaches_every_watch(target: list[str], tmp_path: Path) -> None:
+    watch = ["--op", "watch", "--watchers", "5", "--clients", "1", "--rate", "50"]
+    (row,) = _measured([*target, *watch], tmp_path)["rows"]  # events that differ would be invalid
+
+    assert row["operations"] > 0
+    assert row["latency"]["p50_ms"] > 0
+    assert row["values"]["writes_per_s"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [["--store", "memory"], ["--serve", "--store", "memory"]])
+def test_idle_watches_are_weighed(target: list[str], tmp_path: Path) -> None:
+    idle = ["--op", "idle-watches", "--watchers", "200", "--streams", "2"]
+    (row,) = _measured([*target, *idle], tmp_path)["rows"]
+
+    assert row["operations"] == 200
+    assert row["values"]["anon_after_mib"] >= row["values"]["anon_before_mib"] > 0
+    assert row["values"]["kib_per_watch"] >= 0
+
+
+async def _keys_of(url: str) -> list[bytes]:
+    """Return what is there under the prefix of the benchmark's keys."""
+    async with grpc.aio.insecure_channel(endpoints_of(url)[0]) as channel:
+        call = channel.unary_unary(RANGE, response_deserializer=RangeResponse.FromString)
+        prefix = PREFIX.encode()
+        request = RangeRequest(key=prefix, range_end=span_end(prefix), keys_only=True)
+        return [each.key for each in (await call(request.SerializeToString())).kvs]
+
+
+@pytest.mark.slow
+def test_another_s_server_is_left_as_it_was(tmp_path: Path, shared_etcd: EtcdCluster) -> None:
+    (row,) = _measured(["--store", shared_etcd.url, "--op", "txn", "--clients", "2"], tmp_path)[
+        "rows"
+    ]
+
+    assert asyncio.run(_keys_of(shared_etcd.url)) == []
+    assert any("--server-pid" in note for note in row["notes"])
+    assert row["values"]["syncs_per_s"] > 0  # it tells of them on /metrics
