@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Never, Protocol, TypeVar
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
 
 from storage.errors import StoreError
 from storage.serve.etcd3.errors import Refusal, RefusedError, refusal_of
 
-UNIMPLEMENTED: Final = grpc.StatusCode.UNIMPLEMENTED
+UNREADABLE: Final = "grpc: error unmarshalling request"
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
@@ -19,26 +20,25 @@ A = TypeVar("A", bound=Message)
 class Context(Protocol):
     """What a method needs to know of its call."""
 
-    async def abort(self, code: grpc.StatusCode, details: str = "") -> Never:
+    async def abort(self, code: StatusCode, details: str = "") -> Never:
         """End it, without an answer."""
         ...
 
 
-def unary(request: type[Q], call: Callable[[Q], Awaitable[A]]) -> grpc.RpcMethodHandler[Q, A]:
+def unary(request: type[Q], call: Callable[[Q], Awaitable[A]]) -> grpc.RpcMethodHandler[bytes, A]:
     """Make a method of ``call``, one request and one answer, whose errors are etcd's."""
+    read = request.FromString
 
-    async def method(message: Q, context: Context) -> A:
+    async def method(text: bytes, context: Context) -> A:
         try:
-            return await call(message)
+            return await call(read(text))
         except (StoreError, RefusedError) as error:
-            code, text = refusal_of(error)
-            return await context.abort(code, text)
+            code, words = refusal_of(error)
+            return await context.abort(code, words)
+        except DecodeError as error:  # in a deserializer of gRPC's it would be logged, too
+            return await context.abort(StatusCode.INTERNAL, f"{UNREADABLE}: {error}")
 
-    return grpc.unary_unary_rpc_method_handler(
-        method,
-        request_deserializer=request.FromString,
-        response_serializer=_serialized,
-    )
+    return grpc.unary_unary_rpc_method_handler(method, response_serializer=_serialized)
 
 
 def _serialized(message: Message) -> bytes:
@@ -83,11 +83,11 @@ class Router(grpc.GenericRpcHandler):
         service, _, method = path.lstrip("/").rpartition("/")
         handler = self._services.get(service)
         if handler is None:
-            return refused(Refusal(UNIMPLEMENTED, f"unknown service {service}"))
+            return refused(Refusal(StatusCode.UNIMPLEMENTED, f"unknown service {service}"))
         found = handler.service(details)
         if found is None:
             text = f"unknown method {method} for service {service}"
-            return refused(Refusal(UNIMPLEMENTED, text))
+            return refused(Refusal(StatusCode.UNIMPLEMENTED, text))
         self._methods[path] = found
         self.calls[path] = 1
         return found

@@ -25,6 +25,8 @@ from serialization.api.etcd.rpc_pb2 import (
 KEYS: Final = (b"a", b"aa", b"ab", b"b", b"b\x00", b"ba", b"c", b"d", b"\xff", b"\xff\xff")
 """Fewer than twelve: a real etcd's order of keys that its sorting finds equal is stable so far."""
 ENDS: Final = (*KEYS, b"\x00", b"\x01")
+ORDERS: Final = (RangeRequest.NONE, *RangeRequest.SortOrder.values())
+SORT_TARGETS: Final = (RangeRequest.KEY, *RangeRequest.SortTarget.values())
 VALUES: Final = (b"", b"1", b"2", b"3", b"long" * 40)
 
 
@@ -85,8 +87,8 @@ class RandomRequests:
             range_end=self._end(),
             limit=random.choice((0, 0, 1, 2, 3, -1)),
             revision=self._revision() if self._maybe(0.3) else 0,
-            sort_order=random.choice(("NONE", "NONE", "ASCEND", "DESCEND")),
-            sort_target=random.choice(("KEY", "KEY", "VERSION", "CREATE", "MOD", "VALUE")),
+            sort_order=random.choice(ORDERS),
+            sort_target=random.choice(SORT_TARGETS),
             serializable=self._maybe(0.3),
             keys_only=self._maybe(0.2),
             count_only=self._maybe(0.2),
@@ -141,8 +143,8 @@ class RandomRequests:
     def _compare(self) -> Compare:
         random = self._random
         compare = Compare(
-            result=random.choice(("EQUAL", "GREATER", "LESS", "NOT_EQUAL")),
-            target=random.choice(("VERSION", "CREATE", "MOD", "VALUE", "LEASE")),
+            result=random.choice(Compare.CompareResult.values()),
+            target=random.choice(Compare.CompareTarget.values()),
             key=self._key(),
             range_end=b"" if self._maybe(0.6) else self._random.choice(ENDS),
         )
