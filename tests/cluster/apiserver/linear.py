@@ -9,6 +9,7 @@ linearizability, with the order known.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 from typing import Final, cast
 
@@ -16,7 +17,7 @@ from storage.errors import StoreError
 from storage.interface import Store
 from storage.records import Batch
 from tests.cluster.apiserver.serving import Json, Reply
-from tests.cluster.apiserver.several import Server
+from tests.cluster.apiserver.several import Calls
 
 PATH: Final = "/api/v1/namespaces/default/configmaps"
 PREFIX: Final = b"/registry/configmaps/default/"
@@ -46,9 +47,12 @@ class Order:
     def closed(self, error: StoreError) -> None:
         """The store closes."""
 
-    @property
-    def newest(self) -> int:
-        return self._store.current_revision()
+    async def newest(self) -> int:
+        """Return the store's newest revision, up to which all is known here."""
+        newest = await self._store.latest_revision()
+        while self._store.current_revision() < newest:  # noqa: ASYNC110  a real one, told later
+            await asyncio.sleep(0.001)
+        return newest
 
     def between(self, low: int, high: int) -> list[dict[str, int]]:
         """Return every state that there was from ``low`` to ``high``."""
@@ -68,13 +72,13 @@ def version_of(obj: Json) -> int:
 class Clients:
     """Clients that share what they were told: each call begins behind all that had ended."""
 
-    def __init__(self, servers: list[Server], order: Order, chance: Random) -> None:
+    def __init__(self, servers: Sequence[Calls], order: Order, chance: Random) -> None:
         self.servers = servers
         self.codes: dict[tuple[str, int], int] = {}
         """How often a method was answered with a code."""
         self._order = order
         self._chance = chance
-        self._told = order.newest
+        self._told = 0
         """The newest revision that any client has been told of."""
 
     async def work(self, calls: int) -> None:
@@ -87,13 +91,13 @@ class Clients:
             await asyncio.sleep(chance.uniform(0, 0.02))
 
     async def _call(
-        self, server: Server, method: str, path: str, body: object = None
+        self, server: Calls, method: str, path: str, body: object = None
     ) -> tuple[Reply, int, int]:
         """Return the answer, and the revisions between which it must have been true."""
         low = self._told
         headers = MERGE if method == "PATCH" else None
         reply = await server.call(method, path, body, headers)
-        high = self._order.newest
+        high = await self._order.newest()
         key = method, reply.code
         self.codes[key] = self.codes.get(key, 0) + 1
         return reply, low, high
@@ -102,7 +106,7 @@ class Clients:
         assert low <= revision <= high, (low, revision, high)
         self._told = max(self._told, revision)
 
-    async def _get(self, server: Server, name: str) -> None:
+    async def _get(self, server: Calls, name: str) -> None:
         reply, low, high = await self._call(server, "GET", f"{PATH}/{name}")
         states = [state.get(name, 0) for state in self._order.between(low, high)]
         if reply.code == 404:
@@ -113,7 +117,7 @@ class Clients:
         assert version in states, f"{name} at {version} is not of {low} to {high}: {states}"
         self._told = max(self._told, version)
 
-    async def _list(self, server: Server, _name: str) -> None:
+    async def _list(self, server: Calls, _name: str) -> None:
         reply, low, high = await self._call(server, "GET", PATH)
         assert reply.code == 200, reply.body
         self._tell(version_of(reply.json()), low, high)
@@ -123,7 +127,7 @@ class Clients:
         }
         assert told == self._order.at(version_of(reply.json()))
 
-    async def _create(self, server: Server, name: str) -> None:
+    async def _create(self, server: Calls, name: str) -> None:
         reply, low, high = await self._call(server, "POST", PATH, self._obj(name))
         if reply.code == 409:
             assert any(name in state for state in self._order.between(low, high))
@@ -131,16 +135,16 @@ class Clients:
         assert reply.code == 201, reply.body
         self._applied(reply, name, low, high)
 
-    async def _put(self, server: Server, name: str) -> None:
+    async def _put(self, server: Calls, name: str) -> None:
         reply, low, high = await self._call(server, "PUT", f"{PATH}/{name}", self._obj(name))
         self._judge_changed(reply, name, low, high)
 
-    async def _patch(self, server: Server, name: str) -> None:
+    async def _patch(self, server: Calls, name: str) -> None:
         value = {"data": {"v": str(self._chance.randrange(2))}}
         reply, low, high = await self._call(server, "PATCH", f"{PATH}/{name}", value)
         self._judge_changed(reply, name, low, high)
 
-    async def _delete(self, server: Server, name: str) -> None:
+    async def _delete(self, server: Calls, name: str) -> None:
         reply, low, high = await self._call(server, "DELETE", f"{PATH}/{name}")
         assert reply.code in {200, 404}, reply.body
         assert any(name not in state for state in self._order.between(low, high))

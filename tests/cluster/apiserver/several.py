@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import wraps
 from random import Random
+from typing import Protocol
 
 from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
@@ -21,6 +22,20 @@ from tests.cluster.apiserver.serving import Json, Reply
 from tests.storage.shared.store import SharedView
 
 JSON = {"content-type": "application/json"}
+
+
+class Calls(Protocol):
+    """Takes requests to a server, however they get there."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send a request and return its answer."""
+        ...
 
 
 class Server:
