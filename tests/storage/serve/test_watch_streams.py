@@ -150,6 +150,19 @@ def test_progress_is_not_told_before_a_watch_begins() -> None:
     assert watching.progress == [4]
 
 
+def test_progress_is_not_told_between_the_watches_of_one_group() -> None:
+    watching = client()
+    watching.create(WatchCreateRequest(key=b"a"))
+    watching.create(WatchCreateRequest(key=b"b"))
+    watching.create(WatchCreateRequest(key=b"c", start_revision=3))
+    watching.ask_progress()
+    watching.read(9)
+
+    watching.source.write(put(b"a", b"b"))
+
+    assert [response.watch_id for response in watching.read(9)] == [0, 1, -1]
+
+
 def test_progress_notices_go_to_quiet_watches_that_asked_for_them() -> None:
     watching = client()
     watching.create(WatchCreateRequest(key=b"a", progress_notify=True))
