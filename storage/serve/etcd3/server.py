@@ -17,6 +17,7 @@ from storage.serve.etcd3.serving import Serving
 from storage.serve.etcd3.tls import TlsFiles, credentials
 
 UNIX: Final = "unix:"
+PORT_MAX: Final = 65535
 OVERHEAD_BYTES: Final = 512 << 10
 """A message may be so much larger than what a write may be, as etcd's may: who is slightly above
 the bound is told so by the service, not by the transport."""
@@ -91,15 +92,16 @@ def _check_free(target: str) -> None:
         _check_free_path(Path(target.removeprefix(UNIX).removeprefix("//")))
         return
     host, _, port = target.rpartition(":")
+    if not (port.isascii() and port.isdecimal()) or int(port) > PORT_MAX:
+        raise ListenError(f"cannot listen on {target!r}: no such port")
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
         for family, kind, protocol, _, place in found:
             with socket.socket(family, kind, protocol) as trial:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(place)
-    except (OSError, OverflowError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ListenError(f"cannot listen on {target!r}: {reason}") from error
+    except OSError as error:
+        raise ListenError(f"cannot listen on {target!r}: {error.strerror}") from error
 
 
 def _check_free_path(path: Path) -> None:
