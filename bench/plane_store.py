@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 from bench.apiservers import ETCD
 from bench.child import Child, ChildError
+from bench.etcd_faults import Members
 from bench.etcd_metrics import EtcdFace, etcd_counters, etcd_version
 from bench.own_etcd import OwnEtcd
 from bench.results import Config
@@ -85,6 +86,11 @@ class PlaneStore(Protocol):
         """End it. Idempotent."""
         ...
 
+    @property
+    def members(self) -> Members | None:
+        """Return what faults can be planted into; None where there is nothing of that sort."""
+        ...
+
 
 def plane_store(site: Site) -> PlaneStore:
     """Return what a config asks for."""
@@ -103,6 +109,10 @@ class _Embedded:
         self._name = name
         self.children: list[Child] = []
         self.facts = StoreFacts()
+
+    @property
+    def members(self) -> Members | None:
+        return None
 
     async def start(self) -> str:
         return self._name
@@ -126,6 +136,10 @@ class _Served:
         self.children: list[Child] = []
         self.facts = StoreFacts("served", 1)
 
+    @property
+    def members(self) -> Members | None:
+        return None
+
     async def start(self) -> str:
         self._directory = Path(tempfile.mkdtemp(prefix="kubedyno-"))
         socket = self._directory / "etcd.sock"
@@ -139,7 +153,9 @@ class _Served:
         self.children = [child]
         await child.start()
         await child.ready(ENGINE_READY_S_MAX)
-        return f"etcd3+unix://{socket}"
+        url = f"etcd3+unix://{socket}"
+        self.facts = StoreFacts("served", 1, url=url)
+        return url
 
     async def statistics(self) -> Mapping[str, ProcessStatistics]:
         return {}
@@ -162,6 +178,10 @@ class _Real:
     @property
     def children(self) -> list[Child]:
         return self._etcd.children
+
+    @property
+    def members(self) -> Members | None:
+        return self._etcd
 
     async def start(self) -> str:
         await self._etcd.start()
@@ -186,6 +206,10 @@ class _Remote:
     _ours: bool = False
     """All of Kubernetes' keys there are of our making."""
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def members(self) -> Members | None:
+        return None
 
     async def start(self) -> str:
         url = parse_url(self.site.config.store)

@@ -14,6 +14,8 @@ from bench.api_client import Connection, connect
 from bench.apiservers import is_server, together
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
+from bench.etcd_fault_effects import etcd_faults
+from bench.etcd_faults import EtcdFaults
 from bench.history.checking import check_history
 from bench.history.report import HistoryReport
 from bench.kubeconfig import write_kubeconfig
@@ -32,7 +34,7 @@ from bench.scenarios.registry import SCENARIOS
 from bench.scenarios.stage import AuditLabel, Mark, Stage, stall_s_of
 from bench.stamps_file import read_stamps
 from bench.statistics_files import ProcessStatistics, read_statistics
-from bench.store_choice import is_url
+from bench.store_choice import is_part
 from bench.verdict.observations import Observations
 from cluster.client.history import HistoryWriter
 from cluster.client.history_follower import Follower
@@ -154,7 +156,9 @@ class Run:
                     if history is not None:
                         stage.pods.follower = Follower(history, PODS, EVERYTHING)
                     async with Pulses(plane.urls, self._clock) as pulses:
-                        await self._perform(plane, stage, [sampler.run, *pulses.runs])
+                        faults = self._etcd_faults(plane, stage)
+                        beside = [sampler.run, *pulses.runs, *([faults.run] if faults else [])]
+                        await self._perform(plane, stage, beside)
                 end_ns = self._clock.stamp_ns()
                 died = plane.died
             died += [name for name in plane.died if name not in died]
@@ -180,6 +184,8 @@ class Run:
             beats=pulses.beats,
             freezes=pulses.freezes,
             store=plane.store,
+            planted=(planted := faults.planted if faults else []),
+            etcd_faults=etcd_faults(planted, self._options.history_dir, end_ns),
             gaps=stage.pods.gaps,
             ways=read_ways(self._options.history_dir),
             churn=stage.churn,
@@ -208,13 +214,25 @@ class Run:
         found: list[HistoryReport] = []
 
         async def check() -> None:
-            directory, others = self._options.directory, is_url(self._config.store)
+            directory, others = self._options.directory, is_part(self._config.store)
             found.append(await check_history(directory, foreign=foreign, others=others))
 
         async with asyncio.TaskGroup() as group:
             self._breakable = group.create_task(check())
         self._breakable = None
         return found[0] if found else None
+
+    def _etcd_faults(self, plane: Plane, stage: Stage) -> EtcdFaults | None:
+        kinds = [kind for kind in self._config.etcd_faults.split(",") if kind]
+        if not kinds or plane.members is None:
+            return None
+        return EtcdFaults(
+            kinds,
+            plane.members,
+            self._clock,
+            lambda: stage.pods.running / self._config.pods,
+            lambda: stage.origin_ns,
+        )
 
     def _stage(self, plane: Plane, api: Connection, sampler: Sampler) -> Stage:
         async def mark(*, opening: bool) -> Mark:
@@ -324,4 +342,5 @@ class Run:
 async def _cancel_when_ended(child: Child, scenario: asyncio.Task[None]) -> None:
     """Break a scenario off when a process of its plane is gone: nothing more will come."""
     await child.ended()
-    scenario.cancel()
+    if child.died:  # one that was killed on purpose comes back
+        scenario.cancel()

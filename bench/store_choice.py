@@ -37,6 +37,15 @@ def is_url(store: str) -> bool:
     return "://" in store
 
 
+def is_part(store: str) -> bool:
+    """Say whether a store is a part of one that others run: the rest of its keys is not told of.
+
+    >>> is_part("etcd3://a:2379?prefix=/mine"), is_part("etcd3://a:2379"), is_part("etcd3")
+    (True, False, False)
+    """
+    return is_url(store) and "prefix=" in store.partition("?")[2]
+
+
 def store_word(store: str) -> str:
     """Return what a cell's name says of it: no login, no options.
 

@@ -90,6 +90,7 @@ KEPT: Final = (
 FRESH: Final = tuple(f"watchcache_encodes_{codec}" for codec in CODECS)
 TRIED: Final = (("watchcache_filter_calls",), ("watchcache_events_dispatched",))
 """Events that were put to a watcher which does not see them."""
+WATCHES: Final = ("watch_opened_transport", "watch_opened_asgi")
 PUTS: Final = ("pod_status_puts", "heartbeat_status_puts")
 PATCHES: Final = ("pod_status_patches", "heartbeat_status_patches")
 
@@ -202,3 +203,14 @@ def unproven(settings: Mapping[str, str], counters: Counters, scale: Scale) -> I
         if faults:
             said = name.replace("_", "-")
             yield f"nothing proves {said} {value}: {'; '.join(faults)}"
+
+
+def unspread(servers: Counters, nodes: int) -> Iterator[str]:
+    """Yield a sentence for each of several API servers that did not get its share of the nodes."""
+    if len(servers) < 2:
+        return
+    due = nodes // len(servers)
+    for name, told in sorted(servers.items()):
+        opened = sum(told.get(counter, 0.0) for counter in WATCHES)
+        if opened < due:
+            yield f"nothing proves that {name} has its nodes: {opened:,.0f} watches, not {due:,}"

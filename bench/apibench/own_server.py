@@ -1,4 +1,8 @@
-"""An API server started for the benchmark: its own store in a fresh directory, tokens asked for."""
+"""An API server started for the benchmark: its own store in a fresh directory, tokens asked for.
+
+The store may also be a real etcd that is started for it, or one that others run, whose key space
+must be clean and is left so.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from typing import Self
 from bench.child import Child, ChildError
 from bench.load.settings import Server
 from bench.plane import ANY_PORT, JSON_CODECS, READY_S_MAX
+from bench.plane_store import Site, plane_store
+from bench.results import Config
+from storage.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,12 @@ class OwnServer:
         self._name = name
         self._token = secrets.token_hex(16)
         self._child: Child | None = None
+        self._store = plane_store(
+            Site(
+                Config(store=options.store), directory / "data", directory, SystemClock(), _no_child
+            )
+        )
+        self._store_argument = ""
         self.server = Server("")
 
     @property
@@ -48,14 +61,19 @@ class OwnServer:
         token_file.touch(mode=0o600)
         token_file.write_text(self._token + "\n", encoding="utf-8")
         try:
+            self._store_argument = await self._store.start()
             await self.start()
         except BaseException:
-            await self.stop()
+            await self._end()
             raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
         await self.stop()
+        await self._store.stop()
 
     async def start(self) -> None:
         """Start it, on the data that it has. Raises ChildError."""
@@ -78,7 +96,7 @@ class OwnServer:
         command = [
             *(sys.executable, "-m", "cluster.processes.apiserver"),
             *("--listen", ANY_PORT),
-            *("--store", options.store),
+            *("--store", self._store_argument),
             *("--data-dir", str(self._directory / "data")),
             *("--storage-codec", options.storage_codec),
             *("--token-file", str(self._directory / "tokens")),
@@ -88,3 +106,7 @@ class OwnServer:
         if options.codec in JSON_CODECS:
             command += ["--json-codec", options.codec]
         return command
+
+
+def _no_child(name: str, _arguments: list[str]) -> Child:
+    raise ChildError(f"one API server needs no process {name} for its store")

@@ -31,10 +31,12 @@ from bench.commands.options import (
     rate,
     seconds,
 )
+from bench.commands.store_options import claim_store
 from bench.environment import describe_environment
 from bench.kubeconfig_reading import KubeconfigError, read_kubeconfig
 from bench.load.settings import Server
 from bench.results import write_json
+from bench.store_choice import REAL
 from storage.clock import Clock, SystemClock
 
 HELP: Final = "single operations against a Kubernetes API, ours or any: rates, latencies, CPU"
@@ -58,7 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server-pid", type=pids, default=(), metavar="PID,PID", help="whose CPU is the server's"
     )
-    parser.add_argument("--store", default="etcd3", help="of an own server")
+    parser.add_argument(
+        "--store", default="etcd3", metavar="NAME|URL", help=f"of an own server; {REAL}, too"
+    )
     parser.add_argument(
         "--storage-codec", default="", metavar="CODEC", help="of an own server; default: the codec"
     )
@@ -137,7 +141,8 @@ def _check(arguments: argparse.Namespace) -> None:
     arguments.op = arguments.op or ["create"]
     if arguments.context and arguments.kubeconfig is None:
         raise UsageError("--context is of a --kubeconfig")
-    check_names(arguments.codec, [arguments.store], arguments.storage_codec)
+    check_names(arguments.codec, [], arguments.storage_codec)
+    arguments.store = claim_store(arguments.store)
     for name in arguments.op:
         if name not in NAMES:
             raise UsageError(f"no operation {name!r}; there are {', '.join(NAMES)}")

@@ -28,6 +28,7 @@ from bench.commands.options import (
     rate,
     seconds,
 )
+from bench.commands.store_options import add_store_arguments, chosen_store
 from bench.environment import describe_environment
 from bench.kubeconfig_reading import KubeconfigError, read_kubeconfig
 from bench.load.settings import (
@@ -51,6 +52,7 @@ from bench.load.users.registry import USERS
 from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
 from bench.results import Status, UnreadableResultsError, read_json, write_json
+from bench.store_choice import is_url
 from storage.clock import SystemClock
 
 HELP: Final = "a locust load run against an API server, headless or with locust's web page"
@@ -68,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_plane_arguments(parser)
     parser.set_defaults(nodes=10)
     parser.add_argument("--codec", default="protobuf", help="of the users, and of an own cluster")
-    parser.add_argument("--store", default="etcd3", help="of an own cluster")
+    add_store_arguments(parser)
     parser.add_argument("--users", type=positive, default=50)
     parser.add_argument("--spawn-rate", type=seconds, default=20.0, help="users started a second")
     parser.add_argument("--duration", type=rate, default=60.0, help="seconds; 0: until Ctrl-C")
@@ -93,7 +95,8 @@ def weights(text: str) -> dict[str, int]:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load, print the summary, draw the report."""
-    check_names([arguments.codec], [arguments.store], arguments.storage_codec)
+    check_names([arguments.codec], [], arguments.storage_codec)
+    arguments.store, arguments.real_etcd = chosen_store(arguments), 0
     if arguments.server and not arguments.server.startswith(("http://", "https://")):
         raise UsageError(f"{arguments.server!r} is no URL of a server")
     out = arguments.out or Path("out") / f"locust-{SystemClock().now():%Y%m%d-%H%M%S}"
@@ -163,7 +166,7 @@ async def _target(
     else:
         config = replace(
             plane_config(arguments, arguments.codec, arguments.store),
-            data_dir=str(scratch / "data"),
+            data_dir="" if is_url(arguments.store) else str(scratch / "data"),
         )
         async with Plane(PlaneOptions(config, directory, stamped=False)) as plane:
             await wait_ready(plane.url, SystemClock())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -26,6 +27,7 @@ from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
 from bench.results import Config
 from storage.clock import SystemClock
+from storage.remote.etcd3.url import parse_url
 
 HELP: Final = "start a cluster and keep it up until Ctrl-C; writes a kubeconfig"
 
@@ -111,7 +113,14 @@ async def _stopped_or_ended(stop: asyncio.Event, children: list[Child]) -> None:
 
 def _announce(plane: Plane, config: Config, target: Path, *, as_json: bool) -> None:
     if as_json:
-        facts = {"ready": True, "url": plane.url, "kubeconfig": str(target), "pids": plane.pids}
+        facts = {
+            "ready": True,
+            "url": plane.url,
+            "urls": plane.urls,
+            "kubeconfig": str(target),
+            "pids": plane.pids,
+            "store": plane.store.url or config.store,
+        }
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
         return
@@ -119,4 +128,27 @@ def _announce(plane: Plane, config: Config, target: Path, *, as_json: bool) -> N
     say(f"[bold]{config.nodes} nodes[/bold], {config.cell}, serving at {plane.url}")
     say(f"  kubectl --kubeconfig {target} get nodes")
     say(f"  curl {plane.url}/api/v1/nodes")
+    for url in plane.urls[1:]:
+        say(f"  another API server of the same store serves at {url}")
+    if plane.store.url:
+        say(f"  {etcdctl_command(plane.store.url)} get --prefix --keys-only /registry/")
     say("  Ctrl-C ends it.")
+
+
+def etcdctl_command(store: str) -> str:
+    """Return how to look into an etcd, up to the subcommand; etcdctl asks for the password.
+
+    >>> etcdctl_command("etcd3://127.0.0.1:2379")
+    'ETCDCTL_API=3 etcdctl --endpoints 127.0.0.1:2379'
+    """
+    url = parse_url(store)
+    endpoints = ",".join(target.replace("unix:", "unix://", 1) for target in url.targets)
+    given = {
+        "--endpoints": endpoints,
+        "--cacert": url.cacert,
+        "--cert": url.cert,
+        "--key": url.key,
+        "--user": url.user,
+    }
+    flags = [part for name, value in given.items() if value for part in (name, str(value))]
+    return f"ETCDCTL_API=3 {shlex.join(['etcdctl', *flags])}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.results import Status
-from bench.switch_proofs import Scale, unproven
+from bench.switch_proofs import Scale, unproven, unspread
 from bench.verdict.observations import Finding, Observations
 
 ERROR_SHARE_MAX: Final = 0.01
@@ -86,4 +86,6 @@ def settings_unproven(seen: Observations) -> Iterator[Finding]:
         return
     scale = Scale(seen.nodes, seen.pods_running)
     for sentence in unproven(seen.settings, seen.counters, scale):
+        yield Finding(Status.VOID, sentence)
+    for sentence in unspread(seen.servers, seen.nodes):
         yield Finding(Status.VOID, sentence)

@@ -26,7 +26,7 @@ from serialization.codecs.registry import CODECS
 from serialization.kinds import EVENTS
 from storage.attribution import Layers
 from storage.compactor import Compactor
-from storage.errors import StoreOpenError
+from storage.errors import StoreOpenError, StoreUnavailableError
 from storage.registry import STORES, StoreOptions, store_entry
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
@@ -220,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     async def within(shell: Shell) -> None:
         try:
             await serve(shell, arguments)
-        except StoreOpenError as error:
+        except (StoreOpenError, StoreUnavailableError) as error:
             raise StartError(str(error)) from error
 
     return run(within, shell_options(arguments))
