@@ -25,13 +25,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from storage.engine.key_index import row_of
 from storage.engine.store import EngineStore
 from storage.errors import StoreError
+from storage.etcd3.backend import Etcd3Backend
+from storage.etcd3.rows import row_key
+from storage.memory.backend import MemoryBackend
 from storage.mvcc import PutOp, RangeOp, Span, Txn, TxnDone
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, VirtualTimeLoop
 from tests.storage.mvcc.model import Model
-from tests.storage.mvcc.strategies import KEYS, RANGES, SPANS, TXNS, VALUES
+from tests.storage.mvcc.strategies import BURSTS, KEYS, RANGES, SPANS, TXNS, VALUES
 from tests.storage.recorder import Recorder
 
 T = TypeVar("T")
@@ -78,7 +82,7 @@ class MvccMachine(RuleBasedStateMachine):
             self.runner.close()
             shutil.rmtree(self.folder)
 
-    @rule(txns=st.lists(TXNS, min_size=1, max_size=3))
+    @rule(txns=st.lists(TXNS | BURSTS, min_size=1, max_size=3))
     def transact(self, txns: list[Txn]) -> None:
         async def story() -> None:
             for txn in txns:
@@ -98,6 +102,18 @@ class MvccMachine(RuleBasedStateMachine):
             if key in self.model.states[-1]:
                 return
             answer = self.store.create(key, value)
+            done = self.model.txn(Txn((), (PutOp(key, value),)))
+            self.waiting.append((answer, ("ok", done.revision)))
+
+        self.run(story())
+
+    @rule(key=KEYS, value=VALUES)
+    def update(self, key: bytes, value: bytes) -> None:
+        async def story() -> None:
+            current = self.model.states[-1].get(key)
+            if current is None or (current.value == value and not current.lease):
+                return
+            answer = self.store.update(key, value, expected=current.revision)
             done = self.model.txn(Txn((), (PutOp(key, value),)))
             self.waiting.append((answer, ("ok", done.revision)))
 
@@ -130,6 +146,8 @@ class MvccMachine(RuleBasedStateMachine):
             revision = self.model.revision + 1 - back
             expected = outcome_of(lambda: self.model.compact(revision))
             assert await settled(self.store.compact(revision)) == expected
+            await asyncio.sleep(1)
+            self.nothing_is_left_over()
 
         self.run(story())
 
@@ -199,6 +217,19 @@ class MvccMachine(RuleBasedStateMachine):
             assert recorder.changes == self.model.changes(span, after)
             for batch, following in zip(recorder.batches, recorder.batches[1:], strict=False):
                 assert all(change.revision > batch.revision for change in following.changes)
+
+    def nothing_is_left_over(self) -> None:
+        """Once compaction has come to its end, the rows kept are those that can be read."""
+        backend, kept = self.store._backend, set[int]()
+        index, at = self.store._index, self.model.compacted
+        for key in index.keys_between(b"", None):
+            kept |= {row_of(point) for point in index.kept(key, at, index.last)}
+        if isinstance(backend, Etcd3Backend):
+            stored = backend._file.keys_from(row_key(0))
+            assert stored == sorted(map(row_key, kept))
+        elif isinstance(backend, MemoryBackend):
+            assert backend._values.keys() <= kept  # a delete has no value
+            assert backend._leases.keys() <= kept
 
     async def compare_all(self) -> None:
         await self.settle()
