@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from reports.locust_page import locust_page
 from reports.matrix_page import matrix_page
 from reports.model import RESULTS_FILE, Run
 from reports.run_page import run_page
+from reports.storebench_model import STORE_BENCH_FILE, STORE_MICRO_FILE, StoreBench, StoreMicro
+from reports.storebench_page import store_micro_page, storebench_page
 
 REPORT_FILE: Final = "report.html"
 
@@ -54,19 +57,35 @@ def render_api_bench(directory: Path) -> Path:
     return _write(directory, apibench_page(directory, ApiBench.read(directory)))
 
 
+def render_store_bench(directory: Path) -> Path:
+    """Draw the report of a store-bench run; return its path. Raises ReportError."""
+    return _write(directory, storebench_page(StoreBench.read(directory)))
+
+
+def render_store_micro(directory: Path) -> Path:
+    """Draw the report of the store suite; return its path. Raises ReportError."""
+    return _write(directory, store_micro_page(StoreMicro.read(directory)))
+
+
+RENDERERS: Final[dict[str, Callable[[Path], Path]]] = {
+    MATRIX_FILE: render_matrix,
+    RESULTS_FILE: render_run,
+    CODECS_FILE: render_codecs,
+    LOCUST_FILE: render_locust,
+    API_BENCH_FILE: render_api_bench,
+    STORE_BENCH_FILE: render_store_bench,
+    STORE_MICRO_FILE: render_store_micro,
+}
+"""By the file that a directory must hold; the first that it has counts."""
+
+
 def render(directory: Path) -> Path:
     """Draw the report of whatever a directory holds; return its path. Raises ReportError."""
-    if (directory / MATRIX_FILE).is_file():
-        return render_matrix(directory)
-    if (directory / RESULTS_FILE).is_file():
-        return render_run(directory)
-    if (directory / CODECS_FILE).is_file():
-        return render_codecs(directory)
-    if (directory / LOCUST_FILE).is_file():
-        return render_locust(directory)
-    if (directory / API_BENCH_FILE).is_file():
-        return render_api_bench(directory)
-    names = f"{MATRIX_FILE}, {RESULTS_FILE}, {CODECS_FILE}, {LOCUST_FILE} nor {API_BENCH_FILE}"
+    for name, renderer in RENDERERS.items():
+        if (directory / name).is_file():
+            return renderer(directory)
+    *most, last = RENDERERS
+    names = f"{', '.join(most)} nor {last}"
     raise ReportError(f"{directory}: holds no results: neither {names}")
 
 

@@ -32,7 +32,7 @@ from bench.matrix_results import (
     Round,
 )
 from bench.measuring import Measuring
-from bench.micro.suites import SuiteFailedError, run_suite
+from bench.micro.suites import SuiteFailedError, run_codecs
 from bench.results import Status
 from bench.store_choice import is_url
 from storage.clock import SystemClock
@@ -117,7 +117,7 @@ def exit_code(results: MatrixResults) -> int:
 
 def _codec_table(directory: Path) -> CodecResults:
     try:
-        return run_suite("codecs", directory, fast=True)
+        return run_codecs(directory, fast=True)
     except SuiteFailedError as error:
         raise CommandError(f"no codec table: {error}") from error
 

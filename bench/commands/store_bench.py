@@ -12,6 +12,7 @@ from typing import Final
 
 from bench.child import ChildError
 from bench.commands.api_bench import counts, paced, pids
+from bench.commands.drawing import draw
 from bench.commands.interface import OK, VOID, CommandError, UsageError
 from bench.commands.options import claim_directory, names, positive, rate, seconds
 from bench.commands.store_bench_summary import print_store_bench
@@ -104,7 +105,7 @@ def execute(arguments: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             sys.stdout.buffer.write(write_json(Path(scratch) / "r.json", results).read_bytes())
     else:
-        print_store_bench(results)
+        print_store_bench(results, draw(directory) if directory is not None else None)
     return VOID if any(row.invalid for row in results.rows) else OK
 
 

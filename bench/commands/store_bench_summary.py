@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from bench.apibench.results import Goal, Line, Spread
@@ -34,9 +35,10 @@ COLUMNS: Final = {
 }
 
 
-def print_store_bench(results: StoreBench) -> None:
-    """Print one run."""
-    sys.stdout.write("\n".join(lines_of(results)) + "\n")
+def print_store_bench(results: StoreBench, report: Path | None = None) -> None:
+    """Print one run, and where its report is, if it has one."""
+    lines = [*lines_of(results), *([f"report: {report}"] if report is not None else [])]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def lines_of(results: StoreBench) -> Iterator[str]:

@@ -11,11 +11,14 @@ import pyperf
 
 from bench.environment import describe_environment
 from bench.matrix_results import CODECS_FILE, CodecResults, CodecRow
-from bench.micro import codec_suite
+from bench.micro import codec_suite, store_suite
+from bench.micro.store_results import STORE_MICRO_FILE, StoreMicro, read_store_rows
 from bench.results import write_json
 from storage.clock import SystemClock
 
-SUITES: Final[dict[str, str]] = {"codecs": codec_suite.MODULE}
+CODECS: Final = "codecs"
+STORE: Final = "store"
+SUITES: Final[dict[str, str]] = {CODECS: codec_suite.MODULE, STORE: store_suite.MODULE}
 """By name: the module that is the pyperf script."""
 
 FAST: Final = ("--processes", "1", "--values", "3", "--warmups", "1", "--min-time", "0.01")
@@ -31,27 +34,38 @@ class SuiteFailedError(Exception):
     """pyperf did not come to an end."""
 
 
-def run_suite(name: str, out: Path, *, fast: bool) -> CodecResults:
-    """Run a suite; write ``<name>.pyperf.json`` and the table; return the table.
-
-    Raises SuiteFailedError.
-    """
+def run_codecs(out: Path, *, fast: bool) -> CodecResults:
+    """Run the codec suite; write its table; return it. Raises SuiteFailedError."""
     started = SystemClock().now().isoformat(timespec="seconds")
+    results = CodecResults(
+        started=started,
+        environment=describe_environment(),
+        rows=read_rows(run_pyperf(CODECS, out, fast=fast)),
+        fast=fast,
+        notes=list(NOTES),
+    )
+    write_json(out / CODECS_FILE, results)
+    return results
+
+
+def run_store(out: Path, *, fast: bool) -> StoreMicro:
+    """Run the store suite; write its table; return it. Raises SuiteFailedError."""
+    started = SystemClock().now().isoformat(timespec="seconds")
+    rows = read_store_rows(run_pyperf(STORE, out, fast=fast))
+    results = StoreMicro(started, describe_environment(), rows, fast=fast)
+    write_json(out / STORE_MICRO_FILE, results)
+    return results
+
+
+def run_pyperf(name: str, out: Path, *, fast: bool) -> Path:
+    """Run a suite; return what pyperf wrote, ``<name>.pyperf.json``. Raises SuiteFailedError."""
     target = out / f"{name}.pyperf.json"
     target.unlink(missing_ok=True)
     command = [sys.executable, "-m", SUITES[name], "--quiet", "--output", str(target)]
     done = subprocess.run([*command, *(FAST if fast else THOROUGH)], check=False, stdout=sys.stderr)
     if done.returncode != 0 or not target.exists():
         raise SuiteFailedError(f"pyperf ended with exit code {done.returncode}")
-    results = CodecResults(
-        started=started,
-        environment=describe_environment(),
-        rows=read_rows(target),
-        fast=fast,
-        notes=list(NOTES),
-    )
-    write_json(out / CODECS_FILE, results)
-    return results
+    return target
 
 
 def read_rows(path: Path) -> list[CodecRow]:

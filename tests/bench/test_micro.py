@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import cast
 
 import pytest
 from google.protobuf.message import Message
 
+from bench.micro import store_suite
 from bench.micro.codec_suite import Case, cases, encoded, message_of, operation, timed
 from bench.micro.shapes import LIST_LENGTH, SHAPES, pod_list, running_pod
 from bench.micro.suites import SUITES
 from bench.micro.wire import WIRES
 from serialization.codecs.registry import CODECS
+from storage.engine.store import EngineStore
+from storage.registry import STORES, StoreOptions
 
 QUICK = [case for case in cases() if not case.shape.startswith("list")]
 
@@ -67,3 +72,32 @@ def test_the_list_holds_pods_of_names_of_their_own() -> None:
 @pytest.mark.parametrize("name", sorted(SUITES))
 def test_a_suite_names_a_module_to_run(name: str) -> None:
     assert SUITES[name].startswith("bench.micro.")
+
+
+@pytest.mark.parametrize("case", store_suite.cases(), ids=lambda case: case.name)
+def test_a_case_of_the_store_suite_runs(case: store_suite.Case) -> None:
+    assert store_suite.timed(2, case) > 0
+
+
+async def _stepped(operation: str, directory: Path) -> tuple[store_suite.Bench, int]:
+    made = STORES["memory"].make(StoreOptions(data_dir=directory))
+    assert isinstance(made, EngineStore)
+    async with made as store:
+        bench = store_suite.Bench(store)
+        await bench.fill()
+        before = store.current_revision()
+        await store_suite.OPERATIONS[operation](bench)()
+        return bench, store.current_revision() - before
+
+
+@pytest.mark.parametrize(
+    ("operation", "written"), list(zip(store_suite.OPERATIONS, (1, 64, 1, 0, 0, 1), strict=True))
+)
+def test_a_step_of_the_store_suite_does_what_its_name_says(
+    operation: str, written: int, tmp_path: Path
+) -> None:
+    bench, moved = asyncio.run(_stepped(operation, tmp_path))
+
+    assert moved == written
+    if "watches" in operation:
+        assert [each.heard for each in bench.watchers] == [1] * store_suite.WATCHES

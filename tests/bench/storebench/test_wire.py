@@ -110,7 +110,7 @@ def test_a_call_without_a_message_in_its_answer_has_failed(frames: bytes, said: 
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_calls_fail_when_the_server_goes(lost: bool) -> None:
-    async def scenario() -> list[object]:
+    async def scenario() -> list[bytes | BaseException]:
         connection, _ = await _connected()
         under_way = connection.call(BLOCK, b"")
         connection.data_received(frame(GOAWAY, 0, 0, bytes(8)))
@@ -119,7 +119,7 @@ def test_calls_fail_when_the_server_goes(lost: bool) -> None:
             connection.connection_lost(None)
         else:
             connection.data_received(ANSWER)
-        return await asyncio.gather(under_way, late, return_exceptions=True)
+        return list(await asyncio.gather(under_way, late, return_exceptions=True))
 
     under_way, late = run_virtual(scenario())
 
