@@ -89,9 +89,7 @@ class WatchCache:
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         late = self.config.late
-        for message, cache in self._caches.items():
-            if message not in late:
-                await cache.start()
+        await self._open_all([each for kind, each in self._caches.items() if kind not in late])
         for message, cache in self._caches.items():
             if message in late:
                 self.opening[message] = self._tasks.create_task(self._open_late(message, cache))
@@ -212,6 +210,24 @@ class WatchCache:
             await asyncio.wait(tasks)
         if any(task.cancelled() for task in tasks):
             raise StoreClosedError("the watch cache has stopped")
+
+    async def _open_all(self, caches: list[ResourceCache]) -> None:
+        """Open caches: where that is a conversation, all at once.
+
+        They begin to watch together, so that a store that reads its history anew for each watch
+        that begins in the past can read it once.
+        """
+        if not self.others_write:
+            for cache in caches:
+                await cache.start()
+            return
+        together = asyncio.Barrier(len(caches))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for cache in caches:
+                    group.create_task(cache.start(together))
+        except ExceptionGroup as failed:  # one says why; the others were given up for it
+            raise failed.exceptions[0] from None
 
     async def _open_late(self, message: type[Message], cache: ResourceCache) -> None:
         try:

@@ -44,6 +44,9 @@ class CacheConfig:
     recalled_revisions: int = 100_000
     """How far back an API server that starts reads the history of its store, so that watches from
     before the restart resume: half a second for 50,000 of pods. 0: not at all."""
+    recalled_shared: int = 10_000
+    """The same where others write to the store, too: a real etcd tells its past at 10,000 revisions
+    a second (a piece every 100 ms), so that 100,000 would take ten seconds."""
     watch_index: bool = True
     """Look watchers up by name, node or namespace; off: try each event on every watcher."""
     encode_once: bool = True

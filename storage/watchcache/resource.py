@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, NamedTuple
@@ -228,18 +229,21 @@ class ResourceCache:
         self._dispatcher.add(subscription)
         return subscription
 
-    async def start(self) -> None:
+    async def start(self, together: asyncio.Barrier | None = None) -> None:
         """List the resource, recall its history and follow it; returns once that is complete.
 
-        Until then reads are refused where there was something before. Raises StoreError.
+        Until then reads are refused where there was something before. ``together``: between the
+        list and the rest it waits for others who start. Raises StoreError.
         """
-        reach, compacted = self._config.recalled_revisions, 0
+        config, compacted = self._config, 0
+        shared = self._store.capabilities.others_write
+        reach = config.recalled_shared if shared else config.recalled_revisions
         for _ in range(OPENINGS_MAX):
             try:
-                opening = await self._open(reach, compacted)
+                opening = await self._open(reach, compacted, together)
                 break
             except CompactedError as error:  # while history was being read
-                compacted = error.compacted
+                compacted, together = error.compacted, None
         else:
             opening = await self._open(0, 0)
         # Who subscribed meanwhile was told nothing of what the list now tells at once.
@@ -264,10 +268,14 @@ class ResourceCache:
         for event in ring.since(after, len(ring)):
             observer.observe(self.resource, event.revision, event.object, event.previous)
 
-    async def _open(self, reach: int, compacted: int) -> Opening:
+    async def _open(
+        self, reach: int, compacted: int, together: asyncio.Barrier | None = None
+    ) -> Opening:
         """Return what the cache begins with, at the present. Raises StoreError."""
         opening = Opening(self._store, self._prefix, self._intake, self._config)
         await opening.list(self._fields, reach, compacted)
+        if together is not None:
+            await together.wait()
         if self._stopped:
             raise StoreClosedError("the watch cache has stopped")
         self._opening = opening
