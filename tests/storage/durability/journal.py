@@ -4,6 +4,7 @@ The lines, one system call each::
 
     ? 3 17 update /shared/4      writer 3 begins its write 17; the value says so, too
     ! 3 17 912                   it was acknowledged at revision 912
+    ? 3 18 txn /own/3/0 -/own/3/1    its write 18 puts one key and deletes another, at one revision
     x 3 17                       it was refused (conflict, not found): it never happens
     c 900                        a compaction at 900 begins
     C 900                        it was acknowledged
@@ -24,18 +25,26 @@ class Write(NamedTuple):
     key: bytes
     value: bytes | None
     """None: a delete."""
+    more: tuple[tuple[bytes, bytes | None], ...] = ()
+    """What a transaction writes beyond its first key."""
+
+    @property
+    def writes(self) -> tuple[tuple[bytes, bytes | None], ...]:
+        """What it writes, in order."""
+        return (self.key, self.value), *self.more
 
 
 class ImpossibleError(AssertionError):
     """The store shows something that no loss can explain."""
 
 
-def value_of(writer: int, step: int) -> bytes:
+def value_of(writer: int, step: int, place: int = 0) -> bytes:
     """Return the value of a write: who wrote it, padded to a length that varies.
 
-    Most fit into a page; one in eleven takes overflow pages of its own.
+    Most fit into a page; one in eleven takes overflow pages of its own. ``place`` is that of the
+    key among those of a transaction.
     """
-    stem = b"%d.%d " % (writer, step)
+    stem = b"%d.%d.%d " % (writer, step, place)
     mixed = (writer * 7919 + step * 104_729) % 1009
     length = 3000 + 5 * mixed if mixed % 11 == 0 else 40 + mixed
     return stem + b"." * (length - len(stem))
@@ -64,7 +73,7 @@ class Journal:
         for line in lines:
             kind, *words = line.split()
             if kind == b"?":
-                self._begin(int(words[0]), int(words[1]), words[2], words[3])
+                self._begin(int(words[0]), int(words[1]), words[2], words[3:])
             elif kind == b"!":
                 self._acknowledge(int(words[0]), int(words[1]), int(words[2]))
             elif kind == b"x":
@@ -84,9 +93,14 @@ class Journal:
         self.pending = {}
         return pending
 
-    def _begin(self, writer: int, step: int, operation: bytes, key: bytes) -> None:
-        value = None if operation == b"delete" else value_of(writer, step)
-        self.pending[writer] = Write(writer, step, key, value)
+    def _begin(self, writer: int, step: int, operation: bytes, keys: list[bytes]) -> None:
+        if operation == b"delete":
+            keys = [b"-" + key for key in keys]
+        (key, value), *more = (
+            (key[1:], None) if key[:1] == b"-" else (key, value_of(writer, step, place))
+            for place, key in enumerate(keys)
+        )
+        self.pending[writer] = Write(writer, step, key, value, tuple(more))
 
     def _acknowledge(self, writer: int, step: int, revision: int) -> None:
         write = self._take(writer, step)

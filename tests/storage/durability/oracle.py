@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 from storage.clock import SystemClock
@@ -58,18 +59,19 @@ class Oracle:
     def _agree(self, changes: list[Change], oldest: int, pending: list[Write]) -> None:
         history = self._journal.history
         in_flight = list(pending)
-        for expected, change in enumerate(changes, oldest + 1):
-            if change.revision != expected:
+        by_revision = groupby(changes, key=lambda change: change.revision)
+        for expected, (revision, shared) in enumerate(by_revision, oldest + 1):
+            if revision != expected:
                 raise ImpossibleError(f"revision {expected} is missing from the replay")
-            shown = (change.key, change.value)
+            shown = tuple((change.key, change.value) for change in shared)
             known = history.get(expected)
             if known is None:
-                known = next((each for each in in_flight if each[2:] == shown), None)
+                known = next((each for each in in_flight if each.writes == shown), None)
                 if known is None:
                     raise ImpossibleError(f"revision {expected} was written by nobody: {shown}")
                 in_flight.remove(known)
                 history[expected] = known
-            elif known[2:] != shown:
+            elif known.writes != shown:
                 raise ImpossibleError(f"revision {expected} is {shown}, was {known}")
 
     async def _states_agree(self, store: Store, oldest: int, last: int) -> None:
@@ -88,14 +90,14 @@ class Oracle:
         state = dict(self._states[start])
         history = self._journal.history
         for at in range(start + 1, revision + 1):
-            _, _, key, value = history[at]
-            past = state.get(key)
-            if value is None:
-                del state[key]
-            elif past is None:
-                state[key] = KeyValue(key, value, at, at, 1)
-            else:
-                state[key] = KeyValue(key, value, at, past.create_revision, past.version + 1)
+            for key, value in history[at].writes:
+                past = state.get(key)
+                if value is None:
+                    del state[key]
+                elif past is None:
+                    state[key] = KeyValue(key, value, at, at, 1)
+                else:
+                    state[key] = KeyValue(key, value, at, past.create_revision, past.version + 1)
         self._states[revision] = state
         if len(self._states) > 64:
             del self._states[sorted(self._states)[len(self._states) // 2]]

@@ -67,18 +67,21 @@ class PowerLoss:
     def acknowledgements_are_covered(self) -> int:
         """Check each acknowledgement of a write; return how many there are.
 
-        The row of its revision was written, the file was then synced, the meta page that makes the
-        row findable was then written through O_DSYNC, and only after that write had returned did
-        the acknowledgement begin. Raises ImpossibleError.
+        All rows of its revision were written in one commit, the file was then synced, the meta page
+        that makes the rows findable was then written through O_DSYNC, and only after that write had
+        returned did the acknowledgement begin. Raises ImpossibleError.
         """
         told = {int(line.split()[3]): at for at, line in self._recording.lines if line[:1] == b"!"}
         rows, commits = self._rows(), self._commits()
         place = 0
         for revision in sorted(told):
-            while place < len(commits) and rows[revision] not in commits[place].pages:
+            first, *others = rows[revision]
+            while place < len(commits) and first not in commits[place].pages:
                 place += 1
             if place == len(commits):
                 raise ImpossibleError(f"revision {revision} was never written")
+            if any(row not in commits[place].pages for row in others):
+                raise ImpossibleError(f"revision {revision} was torn apart")
             if commits[place].durable >= told[revision]:
                 raise ImpossibleError(f"revision {revision} was told before its sync returned")
         return len(told)
@@ -153,18 +156,20 @@ class PowerLoss:
             done.loose[loose] += 1
         return done
 
-    def _rows(self) -> dict[int, bytes]:
-        """Return the row of each revision, as it must stand in the file."""
-        rows: dict[int, bytes] = {}
+    def _rows(self) -> dict[int, list[bytes]]:
+        """Return the rows of each revision, as they must stand in the file."""
+        rows: dict[int, list[bytes]] = {}
         alive: dict[bytes, tuple[int, int]] = {}
-        for revision, (_, _, key, value) in sorted(self.journal.history.items()):
-            created, version = alive.get(key, (revision, 0))
-            alive[key] = (created, version + 1)
-            if value is None:
-                del alive[key]
-                version = -1
-            change = Change(key, value, revision, created, None, version + 1)
-            rows[revision] = encode_rows([change], {})[0][1]
+        for revision, write in sorted(self.journal.history.items()):
+            changes: list[Change] = []
+            for key, value in write.writes:
+                created, version = alive.get(key, (revision, 0))
+                alive[key] = (created, version + 1)
+                if value is None:
+                    del alive[key]
+                    version = -1
+                changes.append(Change(key, value, revision, created, None, version + 1))
+            rows[revision] = [row for _, row in encode_rows(changes, {})]
         return rows
 
     def _lay_out(self, image: Image) -> Path:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from storage.engine.store import EngineStore
 from storage.interface import Store
+from storage.mvcc import DeleteOp, PutOp, Span, Txn
 from storage.registry import STORES, StoreOptions
 from tests.storage.durability.journal import ImpossibleError, Journal, Write, value_of
 from tests.storage.durability.oracle import Oracle, Promise
@@ -46,6 +48,30 @@ async def test_history_that_was_told_agrees(tmp_path: Path) -> None:
 
     assert await Oracle(journal).check(tmp_path, Promise(3, 1, 1), pending) == 2
     assert pending == [IN_FLIGHT]
+
+
+TORN = [b"? 1 1 create /a", b"! 1 1 2", b"? 2 1 txn /b -/a /c"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_transaction_in_flight_has_happened_wholly_or_not(
+    tmp_path: Path, *, whole: bool
+) -> None:
+    journal = told(TORN)
+    pending = journal.end_of_process()
+    options = StoreOptions(data_dir=tmp_path, sync=False)
+    async with STORES["etcd3"].make(options) as store:
+        assert isinstance(store, EngineStore)
+        await FIRST(store)
+        ops = (PutOp(b"/b", value_of(2, 1)), DeleteOp(Span(b"/a")), PutOp(b"/c", value_of(2, 1, 2)))
+        await store.txn(Txn((), ops if whole else ops[:2]))
+
+    if whole:
+        assert await Oracle(journal).check(tmp_path, Promise(2, 1, 1), pending) == 4
+        assert journal.history[3] == pending[0]
+    else:
+        with pytest.raises(ImpossibleError, match="written by nobody"):
+            await Oracle(journal).check(tmp_path, Promise(2, 1, 1), pending)
 
 
 async def test_write_in_flight_may_have_happened_and_is_history_then(tmp_path: Path) -> None:
