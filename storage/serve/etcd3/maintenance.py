@@ -1,7 +1,8 @@
-"""The Maintenance service: status, hashes, alarms, defragmentation; the snapshot is beside."""
+"""The Maintenance service: status, hashes, alarms, defragmentation, snapshots."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 import grpc
@@ -20,12 +21,16 @@ from serialization.api.etcd.rpc_pb2 import (
     MoveLeaderRequest,
     MoveLeaderResponse,
     ResponseHeader,
+    SnapshotRequest,
+    SnapshotResponse,
     StatusRequest,
     StatusResponse,
 )
-from storage.serve.etcd3.errors import Refusal, RefusedError
-from storage.serve.etcd3.methods import unary
+from storage.errors import StoreError
+from storage.serve.etcd3.errors import Refusal, RefusedError, refusal_of
+from storage.serve.etcd3.methods import Context, unary
 from storage.serve.etcd3.serving import RAFT_TERM, VERSION, Serving
+from storage.serve.etcd3.snapshot import stream
 
 SERVICE: Final = "etcdserverpb.Maintenance"
 
@@ -46,6 +51,11 @@ def service(serving: Serving) -> grpc.GenericRpcHandler:
             "Alarm": unary(AlarmRequest, maintenance.alarm),
             "Defragment": unary(DefragmentRequest, maintenance.defragment),
             "MoveLeader": unary(MoveLeaderRequest, maintenance.move_leader),
+            "Snapshot": grpc.unary_stream_rpc_method_handler(
+                maintenance.snapshot,
+                request_deserializer=SnapshotRequest.FromString,
+                response_serializer=SnapshotResponse.SerializeToString,
+            ),
         },
     )
 
@@ -118,6 +128,19 @@ class Maintenance:
     async def move_leader(self, _request: MoveLeaderRequest) -> MoveLeaderResponse:
         """Refuse: there is no other member."""
         raise RefusedError(BAD_LEADER)
+
+    async def snapshot(
+        self, _request: SnapshotRequest, context: Context
+    ) -> AsyncIterator[SnapshotResponse]:
+        """Stream the store as a database file of etcd's."""
+        refused = None
+        try:
+            async for response in stream(self._serving):
+                yield response
+        except StoreError as error:
+            refused = refusal_of(error)
+        if refused is not None:
+            await context.abort(refused.code, refused.message)
 
     def _header(self) -> ResponseHeader:
         return self._serving.header(self._store.current_revision())
