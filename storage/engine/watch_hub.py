@@ -18,6 +18,7 @@ every ``MARK_PAUSE_S``.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -98,11 +99,12 @@ class WatchHub:
         self._lengths: tuple[int, ...] = ()
         self._by_folder: dict[bytes, tuple[bytes, ...]] = {}
         """Prefixes in use by the folder of the keys that begin with them."""
-        self._split_folders: set[bytes] = set()
-        """Folders of whose keys not all begin with the same prefixes."""
+        self._lengths_in_use: Counter[int] = Counter()
+        self._split_folders: Counter[bytes] = Counter()
+        """Folders of whose keys not all begin with the same prefixes, and how many cause that."""
         self._spans: dict[Span, list[HubWatch]] = {}
         """The synced watches of spans that are not prefixes."""
-        self._ranges: tuple[Span, ...] = ()
+        self._ranges: dict[Span, None] = {}
         """Those of the spans that are not a single key."""
         self._replaying: dict[HubWatch, None] = {}
         self._marks: asyncio.TimerHandle | None = None
@@ -164,7 +166,9 @@ class WatchHub:
         synced = [watch for watches in self._lists() for watch in watches]
         replaying = list(self._replaying)
         self._synced, self._spans, self._replaying = {}, {}, {}
-        self._synced_count = 0
+        self._lengths, self._synced_count = (), 0
+        for each in (self._by_folder, self._lengths_in_use, self._split_folders, self._ranges):
+            each.clear()
         for watch in synced + replaying:
             self._end(watch, error)
 
@@ -212,9 +216,15 @@ class WatchHub:
             self._by_folder[folder] = found
         return found
 
-    def _prefixes_changed(self) -> None:
-        self._lengths = tuple(sorted({len(prefix) for prefix in self._synced}))
-        self._split_folders = {_folder(prefix) for prefix in self._synced if prefix[-1:] != b"/"}
+    def _prefix_changed(self, prefix: bytes, by: int) -> None:
+        """Count a prefix that is watched now (``by`` 1), or no longer (-1)."""
+        self._lengths_in_use[len(prefix)] += by
+        if prefix[-1:] != b"/":
+            folder = _folder(prefix)
+            self._split_folders[folder] += by
+            if not self._split_folders[folder]:
+                del self._split_folders[folder]
+        self._lengths = tuple(sorted(+self._lengths_in_use))
         self._by_folder.clear()
 
     @staticmethod
@@ -270,23 +280,21 @@ class WatchHub:
             watches.append(watch)
         elif span is None:
             self._synced[watch.prefix] = [watch]
-            self._prefixes_changed()
+            self._prefix_changed(watch.prefix, 1)
         else:
             self._spans[span] = [watch]
-            self._spans_changed(span)
+            if span.end:
+                self._ranges[span] = None
         self._synced_count += 1
 
     def _unlist(self, watch: HubWatch) -> None:
-        if watch.span is None:
+        span = watch.span
+        if span is None:
             del self._synced[watch.prefix]
-            self._prefixes_changed()
+            self._prefix_changed(watch.prefix, -1)
         else:
-            del self._spans[watch.span]
-            self._spans_changed(watch.span)
-
-    def _spans_changed(self, span: Span) -> None:
-        if span.end:
-            self._ranges = tuple(span for span in self._spans if span.end)
+            del self._spans[span]
+            self._ranges.pop(span, None)
 
     @staticmethod
     def _end(watch: HubWatch, error: StoreError) -> None:
