@@ -135,3 +135,59 @@ def test_only_a_plane_that_is_measured_refuses_nothing(tmp_path: Path, *, measur
     arguments = apiserver_arguments(PlaneOptions(Config(), tmp_path, stamped=measured))
 
     assert ("--max-mutating-requests-inflight" in arguments) is measured
+
+
+def servers(tmp_path: Path, listen: str = "") -> PlaneOptions:
+    made = options(tmp_path)
+    return replace(made, config=replace(made.config, apiservers=2, listen=listen))
+
+
+def test_several_servers_share_one_store_that_is_served_and_the_nodes_take_turns(
+    tmp_path: Path,
+) -> None:
+    async def look(plane: Plane) -> None:
+        names = ["etcd", "apiserver-1", "apiserver-2", "nodes", "control"]
+        assert list(plane.pids) == names
+        assert plane.store.kind == "served"
+        assert plane.store.url.startswith("etcd3+unix:///")
+        found = await plane.statistics()
+        assert set(found) == set(names)
+
+    plane = within(servers(tmp_path), look)
+
+    assert plane.died == []
+    assert '"--store": "memory"' in log(tmp_path, "etcd")
+    for name in ("apiserver-1", "apiserver-2"):
+        assert f'"--store": "{plane.store.url}"' in log(tmp_path, name)
+        assert f'"--name": "{name}"' in log(tmp_path, name)
+    assert '"--server": "http://127.0.0.1:1,http://127.0.0.1:1"' in log(tmp_path, "nodes")
+    assert '"--server": "http://127.0.0.1:1"' in log(tmp_path, "control")
+    socket = Path(plane.store.url.removeprefix("etcd3+unix://"))
+    assert not socket.parent.exists()
+
+
+def test_only_the_first_server_serves_at_the_address_that_was_asked_for(tmp_path: Path) -> None:
+    made = servers(tmp_path, listen="127.0.0.1:8001")
+
+    first, second = (apiserver_arguments(made, "x", f"apiserver-{n}") for n in (1, 2))
+
+    assert first[first.index("--listen") + 1] == "127.0.0.1:8001"
+    assert second[second.index("--listen") + 1] == "127.0.0.1:0"
+
+
+def test_the_store_ends_after_those_that_use_it(tmp_path: Path) -> None:
+    plane = within(servers(tmp_path), nothing)
+
+    ended = {
+        c.name: (tmp_path / "stats" / f"{c.name}.json").stat().st_mtime_ns for c in plane.children
+    }
+    assert ended["etcd"] > max(ended["apiserver-1"], ended["apiserver-2"])
+    assert min(ended["apiserver-1"], ended["apiserver-2"]) > max(ended["nodes"], ended["control"])
+
+
+def test_a_second_server_that_does_not_come_up_is_named(tmp_path: Path) -> None:
+    made = servers(tmp_path)
+    (tmp_path / "script.json").write_text(json.dumps({"apiserver": "crash"}), encoding="utf-8")
+
+    with pytest.raises(ChildError, match="apiserver-1 ended with exit code 1"):
+        within(made, nothing)
