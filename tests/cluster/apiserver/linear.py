@@ -106,6 +106,8 @@ class Clients:
         high = await self.order.newest()
         key = method, reply.code
         self.codes[key] = self.codes.get(key, 0) + 1
+        if reply.code in UNSURE:
+            await asyncio.sleep(0.3)
         return reply, low, high
 
     def _tell(self, revision: int, low: int, high: int) -> None:

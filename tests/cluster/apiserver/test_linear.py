@@ -97,14 +97,9 @@ async def test_answers_are_linearizable_whatever_goes_wrong_with_the_store(seed:
         await asyncio.sleep(3)
 
         unsure = sum(count for (_, code), count in clients.codes.items() if code in UNSURE)
-        assert 0 < unsure < 300 / 2, clients.codes
-        at_rest = [
-            [
-                (obj.name, obj.revision)
-                for obj in server.assembly.api.cache.of(CONFIG_MAPS).snapshot()
-            ]
-            for server in made.servers
-        ]
+        assert 0 < unsure < 150, clients.codes  # of 300
+        caches = [server.assembly.api.cache.of(CONFIG_MAPS) for server in made.servers]
+        at_rest = [[(obj.name, obj.revision) for obj in cache.snapshot()] for cache in caches]
         truth = sorted((await clients.order.at_rest()).items())
         assert at_rest == [truth, truth]
 
