@@ -138,6 +138,63 @@ def test_key_that_was_written_without_the_lease_stays(play: Play) -> None:
     play(story)
 
 
+def test_update_of_nothing_but_the_lease_writes(play: Play) -> None:
+    async def story(store: LeasingStore) -> None:
+        first, second = await store.leases.grant(10), await store.leases.grant(20)
+        await store.create(b"/a", b"one", lease=first)
+        pending = store.update(b"/a", b"one", expected=2, lease=second)
+        assert await pending == 3
+        assert await store.update(b"/a", b"one", expected=3, lease=second) == 3
+        await asyncio.sleep(15)
+        assert await keys(store) == [b"/a"]
+
+        assert await store.update(b"/a", b"one", expected=3) == 4
+        await asyncio.sleep(15)
+        assert await keys(store) == [b"/a"]
+
+    play(story)
+
+
+def test_lease_stands_in_states_and_changes(play: Play) -> None:
+    async def story(store: LeasingStore) -> None:
+        live, late = Recorder(after=1), Recorder(after=1)
+        store.watch(b"/", live, after=1)
+        await store.leases.grant(10, lease_id=7)
+        await store.create(b"/a", b"one", lease=7)
+        await store.update(b"/a", b"two", expected=2)
+        await store.create(b"/b", b"one", lease=7)
+        await store.delete(b"/b")
+        store.watch(b"/", late, after=1)
+        await late.reach(5)
+
+        states = [await store.get(b"/a", revision=2), await store.get(b"/a")]
+        assert [state.lease for state in states if state is not None] == [7, 0]
+        listed = [item.lease for item in (await store.list(b"", revision=4)).items]
+        assert listed == [0, 7]
+        for recorder in (live, late):
+            assert [change.lease for change in recorder.changes] == [7, 0, 7, 0]
+            before = [change.previous.lease for change in recorder.changes if change.previous]
+            assert before == [7, 7]
+
+    play(story)
+
+
+def test_lease_that_ends_by_time_deletes_its_keys_at_one_revision(play: Play) -> None:
+    async def story(store: LeasingStore) -> None:
+        await store.leases.grant(10, lease_id=7)
+        for key in (b"/c", b"/a", b"/b"):
+            await store.create(key, b"one", lease=7)
+        recorder = Recorder(after=4)
+        store.watch(b"/", recorder, after=4)
+        await asyncio.sleep(12)
+
+        assert store.current_revision() == 5
+        (batch,) = [each for each in recorder.batches if each.changes]
+        assert [(c.key, c.revision) for c in batch.changes] == [(b"/a", 5), (b"/b", 5), (b"/c", 5)]
+
+    play(story)
+
+
 def test_lease_tells_what_is_left_of_it(play: Play) -> None:
     async def story(store: LeasingStore) -> None:
         lease = await store.leases.grant(10, lease_id=77)

@@ -64,6 +64,31 @@ def test_update_renews_or_ends_a_ttl(entry: StoreEntry, tmp_path: Path) -> None:
     run_virtual(scenario())
 
 
+def test_update_of_nothing_but_the_ttl_writes(entry: StoreEntry, tmp_path: Path) -> None:
+    if not entry.capabilities.leases:
+        pytest.skip("declares no leases")
+
+    async def scenario() -> None:
+        async with make(entry, tmp_path) as store:
+            await store.create(b"/renewed", b"one", ttl_s=10)
+            await store.create(b"/kept", b"one", ttl_s=10)
+            await store.create(b"/plain", b"one")
+            await asyncio.sleep(5)
+            renewed = await store.update(b"/renewed", b"one", expected=2, ttl_s=10)
+            kept = await store.update(b"/kept", b"one", expected=3)
+            assert (renewed, kept) == (5, 6)
+            assert await store.update(b"/kept", b"one", expected=6) == 6
+            assert await store.update(b"/plain", b"one", expected=4) == 4
+
+            await asyncio.sleep(7)
+            keys = [item.key for item in (await store.list(b"/")).items]
+            assert keys == [b"/kept", b"/plain", b"/renewed"]
+            await asyncio.sleep(5)
+            assert await store.count(b"/") == 2
+
+    run_virtual(scenario())
+
+
 def test_key_made_again_without_a_ttl_stays(entry: StoreEntry, tmp_path: Path) -> None:
     if not entry.capabilities.leases:
         pytest.skip("declares no leases")

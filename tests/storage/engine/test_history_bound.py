@@ -41,6 +41,17 @@ def test_single_change_beyond_the_bound_is_not_kept() -> None:
     assert bound.compact_to(1) == 3
 
 
+def test_shared_revision_is_kept_or_forgotten_whole() -> None:
+    bound = HistoryBound(100, 1600, 1)
+    bound.note([*changes(2, [400]), *changes(3, [400]), *changes(3, [400]), *changes(4, [400])])
+
+    assert bound.compact_to(1) == 1
+    bound.note(changes(5, [400]))
+    assert bound.compact_to(1) == 2
+    bound.note(changes(6, [400]))
+    assert bound.compact_to(2) == 3
+
+
 def test_compaction_that_was_asked_for_counts() -> None:
     bound = HistoryBound(100, 1600, 1)
     bound.note(changes(2, [100] * 17))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from storage.engine.backend import Lease
+from storage.engine.key_index import shared_row
 from storage.errors import StoreOpenError
 from storage.etcd3.rows import (
     META_KEY,
@@ -70,6 +73,52 @@ def test_recovery_takes_up_a_compaction_that_was_cut_short() -> None:
 
 def test_meta_row_comes_back() -> None:
     assert decode_meta(encode_meta(Meta(7, 3))) == Meta(7, 3)
+
+
+SHARED = [
+    Change(b"/a", b"one", 2, 2, None, 1),
+    Change(b"/a", b"two", 3, 2, None, 2, 7),
+    Change(b"/b", b"one", 3, 3, None, 1, 8),
+    Change(b"/a", None, 3, 2, None, 0),
+    Change(b"/b", b"two", 4, 3, None, 2),
+]
+
+
+def test_rows_of_a_shared_revision_stand_between_its_neighbours() -> None:
+    names = [name for name, _ in encode_rows(SHARED, {})]
+
+    assert names == sorted(names)
+    assert names[1:4] == [
+        (3).to_bytes(8, "big"),
+        (3).to_bytes(8, "big") + (1).to_bytes(4, "big"),
+        (3).to_bytes(8, "big") + (2).to_bytes(4, "big"),
+    ]
+    assert [row_key(row) for row in (3, shared_row(3, 2))] == [names[1], names[3]]
+
+
+def test_shared_revisions_and_leases_are_recovered() -> None:
+    rows = encode_rows(SHARED, {2: 7000})
+    found = recover([(memoryview(key), memoryview(row)) for key, row in rows], Meta(1, 1))
+
+    assert found.keys.last == 4
+    assert [each[:2] for each in found.keys.wrote(3)] == [
+        (b"/a", (3, 2, 2)),
+        (b"/b", (3, 3, 1, shared_row(3, 1))),
+        (b"/a", (3, 2, 0, shared_row(3, 2))),
+    ]
+    assert found.leases == []
+    read = [stored_in(memoryview(row)) for _, row in rows]
+    assert read == [(b"one", 0), (b"two", 7), (b"one", 8), (b"", 0), (b"two", 0)]
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_missing_row_of_a_shared_revision_is_damage(missing: int) -> None:
+    rows = encode_rows(SHARED, {})
+    del rows[missing]
+    whole = missing == 3  # the last of a revision leaves no trace
+
+    with nullcontext() if whole else pytest.raises(StoreOpenError, match="damaged"):
+        recover([(memoryview(key), memoryview(row)) for key, row in rows], Meta(1, 1))
 
 
 @pytest.mark.parametrize("row", [None, b"", b"another program's", b"kubedyno-etcd3-2" + bytes(16)])
