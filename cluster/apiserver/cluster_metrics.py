@@ -8,12 +8,16 @@ from cluster.apiserver.api import Api
 from cluster.apiserver.exposition import Family, Sample, render
 from cluster.apiserver.fanout.fanout import Fanout
 from cluster.apiserver.inflight import Inflight
+from storage.errors import StoreError
 from storage.records import StoreStatus
 
 
 async def exposition(api: Api, fanout: Fanout, inflight: Inflight) -> bytes:
-    """Return the text of /metrics."""
-    status = await api.store.status()
+    """Return the text of /metrics; while the store cannot be asked, its sizes are zero."""
+    try:
+        status = await api.store.status()
+    except StoreError:
+        status = StoreStatus(api.cache.revision, 0, 0, 0, 0, "unavailable", 0, 0)
     limited = _limited(inflight)
     return render([*api.metrics.families(), *limited, *_below(api, fanout, status)])
 

@@ -66,6 +66,7 @@ class WatchCache:
         be an old one."""
         self.losses = 0
         """How many resources are being listed again; reads of them are refused."""
+        self._stopped = False
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._left = 0
         """How many of those that wait have been left since they were last looked through."""
@@ -96,6 +97,7 @@ class WatchCache:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        self._stopped = True
         if self._looking is not None:
             self._looking.cancel()
         for cache in self._caches.values():
@@ -135,8 +137,10 @@ class WatchCache:
         """Return once all that was acknowledged before the call, by whomever, is in the cache.
 
         For stores that others write to; on any other it is so already (see ``others_write``).
-        Raises FutureRevisionError after ``wait_s``, and StoreUnavailableError.
+        Raises FutureRevisionError after ``wait_s``, and StoreUnavailableError, StoreClosedError.
         """
+        if self._stopped:
+            raise StoreClosedError("the watch cache has stopped")
         await self.wait_for(await self._freshness.latest())
 
     async def wait_for(self, revision: int) -> None:
@@ -243,6 +247,9 @@ class WatchCache:
                 return
             except StoreError as error:
                 logger.warning("%s cannot be listed again: %s", cache.resource.plural, error)
+                await asyncio.sleep(RETRY_S)
+            except Exception:  # else this one failure would end the server
+                logger.exception("%s cannot be listed again", cache.resource.plural)
                 await asyncio.sleep(RETRY_S)
             else:
                 return

@@ -7,7 +7,20 @@ from typing import cast
 
 import pytest
 
-from storage.errors import CompactedError, StoreUnavailableError
+from cluster.apiserver.errors import status_error
+from storage.errors import (
+    CompactedError,
+    FutureRevisionError,
+    LeaseExistsError,
+    LeaseNotFoundError,
+    ReadOnlyError,
+    StoreClosedError,
+    StoreError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from storage.watchcache.errors import ReinitializingError
 from tests.cluster.apiserver.kinds import PODS_PATH, pod
 from tests.cluster.apiserver.serving import Json, Reply
 from tests.cluster.apiserver.several import Server, several, virtual
@@ -186,3 +199,50 @@ async def test_resource_that_is_listed_again_is_not_read_meanwhile(error: Except
 
         assert (await other.call("GET", f"{PODS_PATH}/a")).code == 404
         assert (await other.call("GET", "/readyz")).code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason", "retry_s"),
+    [
+        (StoreUnavailableError("no endpoint answers"), 503, "ServiceUnavailable", 1),
+        (ReadOnlyError("full"), 503, "ServiceUnavailable", 1),
+        (StoreClosedError("closed"), 503, "ServiceUnavailable", 1),
+        (LeaseNotFoundError(7), 503, "ServiceUnavailable", 1),
+        (LeaseExistsError(7), 503, "ServiceUnavailable", 1),
+        (UnknownOutcomeError("no answer"), 504, "Timeout", 0),
+        (FutureRevisionError(9, 8), 504, "Timeout", 1),
+        (ReinitializingError("pods"), 429, "TooManyRequests", 1),
+        (CompactedError(1, 2), 410, "Expired", 0),
+        (UnsupportedError("not here"), 501, "NotImplemented", 0),
+        (StoreError("something else"), 500, "InternalError", 0),
+    ],
+)
+def test_each_error_of_a_store_has_its_answer(
+    error: StoreError, code: int, reason: str, retry_s: int
+) -> None:
+    told = status_error(error)
+
+    assert (told.code, told.reason) == (code, reason)
+    assert (told.details.retryAfterSeconds if told.details is not None else 0) == retry_s
+
+
+@virtual
+async def test_metrics_are_told_while_the_store_is_away() -> None:
+    async with several() as made:
+        _one, other = made.servers
+        other.view.down = True
+
+        reply = await other.call("GET", "/metrics")
+
+        assert reply.code == 200
+        assert b"kubedyno_consistent_reads_asked_total" in reply.body
+
+
+@virtual
+async def test_read_that_comes_as_the_server_stops_is_told_so() -> None:
+    async with several() as made:
+        other = made.servers[1]
+
+    reply = await other.call("GET", CONFIG_MAPS)
+
+    assert reply.code == 503
