@@ -23,6 +23,7 @@ from storage.errors import KeyNotFoundError
 from storage.mvcc import Deleted, PutDone, PutOp, Txn
 from storage.serve.etcd3.answers import (
     delete_answer,
+    key_value,
     put_answer,
     range_answer,
     txn_answer,
@@ -72,9 +73,19 @@ class KV:
 
     async def range(self, request: RangeRequest) -> RangeResponse:
         """Read a key or a range of keys."""
+        if _asks_for_a_key(request):
+            return await self._get(request.key)
         op = range_op(request)
         found, revision = await self._store.range(op)
         return range_answer(found, self._header(revision))
+
+    async def _get(self, key: bytes) -> RangeResponse:
+        """Read the newest state of a key: what an API server asks for most."""
+        header = self._header(self._store.current_revision())
+        found = await self._store.get(key)
+        if found is None:
+            return RangeResponse(header=header)
+        return RangeResponse(header=header, kvs=[key_value(found)], count=1)
 
     async def put(self, request: PutRequest) -> PutResponse:
         """Write a key."""
@@ -120,6 +131,22 @@ class KV:
     def _check_bytes(self, request: Message) -> None:
         if request.ByteSize() > self._write_bytes:
             raise RefusedError(REQUEST_TOO_LARGE)
+
+
+def _asks_for_a_key(request: RangeRequest) -> bool:
+    """Say whether nothing is asked for but a key's newest state, and in the usual form."""
+    return bool(request.key) and not (
+        request.range_end
+        or request.revision
+        or request.sort_order
+        or request.sort_target
+        or request.keys_only
+        or request.count_only
+        or request.min_mod_revision
+        or request.max_mod_revision
+        or request.min_create_revision
+        or request.max_create_revision
+    )
 
 
 def _may_put(txn: Txn) -> bool:
