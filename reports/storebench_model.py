@@ -25,6 +25,7 @@ class Comparison:
     low: float | None
     high: float | None
     rounds: int
+    at_least: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _place(found: StoreTable) -> Iterator[Markup]:
     )
     if found.comparisons:
         yield table(
-            ("what", "over", "ratio", "95 % interval"),
+            ("what", "over", "ratio", "95 % interval", "aim"),
             (_compared(each) for each in found.comparisons),
             labels=2,
         )
@@ -102,7 +102,10 @@ def _compared(each: Comparison) -> tuple[str, ...]:
     interval = "one round"
     if each.low is not None and each.high is not None:
         interval = f"{each.low:.2f}-{each.high:.2f}, {counted(each.rounds, 'round')}"
-    return (each.what, f"{each.server} / {each.over}", f"{each.ratio:.2f}", interval)
+    aim = ""
+    if each.at_least is not None:
+        aim = f"≥ {each.at_least:g}: {'met' if each.ratio >= each.at_least else 'missed'}"
+    return (each.what, f"{each.server} / {each.over}", f"{each.ratio:.2f}", interval, aim)
 
 
 def _goals(lines: list[Line]) -> Iterator[tuple[str, ...]]:

@@ -27,7 +27,7 @@ from bench.storebench.generator import alone
 from bench.storebench.operations import IDLE, JUDGED, NAMES, WATCH
 from bench.storebench.orchestration import CellFailedError, measure
 from bench.storebench.results import SCHEMA_VERSION, STORE_BENCH_FILE, Row, StoreBench
-from bench.storebench.table import aims, table_cells, tables_of
+from bench.storebench.table import aims, order_of, table_cells, tables_of
 from bench.storebench.workload import VALUE_BYTES_MIN
 from storage.clock import Clock, SystemClock
 from storage.registry import STORES
@@ -223,7 +223,7 @@ async def _run(arguments: argparse.Namespace, cells: list[Cell], clock: Clock) -
         environment=environment,
         command=" ".join(["kubedyno", *sys.argv[1:]]),
         rows=sorted(rows, key=lambda row: row.round),
-        tables=tables_of(rows, [cell.name for cell in cells], aims() if arguments.table else ()),
+        tables=tables_of(rows, order_of(cells), aims() if arguments.table else ()),
         skipped=skipped,
     )
 

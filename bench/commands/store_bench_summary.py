@@ -71,7 +71,11 @@ def comparison_line(each: Comparison) -> str:
         reach = "one round"
     else:
         reach = f"{each.low:.2f}-{each.high:.2f}, {each.rounds} rounds"
-    return f"- {each.what}: {each.server} / {each.over} = {each.ratio:.2f} ({reach})"
+    said = f"- {each.what}: {each.server} / {each.over} = {each.ratio:.2f} ({reach})"
+    if each.at_least is None:
+        return said
+    met = "met" if each.ratio >= each.at_least else "missed"
+    return f"{said}; aim >= {each.at_least:g}, {met}"
 
 
 def markdown(table: Table) -> Iterator[str]:

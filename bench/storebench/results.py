@@ -56,6 +56,8 @@ class Comparison:
     high: float | None
     """Of the 95 % interval; null for a single round."""
     rounds: int
+    at_least: float | None = None
+    """What was aimed at, if anything was."""
 
 
 @dataclass(frozen=True, slots=True)

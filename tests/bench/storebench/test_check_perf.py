@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.cli import main
 from bench.commands.interface import OK
+from bench.commands.store_bench_summary import comparison_line
 from bench.storebench.check_perf import LOADS, name_of, row_of
 from bench.storebench.rows import Window
 from bench.storebench.table import compared
@@ -63,6 +65,8 @@ def test_ours_and_the_real_one_are_compared() -> None:
 
     assert rows[0].cell == name_of("kubedyno-etcd3", "l")
     assert (found.what, round(found.ratio, 3)) == ("check-perf l", 0.463)
+    assert comparison_line(found).endswith("(one round); aim >= 0.25, met")
+    assert comparison_line(replace(found, ratio=0.24)).endswith("aim >= 0.25, missed")
 
 
 def test_without_the_program_it_is_left_out_with_a_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bench.environment import describe_environment
 from bench.latency import Latency
 from bench.results import write_json
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
+from bench.storebench.operations import IDLE
 from bench.storebench.results import (
     SCHEMA_VERSION,
     STORE_BENCH_FILE,
@@ -19,7 +21,7 @@ from bench.storebench.results import (
     StoreBench,
 )
 from bench.storebench.servers import SERVERS
-from bench.storebench.table import aims, compared, table_cells, tables_of
+from bench.storebench.table import aims, compared, order_of, table_cells, tables_of
 from reports.render import render
 from storage.registry import STORES
 
@@ -53,7 +55,7 @@ ROWS = [
     _row("etcd", 3, 1.0, invalid=True),
     _row("kubedyno-etcd3", 3, 1.0),
 ]
-ORDER = ["etcd3 put c64", "kubedyno-etcd3 put c64", "etcd put c64"]
+ORDER = [(INSIDE, "etcd3 put c64"), (OVER, "kubedyno-etcd3 put c64"), (OVER, "etcd put c64")]
 
 
 def _results() -> StoreBench:
@@ -89,9 +91,30 @@ def test_tables_stand_apart_in_the_order_of_their_cells() -> None:
     tables = tables_of(ROWS, ORDER)
 
     assert [(table.title, [line.cell for line in table.lines]) for table in tables] == [
-        (INSIDE, ORDER[:1]),
-        (OVER, ORDER[1:]),
+        (INSIDE, ["etcd3 put c64"]),
+        (OVER, ["kubedyno-etcd3 put c64", "etcd put c64"]),
     ]
+
+
+def test_cells_of_one_name_stand_in_the_order_of_their_own_table() -> None:
+    cells = table_cells()
+    rows = [
+        replace(_row(cell.server, 1, 1.0, table=DRIVERS[cell.driver].table), cell=cell.name)
+        for cell in reversed(cells)
+    ]
+
+    tables = tables_of(rows, order_of(cells))
+
+    found = [(table.title, line.cell) for table in tables for line in table.lines]
+    assert found == order_of(cells)
+
+
+def test_what_is_measured_otherwise_has_a_table_of_its_own() -> None:
+    idle = replace(_row("etcd", 1, 1.0), operation=IDLE, cell="idle")
+
+    titles = [table.title for table in tables_of([*ROWS, idle], ORDER)]
+
+    assert titles == [INSIDE, OVER, f"{OVER}: watches where nothing happens"]
 
 
 def test_ours_is_compared_with_the_real_one_round_by_round() -> None:
