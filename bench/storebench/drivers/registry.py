@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.storebench.drivers.contract import engine
 from bench.storebench.drivers.etcd3_raw import Etcd3RawDriver
+from bench.storebench.drivers.etcd3_store import remote
 from bench.storebench.drivers.etcd3_wire import Etcd3WireDriver
 from bench.storebench.drivers.interface import Driver, Spot
 
@@ -42,5 +43,6 @@ DRIVERS: Final[dict[str, Entry]] = {
         Entry("engine", engine, IN_PROCESS),
         Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
         Entry("etcd3-wire", Etcd3WireDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="wire"),
+        Entry("etcd3-store", remote, OVER_THE_PROTOCOL, scheme="etcd3", client="store", puts=False),
     )
 }
