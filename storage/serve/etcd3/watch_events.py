@@ -33,9 +33,11 @@ class Frames(NamedTuple):
     """Of each event."""
     size: int
     """In bytes, of all."""
+    upto: int
+    """The revision up to which they are everything that the watch is to be told."""
 
 
-NOTHING: Final = Frames([], [], 0)
+NOTHING: Final = Frames([], [], 0, 0)
 
 
 class Told(NamedTuple):
@@ -64,7 +66,7 @@ class EventEncoder:
             self._turn_to(batch)
         made = self._of_batch.get(flavour)
         if made is None:
-            made = self._of_batch[flavour] = self._make(batch.changes, flavour)
+            made = self._of_batch[flavour] = self._make(batch, flavour)
         return made
 
     def forget(self) -> None:
@@ -78,7 +80,8 @@ class EventEncoder:
             self._revision = batch.revision
             self._plain, self._with_previous = {}, {}
 
-    def _make(self, changes: tuple[Change, ...], flavour: int) -> Frames:
+    def _make(self, batch: Batch, flavour: int) -> Frames:
+        changes = batch.changes
         if flavour & (NO_PUTS | NO_DELETES):
             puts, deletes = not flavour & NO_PUTS, not flavour & NO_DELETES
             changes = tuple(
@@ -95,7 +98,8 @@ class EventEncoder:
                 made = known[id(change)] = (change, _frame(change, with_previous=bool(previous)))
                 self.encoded += 1
             encoded.append(made[1])
-        return Frames(encoded, [change.revision for change in changes], sum(map(len, encoded)))
+        revisions = [change.revision for change in changes]
+        return Frames(encoded, revisions, sum(map(len, encoded)), batch.revision)
 
 
 class Responses:

@@ -14,7 +14,7 @@ def take(pending: deque[Frames], limit: int) -> Frames:
     """
     encoded: list[bytes] = []
     revisions: list[int] = []
-    size = 0
+    size = upto = 0
     while pending and size < limit:
         frames = pending.popleft()
         cut = size + frames.size > limit
@@ -25,9 +25,10 @@ def take(pending: deque[Frames], limit: int) -> Frames:
         encoded += frames.encoded
         revisions += frames.revisions
         size += frames.size
+        upto = frames.upto or upto
         if cut:
             break
-    return Frames(encoded, revisions, size)
+    return Frames(encoded, revisions, size, upto)
 
 
 def split(frames: Frames, limit: int, *, least: bool) -> tuple[Frames, Frames]:
@@ -35,16 +36,18 @@ def split(frames: Frames, limit: int, *, least: bool) -> tuple[Frames, Frames]:
 
     ``least``: the first revision goes with them, however large.
     """
-    encoded, revisions, _ = frames
+    encoded, revisions, _, _ = frames
     taken = taken_bytes = size = 0
     for at, frame in enumerate(encoded):
         if at and revisions[at] != revisions[at - 1]:
             taken, taken_bytes = at, size
         size += len(frame)
-        if size > limit and (taken or not least):
+        if size > limit and not (taken or least):
+            return NOTHING, frames
+        if size > limit and taken:
             return (
-                Frames(encoded[:taken], revisions[:taken], taken_bytes),
-                Frames(encoded[taken:], revisions[taken:], frames.size - taken_bytes),
+                Frames(encoded[:taken], revisions[:taken], taken_bytes, revisions[taken - 1]),
+                Frames(encoded[taken:], revisions[taken:], frames.size - taken_bytes, frames.upto),
             )
     return frames, NOTHING
 

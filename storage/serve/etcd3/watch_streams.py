@@ -363,15 +363,13 @@ class WatchStream:
         self.pending_bytes -= frames.size
         if watch.fragment and frames.size > self._limits.fragment_bytes:
             return self._fragments(watch, frames)
-        return self._responses.events(frames.revisions[-1], watch.watch_id, frames.encoded)
+        return self._responses.events(frames.upto, watch.watch_id, frames.encoded)
 
     def _fragments(self, watch: SpanWatch, frames: Frames) -> bytes:
         """Return the first fragment, and put the others at the front of the queue."""
         pieces = fragments(frames.encoded, self._limits.fragment_bytes)
         made = [
-            self._responses.events(
-                frames.revisions[-1], watch.watch_id, piece, fragment=at < len(pieces)
-            )
+            self._responses.events(frames.upto, watch.watch_id, piece, fragment=at < len(pieces))
             for at, piece in enumerate(pieces, 1)
         ]
         for response in reversed(made[1:]):

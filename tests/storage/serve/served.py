@@ -86,9 +86,9 @@ class WatchCall:
         await self.send(create_request=request)
         return await self.read()
 
-    async def read(self) -> WatchResponse:
-        """Return the next response."""
-        async with asyncio.timeout(PATIENCE_S):
+    async def read(self, *, patience_s: float | None = PATIENCE_S) -> WatchResponse:
+        """Return the next response; raises TimeoutError."""
+        async with asyncio.timeout(patience_s):
             return cast("WatchResponse", await self._call.read())
 
     async def half_close(self) -> None:

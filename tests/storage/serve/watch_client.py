@@ -154,6 +154,6 @@ class WatchClient:
             return
         if log.events:
             assert log.partial[0][0] > log.events[-1][0], "a revision in two responses"
-        assert response.header.revision == events[-1][0]
         log.events += log.partial
         log.partial = []
+        self._check(log, response.header.revision)
