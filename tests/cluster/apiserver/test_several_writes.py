@@ -288,3 +288,20 @@ async def test_update_that_never_gets_through_ends_in_a_conflict(
 
         assert (reply.code, reply.json()["reason"]) == (409, "Conflict")
         assert tries == 64
+
+
+@virtual
+async def test_update_of_an_event_that_changes_nothing_is_judged_on_the_newest() -> None:
+    events = "/api/v1/namespaces/default/events"
+    about = {"kind": "Pod", "namespace": "default", "name": "a"}
+    event = {"metadata": {"name": "e"}, "involvedObject": about, "message": "one", "reason": "R"}
+    async with behind((events, event)) as (one, other):
+        same = await one.call("PATCH", f"{events}/e", {"message": "one"}, MERGE)
+        assert version_of(same.json()) == one.view.current_revision()  # nothing was written
+        two = await one.call("PATCH", f"{events}/e", {"message": "two"}, MERGE)
+
+        back = await other.call("PATCH", f"{events}/e", {"message": "one"}, MERGE)
+
+        assert back.code == 200
+        assert version_of(back.json()) > version_of(two.json()) > version_of(same.json())
+        assert (await one.call("GET", f"{events}/e")).json()["message"] == "one"
