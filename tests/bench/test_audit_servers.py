@@ -9,8 +9,8 @@ import pytest
 
 from bench.audit.main import audit
 from bench.audit.servers import compare_servers
-from tests.bench.list_server import Lists, running_pod, serving
-from tests.bench.test_auditor import TRUE, two_pods
+from tests.bench.list_server import Lists, running_pod, serving, two_pods
+from tests.bench.test_auditor import TRUE
 
 
 def lose_a_pod(lists: Lists) -> None:

@@ -24,9 +24,10 @@ etcd_server_version{server_version="3.4.23"} 1
 """
 
 
-def told(
-    facts: StoreFacts, begin: dict[str, dict[str, float]], **end: dict[str, float]
-) -> Observed:
+Counters = dict[str, dict[str, float]]
+
+
+def told(facts: StoreFacts, begin: Counters, end: Counters) -> Observed:
     """Return a run whose store's processes counted so at the ends of the fill."""
     whole = observed()
     fill = whole.phases[0]
@@ -57,7 +58,7 @@ def test_syncs_of_members_are_added_up_and_a_group_is_a_member_s() -> None:
             "etcd-1": {"etcd_wal_fsyncs": 10, "etcd_backend_commits": 1},
             "etcd-2": {"etcd_wal_fsyncs": 12},
         },
-        **{
+        {
             "etcd-1": {"etcd_wal_fsyncs": 30, "etcd_backend_commits": 4, "etcd_db_bytes": 7},
             "etcd-2": {"etcd_wal_fsyncs": 22, "etcd_db_bytes": 9, "etcd_disk_bytes": 64},
         },
@@ -79,7 +80,7 @@ def test_commits_of_our_engine_are_its_syncs() -> None:
     run = told(
         StoreFacts("served", 1),
         {"etcd": {"store_commits": 5.0}},
-        etcd={"store_commits": 13.0, "store_disk_bytes": 4096.0},
+        {"etcd": {"store_commits": 13.0, "store_disk_bytes": 4096.0}},
     )
 
     use = store_use(run)
@@ -110,7 +111,7 @@ def test_a_fill_that_did_not_end_has_no_numbers() -> None:
 
 
 def test_a_member_that_told_at_one_end_only_has_no_syncs() -> None:
-    run = told(StoreFacts("remote", 1), {}, etcd={"etcd_wal_fsyncs": 8.0})
+    run = told(StoreFacts("remote", 1), {}, {"etcd": {"etcd_wal_fsyncs": 8.0}})
 
     assert store_use(run).syncs is None
 
