@@ -15,6 +15,7 @@ from storage.errors import StoreOpenError
 from storage.etcd3.backend import Etcd3Backend
 from storage.interface import Capabilities, Store
 from storage.memory.backend import MemoryBackend
+from storage.remote.etcd3.url import is_remote, parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +80,25 @@ STORES: Final[dict[str, StoreEntry]] = {
         StoreEntry("etcd3", _etcd3, ETCD3),
     )
 }
+
+
+def store_entry(name_or_url: str) -> StoreEntry:
+    """Return the store that ``--store`` names: one of ``STORES``, or one that is elsewhere.
+
+    An entry of the latter kind is named by its address without the password. gRPC is imported only
+    then. Raises StoreOpenError, whose message fits on a line.
+    """
+    if not is_remote(name_or_url):
+        try:
+            return STORES[name_or_url]
+        except KeyError:
+            known = ", ".join(STORES)
+            raise StoreOpenError(
+                f"unknown store {name_or_url}; known are {known}, etcd3://host:port,…"
+            ) from None
+    from storage.remote.etcd3.store import RemoteStore, capabilities_of  # noqa: PLC0415  slow
+
+    url = parse_url(name_or_url)
+    return StoreEntry(
+        url.redacted, lambda options: RemoteStore(url, options.clock), capabilities_of(url)
+    )

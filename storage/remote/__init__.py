@@ -1,0 +1,1 @@
+"""Stores that live in other processes, reached over their own protocols."""

@@ -1,0 +1,165 @@
+"""Watches that begin further back than the feed remembers: replayed from etcd until they join it.
+
+How it works. A *replay* is an etcd watch over the whole key space (only so can it be known how far
+it has come: one over a prefix tells nothing after the prefix's last change). It serves every
+watcher that was added before it began, so that the watch caches of an API server that starts share
+one; each takes what is under its prefix and after its own position. When a replay has come to where
+the feed's memory begins, its watchers join the feed's hub, which tells them the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.engine.reads import HISTORY_PAGE
+from storage.errors import CompactedError, StoreError
+from storage.interface import Watch, Watcher
+from storage.records import Batch, Change
+from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.feed import Feed
+from storage.remote.etcd3.keys import ALL, KeySpace
+from storage.remote.etcd3.link import PAUSE_S, Link
+from storage.remote.etcd3.rpc import Stream
+
+QUIET_S: Final = 5.0
+"""A replay that is told nothing for so long asks another endpoint."""
+
+
+class LateWatch:
+    """A watch that began in the past; once it has joined the feed, ``joined`` is its watch there.
+
+    ``position`` is the revision up to which its watcher has been told.
+    """
+
+    __slots__ = ("joined", "live", "position", "prefix", "watcher")
+
+    def __init__(self, prefix: bytes, watcher: Watcher, after: int) -> None:
+        self.prefix = prefix
+        self.watcher = watcher
+        self.position = after
+        self.live = True
+        self.joined: Watch | None = None
+
+    def cancel(self) -> None:
+        """End it: nothing is delivered after this returns. Idempotent."""
+        self.live = False
+        if self.joined is not None:
+            self.joined.cancel()
+
+    def end(self, error: StoreError) -> None:
+        """Tell the watcher that it has ended."""
+        if self.live:
+            self.live = False
+            self.watcher.closed(error)
+
+    def take(self, changes: list[Change], upto: int) -> None:
+        """Tell the watcher what concerns it."""
+        position, prefix = self.position, self.prefix
+        own = [c for c in changes if c.revision > position and c.key.startswith(prefix)]
+        if upto <= position or not self.live:
+            return
+        self.position = upto
+        if own:
+            self.watcher.deliver(Batch(upto, tuple(own)))
+
+
+class CatchUp:
+    """All watches that are being replayed."""
+
+    def __init__(self, link: Link, keys: KeySpace, feed: Feed) -> None:
+        self.replays = 0
+        self._link = link
+        self._keys = keys
+        self._feed = feed
+        self._new: list[LateWatch] = []
+        self._running: list[LateWatch] = []
+        self._wanted = asyncio.Event()
+
+    def add(self, prefix: bytes, watcher: Watcher, after: int) -> LateWatch:
+        """Start a watch after a revision below the feed's memory."""
+        watch = LateWatch(prefix, watcher, after)
+        self._new.append(watch)
+        self._wanted.set()
+        return watch
+
+    async def run(self) -> None:
+        """Replay, one after another, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            self._running, self._new = self._new, []
+            self.replays += 1
+            await self._replay()
+
+    def close(self, error: StoreError) -> None:
+        """End all."""
+        for watch in self._running + self._new:
+            if watch.joined is None:
+                watch.end(error)
+        self._running, self._new = [], []
+
+    async def _replay(self) -> None:
+        while self._running:
+            stream, index = self._link.watch()
+            try:
+                await self._follow(stream, min(watch.position for watch in self._running))
+            except CallError:
+                self._link.turn(index)
+                await asyncio.sleep(PAUSE_S)
+            except TimeoutError:
+                self._link.turn(index)
+            except CompactedError as error:
+                self._end_compacted(error)
+            finally:
+                stream.cancel()
+
+    async def _follow(self, stream: Stream, after: int) -> None:
+        create = rpc.WatchCreateRequest(
+            key=ALL, range_end=ALL, start_revision=after + 1, prev_kv=True
+        )
+        await stream.write(rpc.WatchRequest(create_request=create))
+        while self._running:
+            async with asyncio.timeout(QUIET_S):
+                response = await stream.read()
+            if response.canceled:
+                if response.compact_revision:
+                    raise CompactedError(after, response.compact_revision)
+                raise CallError("UNAVAILABLE", response.cancel_reason)
+            if response.events:
+                upto = response.events[-1].kv.mod_revision
+                await self._tell(list(self._keys.changes(response.events)), upto)
+
+    async def _tell(self, changes: list[Change], upto: int) -> None:
+        """Tell a piece of history, a page a turn of the loop, then let join who can."""
+        start = 0
+        while start < len(changes):
+            stop = min(start + HISTORY_PAGE, len(changes))
+            while stop < len(changes) and changes[stop].revision == changes[stop - 1].revision:
+                stop += 1
+            for watch in self._running:
+                watch.take(changes[start:stop], changes[stop - 1].revision)
+            start = stop
+            await asyncio.sleep(0)
+        for watch in self._running:
+            watch.position = max(watch.position, upto)
+        self._join()
+
+    def _join(self) -> None:
+        feed, staying = self._feed, []
+        for watch in self._running:
+            if watch.live and watch.position >= feed.ring.floor:
+                # A progress mark: of a quiet prefix nothing else would tell that this is the end.
+                watch.watcher.deliver(Batch(watch.position, ()))
+                watch.joined = feed.hub.add(watch.prefix, watch.watcher, watch.position)
+            elif watch.live:
+                staying.append(watch)
+        self._running = staying
+
+    def _end_compacted(self, error: CompactedError) -> None:
+        compacted = self._feed.compacted = max(self._feed.compacted, error.compacted)
+        ended = [watch for watch in self._running if watch.position < compacted]
+        self._running = [watch for watch in self._running if watch.position >= compacted]
+        for watch in ended:
+            watch.end(CompactedError(watch.position, compacted))

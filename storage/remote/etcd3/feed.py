@@ -1,0 +1,218 @@
+"""The one watch over the whole key space, and everything that hangs on it.
+
+How it works. One etcd watch tells every change of every key, in order; what it has told is the
+store's *applied* revision. Each response is one step of the loop: recent history, recent states,
+the watchers (through the engines' own hub), then the writes whose revisions it covers. So an
+acknowledged write has been delivered to every watch, and is in the watch cache.
+
+When the stream ends it is opened again after the last revision that was told, at the next endpoint:
+nothing is missed and nothing told twice. If etcd has compacted beyond that meanwhile, every watcher
+is closed with CompactedError, and the feed goes on from etcd's present revision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections import deque
+from itertools import islice
+from typing import Final
+
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.engine.ledger import RecentStates
+from storage.engine.reads import HISTORY_PAGE
+from storage.engine.watch_hub import WatchHub
+from storage.errors import CompactedError, StoreError, UnknownOutcomeError
+from storage.records import Change, KeyValue
+from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.keys import ALL, KeySpace
+from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
+from storage.remote.etcd3.rpc import RANGE, Stream
+
+_log = logging.getLogger(__name__)
+
+RING_MAX: Final = 8192
+RING_BYTES_MAX: Final = 16 << 20
+"""Recent changes that are kept here: a watch that begins after a list finds all that it needs."""
+
+CREATED_S: Final = 5.0
+"""How long a member may take to answer that a watch has been created."""
+
+
+class Ring:
+    """The newest changes, complete above ``floor``."""
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self._changes: deque[Change] = deque()
+        self._bytes = 0
+
+    def extend(self, changes: list[Change]) -> None:
+        """Add the changes of whole revisions."""
+        kept = self._changes
+        kept.extend(changes)
+        self._bytes += sum(len(c.value) for c in changes if c.value is not None)
+        while len(kept) > RING_MAX or self._bytes > RING_BYTES_MAX:
+            self.floor = kept[0].revision
+            while kept and kept[0].revision == self.floor:
+                self._bytes -= len(kept.popleft().value or b"")
+
+    def clear(self, floor: int) -> None:
+        """Forget everything up to ``floor``."""
+        self._changes.clear()
+        self._bytes = 0
+        self.floor = floor
+
+    def page(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
+        """Return how far this piece goes, and its changes under ``prefix`` (see ``WatchHub``)."""
+        assert after >= self.floor
+        kept = self._changes
+        found: list[Change] = []
+        for change in islice(kept, bisect_right(kept, after, key=_revision), None):
+            if len(found) >= HISTORY_PAGE and change.revision > found[-1].revision:
+                return found[-1].revision, found
+            if change.key.startswith(prefix):
+                found.append(change)
+        return upto, found
+
+
+def _revision(change: Change) -> int:
+    return change.revision
+
+
+class Feed:
+    """Feeds watches and waiting writes from etcd's watch."""
+
+    def __init__(self, link: Link, keys: KeySpace) -> None:
+        self.last = 0
+        """The applied revision: everything up to it has been told."""
+        self.compacted = 1
+        self.resumptions = 0
+        self.recent = RecentStates()
+        self.ring = Ring(0)
+        self._link = link
+        self._keys = keys
+        self._waiting: dict[int, list[asyncio.Future[int]]] = {}
+        self._failing: dict[int, list[tuple[asyncio.Future[int], StoreError]]] = {}
+        self.hub = WatchHub(asyncio.get_running_loop(), self, self._history, lambda: self.compacted)
+
+    async def begin(self) -> None:
+        """Find etcd's present revision, from which the feed starts. Raises CallError."""
+        answer = await self._link.read(RANGE, rpc.RangeRequest(key=ALL, limit=1, count_only=True))
+        self.last = answer.header.revision
+        self.ring.clear(self.last)
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        pause_s = PAUSE_S
+        while True:
+            before = self.last
+            stream, index = self._link.watch()
+            try:
+                await self._follow(stream)
+            except CallError as error:
+                _log.info("watch of %s ended: %s", self._link.endpoint, error)
+                self._link.turn(index)
+            except TimeoutError:
+                self._link.turn(index)
+            except CompactedError as error:
+                await self._begin_anew(error)
+            finally:
+                stream.cancel()
+            self.resumptions += 1
+            pause_s = PAUSE_S if self.last > before else min(2 * pause_s, PAUSE_MAX_S)
+            await asyncio.sleep(pause_s)
+
+    def acknowledge(self, future: asyncio.Future[int], revision: int) -> None:
+        """Answer a write with its revision once that has been told."""
+        if revision > self.last:
+            self._waiting.setdefault(revision, []).append(future)
+        elif not future.done():
+            future.set_result(revision)
+
+    def fail(self, future: asyncio.Future[int], error: StoreError, revision: int) -> None:
+        """Fail a write once the ``revision`` at which it was judged has been told."""
+        if revision > self.last:
+            self._failing.setdefault(revision, []).append((future, error))
+        elif not future.done():
+            future.set_exception(error)
+
+    def close(self, error: StoreError) -> None:
+        """End all watches, and the writes that still wait."""
+        self.hub.close(error)
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(UnknownOutcomeError("closed before the write was told"))
+        self._waiting.clear()
+        self._release_failures(1 << 63)
+
+    async def _follow(self, stream: Stream) -> None:
+        async with asyncio.timeout(CREATED_S):
+            create = rpc.WatchCreateRequest(
+                key=ALL, range_end=ALL, start_revision=self.last + 1, prev_kv=True
+            )
+            await stream.write(rpc.WatchRequest(create_request=create))
+            self._take(await stream.read())
+        while True:
+            self._take(await stream.read())
+
+    def _take(self, response: rpc.WatchResponse) -> None:
+        """Take a response of the stream. Raises CallError, CompactedError."""
+        if response.canceled:
+            if response.compact_revision:
+                raise CompactedError(self.last, response.compact_revision)
+            raise CallError("UNAVAILABLE", response.cancel_reason)
+        if not response.events:
+            return
+        revision = response.events[-1].kv.mod_revision
+        if response.events[0].kv.mod_revision <= self.last:  # it may begin before what was asked
+            raise CallError("UNAVAILABLE", "the watch told a revision again")
+        self._deliver(list(self._keys.changes(response.events)), revision)
+
+    def _deliver(self, changes: list[Change], revision: int) -> None:
+        states: dict[bytes, KeyValue | None] = {}
+        for key, value, at, created, _, version, *_ in changes:
+            states[key] = None if value is None else KeyValue(key, value, at, created, version)
+        self.recent.take(states)
+        self.ring.extend(changes)
+        self.last = revision
+        if changes:
+            self.hub.deliver(changes)
+        self._release(changes, revision)
+
+    def _release(self, changes: list[Change], revision: int) -> None:
+        waiting = self._waiting
+        if waiting:
+            for change in changes:
+                for future in waiting.pop(change.revision, ()):
+                    if not future.done():
+                        future.set_result(change.revision)
+        if self._failing:
+            self._release_failures(revision)
+
+    def _release_failures(self, revision: int) -> None:
+        for at in [at for at in self._failing if at <= revision]:
+            for future, error in self._failing.pop(at):
+                if not future.done():
+                    future.set_exception(error)
+
+    async def _begin_anew(self, error: CompactedError) -> None:
+        """Go on at etcd's present: what lies between is lost to every watcher, and they know."""
+        self.compacted = max(self.compacted, error.compacted)
+        try:
+            await self.begin()
+        except CallError:
+            return  # the next round finds the same
+        self.recent = RecentStates()
+        self.hub.close(CompactedError(error.revision, error.compacted))
+        for revision in sorted(self._waiting):
+            if revision <= self.last:
+                for future in self._waiting.pop(revision):
+                    if not future.done():
+                        future.set_result(revision)
+        self._release_failures(self.last)
+
+    def _history(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
+        return self.ring.page(prefix, after, upto)

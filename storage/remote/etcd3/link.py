@@ -1,0 +1,201 @@
+"""The link to etcd: which endpoint is asked, for how long, and when to turn to another.
+
+One endpoint serves all calls until it fails or stalls; then the next one does. A *read* is asked
+again, elsewhere, until its deadline. A *write* is asked again only where it is certain that it has
+not happened (``CallError.refused``); everything else is its caller's to find out.
+
+A member that hangs (a stopped process) holds its connection and answers nothing: when calls wait
+for ``STALL_S`` at an endpoint that has answered none meanwhile, new calls go to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
+
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.rpc import (
+    AUTHENTICATE,
+    CLIENT_VERSION,
+    HAS_LEADER,
+    Connection,
+    Metadata,
+    Method,
+    Stream,
+    TlsFiles,
+)
+from storage.remote.etcd3.url import RemoteUrl, StoreUrlError
+
+Ask = TypeVar("Ask", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+
+CALL_S: Final = 10.0
+"""How long a call may take in all. etcd itself gives a proposal up after 7 s."""
+
+TRY_S: Final = 3.0
+"""How long one attempt of a read may take, before another endpoint is asked."""
+
+STALL_S: Final = 1.5
+PAUSE_S: Final = 0.02
+PAUSE_MAX_S: Final = 0.5
+
+
+class Endpoint:
+    """A connection and how it does."""
+
+    __slots__ = ("answered_at", "connection", "waiting")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.waiting = 0
+        self.answered_at = 0.0
+        """Loop time of its last answer, or of the first call after it was idle."""
+
+
+class Link:
+    """All connections of a store. Belongs to one loop, between ``open`` and ``close``."""
+
+    def __init__(self, url: RemoteUrl) -> None:
+        self._url = url
+        self._endpoints: list[Endpoint] = []
+        self._current = 0
+        self._plain: Metadata = (CLIENT_VERSION,)
+        self._metadata: Metadata = self._plain
+        self._password = ""
+        self._signing_in: asyncio.Future[None] | None = None
+        self._stall_check: asyncio.TimerHandle | None = None
+        self.failovers = 0
+
+    def open(self) -> None:
+        """Make the channels; they connect when they are used. Raises StoreUrlError."""
+        self._password = self._url.secret()
+        tls = _tls_files(self._url)
+        self._endpoints = [Endpoint(Connection(target, tls)) for target in self._url.targets]
+
+    async def close(self) -> None:
+        """Close the channels."""
+        if self._stall_check is not None:
+            self._stall_check.cancel()
+        for endpoint in self._endpoints:
+            await endpoint.connection.close()
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint that is asked now."""
+        return self._endpoints[self._current].connection.target
+
+    async def sign_in(self) -> None:
+        """Get a token, if there is a user. Raises CallError. One at a time; others wait for it."""
+        if not self._url.user:
+            return
+        running = self._signing_in
+        if running is None or running.done():
+            running = self._signing_in = asyncio.ensure_future(self._authenticate())
+        await asyncio.shield(running)
+
+    async def read(
+        self, method: Method[Ask, Answer], request: Ask, timeout_s: float = CALL_S
+    ) -> Answer:
+        """Ask until there is an answer or the time is over. Raises CallError."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        pause_s = PAUSE_S
+        while True:
+            try:
+                return await self.once(method, request, min(TRY_S, deadline - loop.time()))
+            except CallError as error:
+                if not error.passing or loop.time() + pause_s >= deadline:
+                    raise
+                await self._prepare_again(error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def write(
+        self, method: Method[Ask, Answer], request: Ask, timeout_s: float = CALL_S
+    ) -> Answer:
+        """Ask, again only where nothing can have happened. Raises CallError."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        pause_s = PAUSE_S
+        while True:
+            try:
+                return await self.once(method, request, deadline - loop.time())
+            except CallError as error:
+                if not error.refused or loop.time() + pause_s >= deadline:
+                    raise
+                await self._prepare_again(error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def once(self, method: Method[Ask, Answer], request: Ask, timeout_s: float) -> Answer:
+        """Ask the present endpoint, once. Raises CallError."""
+        index = self._current
+        endpoint = self._endpoints[index]
+        if not endpoint.waiting:
+            endpoint.answered_at = asyncio.get_running_loop().time()
+            if self._stall_check is None:
+                self._watch_for_stalls()
+        endpoint.waiting += 1
+        try:
+            answer = await endpoint.connection.call(method, request, timeout_s, self._metadata)
+        except CallError as error:
+            if error.answered:
+                endpoint.answered_at = asyncio.get_running_loop().time()
+            elif index == self._current:
+                self.turn(index)
+            raise
+        finally:
+            endpoint.waiting -= 1
+        endpoint.answered_at = asyncio.get_running_loop().time()
+        return answer
+
+    def watch(self) -> tuple[Stream, int]:
+        """Open a watch stream at the present endpoint; return it, and the endpoint's number."""
+        metadata = (*self._metadata, HAS_LEADER)
+        return self._endpoints[self._current].connection.watch(metadata), self._current
+
+    def turn(self, index: int) -> None:
+        """Ask the endpoint after ``index`` from now on, unless that has happened already."""
+        if index == self._current and len(self._endpoints) > 1:
+            self._current = (index + 1) % len(self._endpoints)
+            self.failovers += 1
+
+    async def _prepare_again(self, error: CallError) -> None:
+        if error.token_is_old and self._url.user:
+            await self.sign_in()
+
+    async def _authenticate(self) -> None:
+        request = rpc.AuthenticateRequest(name=self._url.user, password=self._password)
+        self._metadata = self._plain
+        answer = await self.read(AUTHENTICATE, request)
+        self._metadata = (*self._plain, ("token", answer.token))
+
+    def _watch_for_stalls(self) -> None:
+        """Look, as long as calls wait, whether their endpoint still answers."""
+        loop = asyncio.get_running_loop()
+        self._stall_check = None
+        index = self._current
+        endpoint = self._endpoints[index]
+        if endpoint.waiting and loop.time() - endpoint.answered_at > STALL_S:
+            self.turn(index)
+        if len(self._endpoints) > 1 and any(one.waiting for one in self._endpoints):
+            self._stall_check = loop.call_later(STALL_S / 3, self._watch_for_stalls)
+
+
+def _tls_files(url: RemoteUrl) -> TlsFiles | None:
+    if not url.tls:
+        return None
+    return TlsFiles(_content(url.cacert), _content(url.cert), _content(url.key))
+
+
+def _content(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreUrlError(f"cannot read a file of the store's address: {error}") from error

@@ -1,0 +1,166 @@
+"""etcd's calls: their paths and messages, and the one place where gRPC's own types are met.
+
+The messages are ours (``serialization.api.etcd``), whose package is not etcd's, so each method is
+called by its path with its serializers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+
+import grpc  # type: ignore[import-untyped]  # it carries no types; they end in this module
+from google.protobuf.message import Message
+from grpc import aio
+
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.remote.etcd3.failures import CallError
+
+Ask = TypeVar("Ask", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+
+Metadata = tuple[tuple[str, str], ...]
+
+CLIENT_VERSION: Final = ("client-api-version", "3.5")
+HAS_LEADER: Final = ("hasleader", "true")
+"""A member that has lost its leader ends the stream, so that another can be asked."""
+
+CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_http_proxy", 0),
+)
+"""etcd refuses pings more often than every 5 s; a stalled member is found earlier by its calls."""
+
+
+class Method(NamedTuple, Generic[Ask, Answer]):
+    """A call with one question and one answer."""
+
+    path: str
+    answer: type[Answer]
+
+
+RANGE: Final = Method[rpc.RangeRequest, rpc.RangeResponse]("KV/Range", rpc.RangeResponse)
+TXN: Final = Method[rpc.TxnRequest, rpc.TxnResponse]("KV/Txn", rpc.TxnResponse)
+COMPACT: Final = Method[rpc.CompactionRequest, rpc.CompactionResponse](
+    "KV/Compact", rpc.CompactionResponse
+)
+GRANT: Final = Method[rpc.LeaseGrantRequest, rpc.LeaseGrantResponse](
+    "Lease/LeaseGrant", rpc.LeaseGrantResponse
+)
+STATUS: Final = Method[rpc.StatusRequest, rpc.StatusResponse](
+    "Maintenance/Status", rpc.StatusResponse
+)
+AUTHENTICATE: Final = Method[rpc.AuthenticateRequest, rpc.AuthenticateResponse](
+    "Auth/Authenticate", rpc.AuthenticateResponse
+)
+METHODS: Final = (RANGE, TXN, COMPACT, GRANT, STATUS, AUTHENTICATE)
+WATCH: Final = "Watch/Watch"
+SERVICE: Final = "/etcdserverpb."
+
+
+class Stream(Protocol):
+    """A watch stream. Both calls raise CallError where it has ended."""
+
+    async def write(self, request: rpc.WatchRequest) -> None:
+        """Send a request."""
+        ...
+
+    async def read(self) -> rpc.WatchResponse:
+        """Return the next response."""
+        ...
+
+    def cancel(self) -> None:
+        """End it."""
+        ...
+
+
+class TlsFiles(NamedTuple):
+    """What a TLS connection is made with; empty: the system's certificates, no client's."""
+
+    cacert: bytes | None
+    cert: bytes | None
+    key: bytes | None
+
+
+class Connection:
+    """A channel to one endpoint. Made on the loop that uses it."""
+
+    def __init__(self, target: str, tls: TlsFiles | None) -> None:
+        self.target = target
+        if tls is None:
+            self._channel = aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+        else:
+            credentials = grpc.ssl_channel_credentials(tls.cacert, tls.key, tls.cert)
+            self._channel = aio.secure_channel(target, credentials, options=CHANNEL_OPTIONS)
+        self._calls: dict[str, Callable[..., Awaitable[Any]]] = {
+            method.path: self._channel.unary_unary(
+                SERVICE + method.path,
+                request_serializer=_serialized,
+                response_deserializer=method.answer.FromString,
+            )
+            for method in METHODS
+        }
+        self._watch = self._channel.stream_stream(
+            SERVICE + WATCH,
+            request_serializer=_serialized,
+            response_deserializer=rpc.WatchResponse.FromString,
+        )
+
+    async def call(
+        self, method: Method[Ask, Answer], request: Ask, timeout_s: float, metadata: Metadata
+    ) -> Answer:
+        """Ask once. Raises CallError."""
+        try:
+            answer: Answer = await self._calls[method.path](
+                request, timeout=timeout_s, metadata=metadata
+            )
+        except aio.AioRpcError as error:
+            raise _call_error(error) from None
+        return answer
+
+    def watch(self, metadata: Metadata) -> Stream:
+        """Open a watch stream."""
+        return _WatchStream(self._watch(metadata=metadata))
+
+    async def close(self) -> None:
+        """Close the channel; calls in flight are cancelled."""
+        await self._channel.close()
+
+
+class _WatchStream:
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    async def write(self, request: rpc.WatchRequest) -> None:
+        try:
+            await self._call.write(request)
+        except aio.AioRpcError as error:
+            raise _call_error(error) from None
+
+    async def read(self) -> rpc.WatchResponse:
+        try:
+            response = await self._call.read()
+        except aio.AioRpcError as error:
+            raise _call_error(error) from None
+        if response is aio.EOF:
+            raise CallError("UNAVAILABLE", "the watch stream has ended")
+        assert isinstance(response, rpc.WatchResponse)
+        return response
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _call_error(error: Any) -> CallError:
+    return CallError(error.code().name, error.details() or "")

@@ -1,0 +1,158 @@
+"""Writes to etcd: one Txn each, many on their way at once, answered when the feed has told them.
+
+A write compares the key's mod_revision; where that fails, the same Txn reads the key, so a conflict
+carries the present state. Whether an update would change anything is decided by the state that the
+feed told last: if that is of the expected revision and has other bytes, the compare of the revision
+suffices; if it has the same bytes, a read confirms that it still is the newest, and nothing is
+written; if it is not known, the Txn also compares the value.
+
+``delete(last=...)`` is two Txns, the second comparing the revision that the first one got: etcd
+refuses two writes of a key in one. Where somebody else writes between them, the caller is told of
+the conflict, and the last value stands as an update.
+"""
+
+from __future__ import annotations
+
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.errors import (
+    ConflictError,
+    KeyExistsError,
+    KeyNotFoundError,
+    LeaseNotFoundError,
+    StoreError,
+    UnknownOutcomeError,
+)
+from storage.records import KeyValue
+from storage.remote.etcd3.failures import CallError, write_refusal
+from storage.remote.etcd3.feed import Feed
+from storage.remote.etcd3.keys import (
+    GREATER,
+    NOT_EQUAL,
+    VALUE,
+    VERSION,
+    KeySpace,
+    compare_mod,
+    delete_op,
+    put_op,
+    range_op,
+)
+from storage.remote.etcd3.link import Link
+from storage.remote.etcd3.reads import Reader
+from storage.remote.etcd3.rpc import TXN
+
+
+class JudgedError(StoreError):
+    """A write was refused by the state at ``revision``: ``error`` says why."""
+
+    def __init__(self, error: StoreError, revision: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.revision = revision
+
+
+class Writer:
+    """Writes to a key space. Its methods return the revision, or raise StoreError or JudgedError."""
+
+    def __init__(self, link: Link, keys: KeySpace, feed: Feed, reader: Reader) -> None:
+        self.writes = 0
+        self.txns = 0
+        self._link = link
+        self._root = keys.root
+        self._keys = keys
+        self._feed = feed
+        self._reader = reader
+
+    async def create(self, key: bytes, value: bytes, lease: int) -> int:
+        """Make a key."""
+        full = self._root + key
+        request = rpc.TxnRequest(
+            compare=(compare_mod(full, 0),),
+            success=(put_op(full, value, lease),),
+            failure=(range_op(full),),
+        )
+        answer = await self._txn(request)
+        if answer.succeeded:
+            self.writes += 1
+            return answer.header.revision
+        current = self._found(answer)
+        assert current is not None, "the Txn has just found it"
+        raise JudgedError(KeyExistsError(key, current), answer.header.revision)
+
+    async def update(self, key: bytes, value: bytes, expected: int, lease: int) -> int:
+        """Replace a value."""
+        full = self._root + key
+        compares: tuple[rpc.Compare, ...]
+        known = self._feed.recent.get(key)
+        if known is None or known.revision != expected:
+            compares = (
+                compare_mod(full, expected),
+                rpc.Compare(key=full, target=VALUE, result=NOT_EQUAL, value=value),
+            )
+        elif known.value == value:
+            current = await self._reader.get(key, 0)
+            return self._unchanged(key, current, expected, self._feed.last)
+        else:
+            compares = (compare_mod(full, expected),)
+        request = rpc.TxnRequest(
+            compare=compares,
+            success=(put_op(full, value, lease),),
+            failure=(range_op(full),),
+        )
+        answer = await self._txn(request)
+        if answer.succeeded:
+            self.writes += 1
+            return answer.header.revision
+        return self._unchanged(key, self._found(answer), expected, answer.header.revision)
+
+    async def delete(self, key: bytes, expected: int | None) -> int:
+        """Remove a key."""
+        full = self._root + key
+        if expected is None:
+            compare = rpc.Compare(key=full, target=VERSION, result=GREATER, version=0)
+        else:
+            compare = compare_mod(full, expected)
+        request = rpc.TxnRequest(
+            compare=(compare,), success=(delete_op(full),), failure=(range_op(full),)
+        )
+        answer = await self._txn(request)
+        revision = answer.header.revision
+        if answer.succeeded:
+            self.writes += 1
+            return revision
+        current = self._found(answer)
+        if current is None:
+            raise JudgedError(KeyNotFoundError(key), revision)
+        raise JudgedError(ConflictError(key, expected or 0, current), revision)
+
+    async def retire(self, key: bytes, expected: int | None, last: bytes) -> int:
+        """Give a key its last value, then remove it."""
+        if expected is None:
+            current = await self._reader.get(key, 0)
+            if current is None:
+                raise JudgedError(KeyNotFoundError(key), self._feed.last)
+            expected = current.revision
+        revision = await self.update(key, last, expected, 0)
+        return await self.delete(key, revision)
+
+    def _unchanged(self, key: bytes, current: KeyValue | None, expected: int, revision: int) -> int:
+        """Answer an update that has written nothing. Raises JudgedError unless that was all right."""
+        if current is None:
+            raise JudgedError(KeyNotFoundError(key), revision)
+        if current.revision != expected:
+            raise JudgedError(ConflictError(key, expected, current), revision)
+        return expected
+
+    async def _txn(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
+        self.txns += 1
+        try:
+            return await self._link.write(TXN, request)
+        except CallError as error:
+            if error.lease_is_gone:
+                raise LeaseNotFoundError(0) from error
+            if error.answered or error.refused:
+                raise write_refusal(error) from error
+            raise UnknownOutcomeError(f"a write was sent, and no answer came: {error}") from error
+
+    def _found(self, answer: rpc.TxnResponse) -> KeyValue | None:
+        kvs = answer.responses[0].response_range.kvs
+        return self._keys.state(kvs[0]) if kvs else None
