@@ -39,6 +39,8 @@ class Child:
         """What it ends with when it was asked to: Go programs die of the signal, after all."""
         self._process: Process | None = None
         self._stopping = False
+        self._killed = False
+        self._paused = False
 
     @property
     def pid(self) -> int:
@@ -53,12 +55,16 @@ class Child:
     @property
     def died(self) -> str:
         """Return name and exit code if it has ended unasked, or badly after being asked."""
-        if self._process is None:
+        if self._process is None or self._killed:
             return ""
         code = self._process.returncode
         if code is None or (self._stopping and code in (0, self._asked_code)):
             return ""
         return f"{self.name} (exit code {code})"
+
+    def again(self, log: Path) -> Child:
+        """Return a process that is yet to be started by the same command, with a log of its own."""
+        return Child(self.name, self._command, log, ours=self.ours, exit_code=self._asked_code)
 
     async def start(self) -> None:
         """Start it. Raises ChildError where there is no such program."""
@@ -109,11 +115,29 @@ class Child:
         if self.ours:
             self._signal(signal.SIGUSR1)
 
+    async def kill(self) -> None:
+        """SIGKILL, as a fault that is meant: it is not told as one that died."""
+        self._killed = True
+        self._signal(signal.SIGKILL)
+        await self.ended()
+
+    def pause(self) -> None:
+        """SIGSTOP, as a fault that is meant: it keeps its connections and answers nothing."""
+        self._paused = True
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT; nothing if it was not stopped."""
+        if self._paused:
+            self._paused = False
+            self._signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL if it has not ended in time. Idempotent."""
         self._stopping = True
         if self._process is None:
             return
+        self.resume()
         self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(STOP_S_MAX):

@@ -32,6 +32,7 @@ NAMES: Final = {
     "etcd_network_client_grpc_received_bytes_total": RECEIVED_BYTES,
     "etcd_network_client_grpc_sent_bytes_total": SENT_BYTES,
 }
+LEADS: Final = "etcd_server_is_leader"
 VERSION: Final = "etcd_server_version"
 
 
@@ -53,13 +54,13 @@ class EtcdFace:
         answer = await self._get("/health")
         return b'"true"' in answer
 
-    async def metrics(self) -> str:
+    async def metrics(self, timeout_s: float = SCRAPE_S_MAX) -> str:
         """Return its /metrics; empty where there was no answer."""
-        return (await self._get("/metrics")).decode("utf-8", "replace")
+        return (await self._get("/metrics", timeout_s)).decode("utf-8", "replace")
 
-    async def _get(self, path: str) -> bytes:
+    async def _get(self, path: str, timeout_s: float = SCRAPE_S_MAX) -> bytes:
         try:
-            answer = await self._transport.request(Request("GET", path), timeout_s=SCRAPE_S_MAX)
+            answer = await self._transport.request(Request("GET", path), timeout_s=timeout_s)
         except TransportError:
             return b""
         return answer.body if answer.code == 200 else b""
@@ -72,6 +73,11 @@ def etcd_counters(text: str) -> dict[str, float]:
         name = NAMES[series.name]
         found[name] = found.get(name, 0.0) + series.value
     return found
+
+
+def etcd_leads(text: str) -> bool:
+    """Say whether who tells this /metrics takes itself for the leader."""
+    return any(series.value == 1.0 for series in parse(text, LEADS))
 
 
 def etcd_version(text: str) -> str:

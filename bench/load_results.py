@@ -94,6 +94,8 @@ class Stall:
     """Since the run's origin."""
     lasted_s: float
     """Times in which the measuring process itself stood still are left out."""
+    fault: str = ""
+    """The fault that was planted then, as ``kill-leader of etcd-1``; empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True)

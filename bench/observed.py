@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.etcd_fault_results import EtcdFault
+from bench.etcd_faults import Planted
 from bench.plane_store import StoreFacts
 from bench.pod_ways import PodWays
 from bench.pulse import Beat, Freeze
@@ -50,6 +52,10 @@ class Observed:
     churn: Mapping[str, int] = field(default_factory=dict)
     """Changes of the steady phase, by sort."""
     old_read: OldRead | None = None
+    planted: Sequence[Planted] = ()
+    """Faults in the members of the run's own etcd."""
+    etcd_faults: Sequence[EtcdFault] = ()
+    """The same, with what was noticed of them."""
     store: StoreFacts = field(default_factory=StoreFacts)
     """Tried after the steady phase, as of its begin."""
 

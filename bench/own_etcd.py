@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.child import Child, ChildError
-from bench.etcd_metrics import DISK_BYTES, EtcdFace, etcd_counters, etcd_version
+from bench.etcd_metrics import DISK_BYTES, EtcdFace, etcd_counters, etcd_leads, etcd_version
 from bench.statistics_files import ProcessStatistics
 from storage.clock import Clock
 
 PROGRAM: Final = "etcd"
 READY_S_MAX: Final = 30.0
 POLL_S: Final = 0.05
+ASK_S_MAX: Final = 0.5
+"""For the question who leads: one that is stopped does not answer, and another one leads."""
 QUOTA_BYTES: Final = 8 << 30
 """The most that etcd recommends; by default it is 2 GiB, and the store becomes read-only there."""
 ENDED_BY_SIGTERM: Final = -15
@@ -81,7 +83,7 @@ class OwnEtcd:
             for child in self.children:
                 await child.start()
             try:
-                await self._healthy()
+                await self._meet()
             except ChildError:
                 await self.stop()
                 if attempt == PORT_ATTEMPTS or not any("in use" in c.tail() for c in self.children):
@@ -90,10 +92,50 @@ class OwnEtcd:
                 return
 
     async def stop(self) -> None:
-        """End all members, by their pids. Idempotent."""
+        """End all members, by their pids. Idempotent.
+
+        One by one: a leader hands over before it ends, and waits 7 s for others that end, too.
+        """
         await self._open.aclose()
         self._faces.clear()
-        await asyncio.gather(*(child.stop() for child in self.children))
+        for child in self.children:
+            await child.stop()
+
+    async def leader(self) -> str:
+        """Return which member says that it leads; empty where none does, or more than one."""
+        texts = await asyncio.gather(*(face.metrics(ASK_S_MAX) for face in self._faces.values()))
+        found = [n for n, text in zip(self._faces, texts, strict=True) if etcd_leads(text)]
+        return found[0] if len(found) == 1 else ""
+
+    async def kill(self, name: str) -> None:
+        """SIGKILL a member."""
+        await self._named(name).kill()
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP a member."""
+        self._named(name).pause()
+
+    def resume(self, name: str) -> None:
+        """SIGCONT a member."""
+        self._named(name).resume()
+
+    async def restart(self, name: str) -> None:
+        """Start a killed member again on its data; its log goes on in a file beside."""
+        old = self._named(name)
+        again = old.again(old.log.with_suffix(".restarted.log"))
+        await again.start()
+        self.children[self.children.index(old)] = again
+
+    async def healthy(self) -> None:
+        """Return when all members are healthy. Raises ChildError."""
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                for face in self._faces.values():
+                    while not await face.healthy():
+                        self._check_alive()
+                        await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise ChildError(f"etcd is not healthy after {READY_S_MAX:g} s") from None
 
     async def statistics(self) -> dict[str, ProcessStatistics]:
         """Return what the members tell of themselves; those that do not answer are left out."""
@@ -113,19 +155,16 @@ class OwnEtcd:
         log = self._logs / f"{member.name}.log"
         return Child(member.name, command, log, ours=False, exit_code=ENDED_BY_SIGTERM)
 
-    async def _healthy(self) -> None:
+    async def _meet(self) -> None:
         for member in self._members:
             face = await self._open.enter_async_context(EtcdFace(member.client_url, self._clock))
             self._faces[member.name] = face
-        try:
-            async with asyncio.timeout(READY_S_MAX):
-                for face in self._faces.values():
-                    while not await face.healthy():
-                        self._check_alive()
-                        await asyncio.sleep(POLL_S)
-                    self.version = etcd_version(await face.metrics())
-        except TimeoutError:
-            raise ChildError(f"etcd is not healthy after {READY_S_MAX:g} s") from None
+        await self.healthy()
+        for face in self._faces.values():
+            self.version = etcd_version(await face.metrics())
+
+    def _named(self, name: str) -> Child:
+        return next(child for child in self.children if child.name == name)
 
     def _check_alive(self) -> None:
         for child in self.children:

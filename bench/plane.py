@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from bench.apiservers import server_names
 from bench.child import Child, ChildError
+from bench.etcd_faults import Members
 from bench.plane_store import Site, StoreFacts, plane_store
 from bench.results import Config
 from bench.statistics_files import ProcessStatistics, await_statistics, forget_statistics
@@ -115,6 +116,11 @@ class Plane:
     def store(self) -> StoreFacts:
         """Return what the API servers store in."""
         return self._store.facts
+
+    @property
+    def members(self) -> Members | None:
+        """Return the members of the store that faults can be planted into, where it has some."""
+        return self._store.members
 
     @property
     def pids(self) -> dict[str, int]:

@@ -27,6 +27,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from bench.etcd_fault_results import EtcdFault
 from bench.history.report import HistoryReport
 from bench.latency import ApiLatency, Latency
 from bench.layer_results import Attribution
@@ -147,6 +148,8 @@ class Config:
     """Where the API server serves; empty: at any free port of 127.0.0.1."""
     kubeconfig: str = ""
     """Where to write a kubeconfig for looking on; empty: nowhere."""
+    etcd_faults: str = ""
+    """Faults for the members of a real etcd of the run's own, in turn, with commas between."""
     fault: str = ""
     """For tests of the auditor: ``forget-pod``, ``forge-revision`` falsify the recording."""
 
@@ -166,6 +169,8 @@ class Config:
         parts = [self.codec, store_word(self.store)]
         if self.apiservers != 1:
             parts.append(f"apiservers-{self.apiservers}")
+        if self.etcd_faults:
+            parts.append(self.etcd_faults.replace(",", "-"))
         if self.storage_codec not in ("", self.codec):
             parts.append(f"stored-{self.storage_codec}")
         if self.watch_write != "transport":
@@ -298,6 +303,8 @@ class Measurements:
     """Requests a second by source, beside what a real cluster of this size sends."""
     waterfall: Waterfall = field(default_factory=Waterfall)
     """Where the time of pods' starts goes, from the history."""
+    etcd_faults: list[EtcdFault] = field(default_factory=list)
+    """Planted into the members of the run's own etcd, and what was noticed of them."""
     store: StoreUse = field(default_factory=StoreUse)
     """What the API servers stored in, and what the fill cost it."""
 

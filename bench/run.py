@@ -151,7 +151,7 @@ class Run:
                 history = stack.enter_context(self._history())
                 connecting = connect(plane.urls, self._config.codec, self._clock, history)
                 async with connecting as api:
-                    sampler = Sampler({**plane.pids, MEASURING: os.getpid()}, self._clock)
+                    sampler = Sampler(lambda: {**plane.pids, MEASURING: os.getpid()}, self._clock)
                     stage = self._stage(plane, api, sampler)
                     if history is not None:
                         stage.pods.follower = Follower(history, PODS, EVERYTHING)
@@ -166,6 +166,8 @@ class Run:
         statistics[MEASURING] = ProcessStatistics(
             gc=pauses.summary(), loop_lag_ms=lag.summary(), loop_lag_longest=lag.longest()
         )
+        planted = faults.planted if faults else []
+        noticed = etcd_faults(planted, self._options.history_dir, end_ns)
         observed = Observed(
             config=self._config,
             origin_ns=stage.origin_ns,
@@ -184,15 +186,20 @@ class Run:
             beats=pulses.beats,
             freezes=pulses.freezes,
             store=plane.store,
-            planted=(planted := faults.planted if faults else []),
-            etcd_faults=etcd_faults(planted, self._options.history_dir, end_ns),
+            planted=planted,
+            etcd_faults=noticed,
             gaps=stage.pods.gaps,
             ways=read_ways(self._options.history_dir),
             churn=stage.churn,
             old_read=stage.old_read,
         )
         history_report = await self._checked_history()
-        observations = replace(self._observations(stage, died, statistics), history=history_report)
+        observations = replace(
+            self._observations(stage, died, statistics),
+            history=history_report,
+            etcd_faults_asked=len(self._config.etcd_faults.split(",")) if faults else 0,
+            etcd_faults=noticed,
+        )
         return Outcome(observed, observations, self._profilers.refused)
 
     @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -56,17 +57,25 @@ def _memory_mib(status: str) -> dict[str, float]:
 
 
 class Sampler:
-    """Reads a fixed set of processes; ``run`` does it for ever, ``sample`` once and now.
+    """Reads a set of processes; ``run`` does it for ever, ``sample`` once and now.
 
     What is used inside ``excluded`` counts for nobody: CPU is reported as if it had not been, and
     no samples are kept meanwhile. Memory that stays allocated afterwards cannot be told apart, so
     peaks are to be taken from the samples before ``first_excluded_ns``.
     """
 
-    def __init__(self, pids: Mapping[str, int], clock: Clock) -> None:
+    def __init__(self, pids: Callable[[], Mapping[str, int]], clock: Clock) -> None:
+        """``pids`` says who is to be read; where a name's pid changes, its CPU goes on from there.
+
+        What the former one used after its last sample is lost.
+        """
         self._pids = pids
         self._clock = clock
-        self._excluded_cpu_s: dict[str, float] = dict.fromkeys(pids, 0.0)
+        self._excluded_cpu_s: defaultdict[str, float] = defaultdict(float)
+        self._former_cpu_s: defaultdict[str, float] = defaultdict(float)
+        """Of processes that have been replaced."""
+        self._latest: dict[str, tuple[int, float]] = {}
+        """By name: whom it was read of last, and what that had used by itself."""
         self._paused = False
         self.samples: list[Sample] = []
         self.first_excluded_ns = 0
@@ -76,10 +85,14 @@ class Sampler:
         """Read every process now; those that are gone are left out."""
         stamp_ns = self._clock.stamp_ns()
         usages: dict[str, Usage] = {}
-        for name, pid in self._pids.items():
+        for name, pid in self._pids().items():
             usage = read_usage(pid)
             if usage is not None:
-                cpu_s = usage.cpu_s - self._excluded_cpu_s[name]
+                last_pid, last_cpu_s = self._latest.get(name, (pid, 0.0))
+                if last_pid != pid:
+                    self._former_cpu_s[name] += last_cpu_s
+                self._latest[name] = (pid, usage.cpu_s)
+                cpu_s = usage.cpu_s + self._former_cpu_s[name] - self._excluded_cpu_s[name]
                 usages[name] = usage._replace(cpu_s=cpu_s)
                 if not self._paused:
                     self.samples.append(Sample(stamp_ns, name, usages[name]))

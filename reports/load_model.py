@@ -55,6 +55,7 @@ class Stall:
     what: str
     begin_s: float
     lasted_s: float
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

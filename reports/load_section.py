@@ -113,7 +113,8 @@ def _stalls(load: Load) -> Markup:
             stall.phase,
             duration_ms(stall.begin_s * 1000),
             duration_ms(stall.lasted_s * 1000),
+            stall.fault,
         )
         for stall in load.stalls
     )
-    return join((said, table(("stall", "phase", "at", "lasted"), rows, labels=2)))
+    return join((said, table(("stall", "phase", "at", "lasted", "fault planted"), rows, labels=2)))

@@ -13,6 +13,7 @@ from typing import Final
 
 from reports.attribution_model import Attribution
 from reports.errors import ReportError
+from reports.etcd_fault_model import EtcdFault
 from reports.history_model import History
 from reports.latency import ApiLatency, Latency
 from reports.load_model import Load
@@ -62,6 +63,7 @@ class Config:
     nodes: int
     pods: int
     scenario: str = ""
+    etcd_faults: str = ""
     storage_codec: str = ""
     watch_write: str = ""
     switches: dict[str, str] = field(default_factory=dict)
@@ -159,6 +161,7 @@ class Measurements:
     realism: Realism = field(default_factory=Realism)
     waterfall: Waterfall = field(default_factory=Waterfall)
     store: StoreUse = field(default_factory=StoreUse)
+    etcd_faults: list[EtcdFault] = field(default_factory=list)
 
     @property
     def server(self) -> ProcessUse | None:

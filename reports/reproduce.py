@@ -55,6 +55,8 @@ def run_command(config: Config) -> str:
     if config.storage_codec not in ("", config.codec):
         parts += ["--storage-codec", config.storage_codec]
     parts += _load_flags(config)
+    if config.etcd_faults:
+        parts += ["--etcd-fault", config.etcd_faults]
     if config.profile:
         parts.append("--profile")
     return shlex.join([*parts, "--out", "DIR"])

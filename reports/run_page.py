@@ -7,6 +7,7 @@ from typing import Final
 from reports.attribution_section import attribution_section
 from reports.claims import API_SLO_MS, STARTUP_SLO_MS
 from reports.environment_facts import environment_facts, load_facts, load_title, shown_command
+from reports.etcd_fault_section import etcd_fault_section
 from reports.figures.registry import RUN_FIGURES
 from reports.files import draw_figures
 from reports.history_section import history_section
@@ -75,6 +76,7 @@ def run_page(run: Run) -> str:
             section("What the numbers rest on", load_section(results.measurements.load)),
             _history(results),
             _store(results),
+            _faults(results),
             section("Bytes", _bytes(results)),
             section("Counters", _counters(results)) if results.measurements.counters else "",
             section("Most expensive functions", _hot(results)) if results.measurements.hot else "",
@@ -89,6 +91,11 @@ def run_page(run: Run) -> str:
 def _realism(results: Results) -> Markup:
     realism = results.measurements.realism
     return section("Beside a real cluster", realism_section(realism)) if realism.rows else join(())
+
+
+def _faults(results: Results) -> Markup | str:
+    found = results.measurements.etcd_faults
+    return section("Faults in etcd", etcd_fault_section(found)) if found else ""
 
 
 def _store(results: Results) -> Markup | str:

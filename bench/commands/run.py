@@ -22,6 +22,7 @@ from bench.commands.options import (
 )
 from bench.commands.progress import Narrator
 from bench.commands.store_options import (
+    add_fault_argument,
     add_keep_argument,
     add_store_arguments,
     check_servers,
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", default="protobuf", help="of every process")
     add_store_arguments(parser)
     add_keep_argument(parser)
+    add_fault_argument(parser)
     parser.add_argument("--data-dir", default="", help="the store's; default: fresh, removed")
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument(
@@ -57,6 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
     config = replace(
         load_config(arguments, arguments.codec, chosen_store(arguments)),
         keep_store=arguments.keep_store,
+        etcd_faults=",".join(arguments.etcd_fault),
         data_dir=fresh_data_dir(arguments.data_dir),
         listen=arguments.listen or "",
         kubeconfig=str(arguments.kubeconfig or ""),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.commands.interface import UsageError
+from bench.etcd_faults import ETCD_FAULTS
 from bench.results import Config
 from bench.store_choice import MEMBERS_MAX, REAL, is_url, real_members, real_store
 from storage.errors import StoreOpenError
@@ -19,6 +20,8 @@ from storage.registry import STORES
 from storage.remote.etcd3.url import parse_url
 
 SERVERS_MAX: Final = 16
+MEMBERS_OF_A_QUORUM: Final = 3
+"""So many go on when one of them is gone."""
 USUAL: Final = "etcd3"
 SERVED: Final = ("etcd3", "memory")
 """Of ``STORES``: what a process of its own can serve to several API servers."""
@@ -66,6 +69,26 @@ def add_keep_argument(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave what the run wrote in a store given by its URL; default: removed at the end",
     )
+
+
+def add_fault_argument(parser: argparse.ArgumentParser) -> None:
+    """Add which faults are planted into a real etcd of the run's own."""
+    parser.add_argument(
+        "--etcd-fault",
+        type=_faults,
+        action="extend",
+        default=[],
+        metavar="|".join(ETCD_FAULTS),
+        help="plant it into the members of --real-etcd in the fill; a list, or repeated: in turn",
+    )
+
+
+def _faults(text: str) -> list[str]:
+    found = [part.strip() for part in text.split(",")]
+    for part in found:
+        if part not in ETCD_FAULTS:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(ETCD_FAULTS)}")
+    return found
 
 
 def _members(text: str) -> int:
@@ -124,6 +147,11 @@ def check_servers(config: Config) -> Config:
     """Return a config whose store fits its API servers. Raises UsageError."""
     if config.apiservers > 1 and config.store in STORES and config.store not in SERVED:
         raise UsageError(f"the {config.store} store is for one API server")
+    if config.etcd_faults and real_members(config.store) < MEMBERS_OF_A_QUORUM:
+        raise UsageError(
+            f"--etcd-fault needs --real-etcd {MEMBERS_OF_A_QUORUM}, or more: with fewer members "
+            "nobody is left to lead"
+        )
     batched = config.switches.etcd_batch == "on"
     if batched and not (is_url(config.store) or real_members(config.store)):
         raise UsageError("--etcd-batch is for a store that is an etcd: --real-etcd, or a URL")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from bench.commands.etcd_fault_lines import etcd_fault_lines
 from bench.commands.history_lines import history_lines
 from bench.commands.layer_lines import layer_lines
 from bench.commands.load_lines import core_lines, load_lines
@@ -66,6 +67,7 @@ def print_run(results: Results, console: Console) -> None:
         ("the load", load_lines(measured.load)),
         ("the cores", core_lines(measured.load)),
         ("the store", store_lines(measured.store)),
+        ("faults", etcd_fault_lines(measured.etcd_faults)),
         ("history", history_lines(results.history)),
         ("a pod's way", waterfall_lines(measured.waterfall)),
         ("API server", layer_lines(measured.layers)),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.apiservers import is_server, is_store
+from bench.etcd_faults import fault_at
 from bench.latency import Latency
 from bench.load_results import HEARTBEATS, Load, MachineUse, Sent, Stall, Vitals
 from bench.measurements.histogram import LatencyHistogram
@@ -194,7 +195,13 @@ def _stalls(observed: Observed, spans: list[Phase]) -> list[Stall]:
         )
         found.append(("progress", begin_ns, end_ns - begin_ns - frozen_ns))
     stalls = [
-        Stall(phase, what, (begin_ns - observed.origin_ns) / 1e9, lasted_ns / 1e9)
+        Stall(
+            phase,
+            what,
+            (begin_ns - observed.origin_ns) / 1e9,
+            lasted_ns / 1e9,
+            fault_at(observed.planted, begin_ns, begin_ns + lasted_ns),
+        )
         for what, begin_ns, lasted_ns in found
         if lasted_ns >= STALL_NS_MIN and (phase := _phase_at(spans, begin_ns))
     ]

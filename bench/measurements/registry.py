@@ -36,6 +36,7 @@ def measure(observed: Observed) -> Measurements:
         realism=realism(observed),
         waterfall=waterfall(observed),
         store=store_use(observed),
+        etcd_faults=list(observed.etcd_faults),
     )
 
 

@@ -94,7 +94,8 @@ def _member(before: Mapping[str, float], after: Mapping[str, float]) -> MemberUs
     def moved(counter: str) -> int | None:
         if counter not in before or counter not in after:
             return None
-        return int(after[counter] - before[counter])
+        difference = int(after[counter] - before[counter])
+        return difference if difference >= 0 else None  # a member that was restarted began anew
 
     return MemberUse(
         wal_syncs=moved(WAL_SYNCS),

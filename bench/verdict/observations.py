@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bench.etcd_fault_results import EtcdFault
 from bench.history.report import HistoryReport
 from bench.load_results import Load
 from bench.results import Status
@@ -50,6 +51,9 @@ class Observations:
     load: Load = field(default_factory=Load)
     """What was sent when it was due, who used the machine, what stood still."""
     steady: Steady | None = None
+    etcd_faults_asked: int = 0
+    etcd_faults: Sequence[EtcdFault] = ()
+    """Those that were planted into the members of the run's own etcd."""
     history: HistoryReport | None = None
     """What the history checker found; None where no history was kept."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from bench.results import Status, Verdict
-from bench.verdict import compaction, generator, history, machine, outcome, standstill
+from bench.verdict import compaction, faults, generator, history, machine, outcome, standstill
 from bench.verdict.observations import Observations, Rule
 
 RULES: Final[dict[str, Rule]] = {
@@ -26,6 +26,7 @@ RULES: Final[dict[str, Rule]] = {
     "history-broken": history.history_broken,
     "heartbeats-late": generator.heartbeats_late,
     "events-unsent": generator.events_unsent,
+    "fault-missing": faults.fault_missing,
     "server-stalled": standstill.server_stalled,
     "collector-paused": standstill.collector_paused,
     "loop-lagged": standstill.loop_lagged,

@@ -33,9 +33,11 @@ def server_stalled(seen: Observations) -> Iterator[Finding]:
     """Tell of times in which nothing came of the plane although it was due; the longest of each."""
     told = set()
     for stall in seen.load.stalls:
-        if stall.lasted_s <= STALL_S_MAX or (stall.phase, stall.what) in told:
+        sort = (stall.phase, stall.what, stall.fault)
+        if stall.lasted_s <= STALL_S_MAX or sort in told:
             continue
-        told.add((stall.phase, stall.what))
+        told.add(sort)
+        cause = f", by a fault that was planted: {stall.fault}" if stall.fault else ""
         what = {
             "answer": "the API server answered nothing",
             "progress": "no event came on the watch, though pods were due,",
@@ -43,7 +45,7 @@ def server_stalled(seen: Observations) -> Iterator[Finding]:
         yield Finding(
             Status.VOID if stall.lasted_s > STALL_VOID_S else Status.DEGRADED,
             f"{what} for {stall.lasted_s:.1f} s in the {stall.phase} phase, "
-            f"allowed {STALL_S_MAX:g} s",
+            f"allowed {STALL_S_MAX:g} s{cause}",
         )
 
 

@@ -44,7 +44,7 @@ def test_what_is_excluded_counts_for_nobody(
 ) -> None:
     monkeypatch.setattr("bench.sampling.read_usage", lambda pid: read_usage(pid, tmp_path))
     write_process(tmp_path, 42, user=TICKS_PER_S, system=0)
-    sampler = Sampler({"apiserver": 42}, SystemClock())
+    sampler = Sampler(lambda: {"apiserver": 42}, SystemClock())
 
     with sampler.excluded():
         write_process(tmp_path, 42, user=5 * TICKS_PER_S, system=0)
@@ -57,7 +57,7 @@ def test_what_is_excluded_counts_for_nobody(
 
 
 def test_sampler_leaves_out_a_process_that_ended_and_stamps_the_others() -> None:
-    sampler = Sampler({"gone": 2**22 + 1, "me": os.getpid()}, SystemClock())
+    sampler = Sampler(lambda: {"gone": 2**22 + 1, "me": os.getpid()}, SystemClock())
 
     async def a_moment() -> None:
         async with asyncio.TaskGroup() as group:

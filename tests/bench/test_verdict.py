@@ -91,6 +91,12 @@ FIRING = [
         "heartbeats: 17 a second",
     ),
     (
+        "fault-missing",
+        replace(GOOD, etcd_faults_asked=1),
+        Status.DEGRADED,
+        "1 of 1 faults in etcd were not planted",
+    ),
+    (
         "server-stalled",
         loaded(stalls=stalled("answer", 2.0)),
         Status.DEGRADED,

@@ -9,21 +9,25 @@ import msgspec
 import pytest
 
 import bench.apibench.results
+import bench.etcd_fault_results
 import bench.latency
 import bench.load_results
 import bench.matrix_results
 import bench.realism_results
 import bench.results
 import bench.steady_results
+import bench.store_results
 import bench.switches
 import bench.waterfall_results
 import reports.apibench_model
 import reports.comparing
+import reports.etcd_fault_model
 import reports.latency
 import reports.load_model
 import reports.model
 import reports.realism_model
 import reports.steady_model
+import reports.store_model
 import reports.switch_facts
 import reports.waterfall_model
 
@@ -37,6 +41,11 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     *(
         (getattr(bench.load_results, name), getattr(reports.load_model, name))
         for name in ("Load", "Sent", "MachineUse", "Vitals", "Stall")
+    ),
+    (bench.etcd_fault_results.EtcdFault, reports.etcd_fault_model.EtcdFault),
+    *(
+        (getattr(bench.store_results, name), getattr(reports.store_model, name))
+        for name in ("StoreUse", "MemberUse")
     ),
     *(
         (getattr(bench.realism_results, name), getattr(reports.realism_model, name))

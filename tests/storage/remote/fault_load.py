@@ -52,6 +52,24 @@ class Journal:
     """Loop times of acknowledgements."""
     stale: list[str] = field(default_factory=list)
     """Reads that told less than their own writer knew already."""
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def acknowledge(self, write: Write, revision: int) -> None:
+        """Keep a write that was answered just now."""
+        assert revision not in self.acknowledged
+        self.acknowledged[revision] = write
+        self.moments.append(asyncio.get_running_loop().time())
+        self._news.set()
+
+    async def reach(self, count: int) -> None:
+        """Return when so many writes are acknowledged.
+
+        What a member had forwarded to a leader that is gone is answered by etcd after six seconds.
+        """
+        async with asyncio.timeout(30.0):
+            while len(self.acknowledged) < count:
+                self._news.clear()
+                await self._news.wait()
 
     @property
     def longest_gap_s(self) -> float:
@@ -93,10 +111,7 @@ class Writer:
             self._journal.refused.append(write)
             await self._learn(key)
         else:
-            loop = asyncio.get_running_loop()
-            assert revision not in self._journal.acknowledged
-            self._journal.acknowledged[revision] = write
-            self._journal.moments.append(loop.time())
+            self._journal.acknowledge(write, revision)
             value = write.value
             # Only the revision matters for what comes next.
             self._known[key] = None if value is None else KeyValue(key, value, revision, 0, 0)
