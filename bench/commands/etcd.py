@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api", default="3", choices=("2", "3"), help="generation of the protocol")
     parser.add_argument(
         "--listen",
+        "--listen-client-urls",
         type=_address,
         default="127.0.0.1:2379",
         metavar="HOST:PORT|unix:PATH",
@@ -56,6 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _address(text: str) -> str:
+    for scheme in ("http://", "https://"):  # as etcd's flag has it; TLS is where there are files
+        text = text.removeprefix(scheme)
     if text.startswith(UNIX) and text.removeprefix(UNIX).strip("/"):
         return text
     host, _, port = text.rpartition(":")

@@ -25,7 +25,7 @@ PING_INTERVAL_MIN_MS: Final = 5_000
 """Clients may ping so often (etcd's --grpc-keepalive-min-time), with calls under way or without."""
 KEEPALIVE_MS: Final = 7_200_000
 KEEPALIVE_TIMEOUT_MS: Final = 20_000
-STOP_S: Final = 2.0
+STOP_S: Final = 1.0
 """How long calls under way may go on at the end; watches never end by themselves."""
 
 

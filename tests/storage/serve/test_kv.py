@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import grpc
@@ -28,8 +29,9 @@ from serialization.api.etcd.rpc_pb2 import (
     TxnResponse,
 )
 from storage.serve.etcd3.limits import Limits
-from tests.storage.serve.served import Served, refusal, served
+from tests.storage.serve.served import Served, call, refusal, served
 
+OWN_CONNECTION: Final = [("grpc.use_local_subchannel_pool", 1)]
 Test = Callable[[Served], Awaitable[None]]
 
 
@@ -323,13 +325,13 @@ def test_grpc_s_health_protocol_says_that_it_serves() -> None:
         watch: aio.UnaryStreamMultiCallable[bytes, bytes] = server.channel.unary_stream(
             "/grpc.health.v1.Health/Watch"
         )
-        call = watch(b"")
+        watching = watch(b"")
 
         assert await check(b"") == b"\x08\x01"
         assert await check(b"\x0a\x00") == b"\x08\x01"
         assert await refusal(check(b"\x0a\x03abc")) == (StatusCode.NOT_FOUND, "unknown service")
-        assert await call.read() == b"\x08\x01"
-        call.cancel()
+        assert await watching.read() == b"\x08\x01"
+        watching.cancel()
 
     within(test)
 
@@ -345,12 +347,54 @@ def test_a_compare_without_its_operand_compares_with_zero() -> None:
     within(test)
 
 
+def test_calls_that_are_given_up_leave_the_server_as_it_is(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with served(tmp_path) as server:
+            invoke = raw(server.channel, "/etcdserverpb.KV/Put")
+            for number in range(5):
+                text = [PutRequest(key=b"%d" % key).SerializeToString() for key in range(40)]
+                calls = [invoke(each) for each in text]
+                await asyncio.wait([asyncio.ensure_future(calls[number].code())])
+                for each_call in calls:
+                    each_call.cancel()
+
+            last = await server.put(b"after")
+            found = await server.call("KV/Range", RangeRequest(key=b"after"), RangeResponse)
+
+            assert found.kvs[0].mod_revision == last == found.header.revision
+
+    asyncio.run(run())
+
+
+def test_writes_on_many_connections_lose_no_update() -> None:
+    async def add(target: str) -> None:
+        async with aio.insecure_channel(target, options=OWN_CONNECTION) as channel:
+            done = 0
+            while done < 20:
+                read = await call(channel, "KV/Range", RangeRequest(key=b"n"), RangeResponse)
+                value = int(read.kvs[0].value) if read.kvs else 0
+                version = read.kvs[0].mod_revision if read.kvs else 0
+                unchanged = Compare(key=b"n", target=Compare.MOD, mod_revision=version)
+                txn = TxnRequest(
+                    compare=[unchanged], success=[put(b"n", value=b"%d" % (value + 1))]
+                )
+                done += (await call(channel, "KV/Txn", txn, TxnResponse)).succeeded
+
+    async def test(server: Served) -> None:
+        await asyncio.gather(*[add(server.target) for _ in range(4)])
+
+        found = await server.call("KV/Range", RangeRequest(key=b"n"), RangeResponse)
+        assert (found.kvs[0].value, found.kvs[0].version) == (b"80", 80)
+
+    within(test)
+
+
 def test_calls_of_a_closed_server_are_refused() -> None:
     async def run() -> tuple[StatusCode, str]:
         async with served() as server:
             target = server.target
         async with aio.insecure_channel(target) as channel:
-            call = raw(channel, "/etcdserverpb.KV/Range")
-            return await refusal(call(RangeRequest(key=b"a").SerializeToString()))
+            invoke = raw(channel, "/etcdserverpb.KV/Range")
+            return await refusal(invoke(RangeRequest(key=b"a").SerializeToString()))
 
     assert asyncio.run(run())[0] is grpc.StatusCode.UNAVAILABLE
