@@ -23,6 +23,7 @@ COLUMNS: Final = {
     "backend_syncs_per_s": "syncs of the backend a second",
     "server_us": "server CPU each, µs",
     "server_cores": "server cores",
+    "store_cores": "cores of the store",
     "client_us": "client CPU each, µs",
     "client_cores": "client cores",
     "process_us": "CPU each, µs",

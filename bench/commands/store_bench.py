@@ -18,6 +18,7 @@ from bench.commands.options import claim_directory, names, positive, rate, secon
 from bench.commands.store_bench_summary import print_store_bench
 from bench.environment import describe_environment
 from bench.results import write_json
+from bench.storebench.beside import READING, rows_beside
 from bench.storebench.cells import Cell
 from bench.storebench.check_perf import LOADS, PROGRAM, available, check_perf, name_of
 from bench.storebench.drivers.interface import DriverError
@@ -66,6 +67,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="have `etcdctl check perf` load kubedyno etcd and a real one, a minute each",
     )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="results of run or api-bench on these stores: in a table of their own",
+    )
     parser.add_argument("--load", choices=tuple(LOADS), default="l", help="of check perf")
     parser.add_argument("--op", type=names, default=None, help=f"of {', '.join(NAMES)}; a,b,c")
     parser.add_argument("--clients", type=counts, default=[16], metavar="N,N")
@@ -91,9 +100,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Measure, write, print."""
     cells = _planned(arguments)
+    try:
+        beside = rows_beside(arguments.beside)
+    except READING as error:
+        raise UsageError(str(error)) from error
     directory = claim_directory(arguments.out, (STORE_BENCH_FILE,)) if arguments.out else None
     try:
-        results = asyncio.run(_run(arguments, cells, SystemClock()))
+        results = asyncio.run(_run(arguments, cells, beside, SystemClock()))
     except (*FAILURES, ExceptionGroup) as error:
         cause = alone(error)
         if not isinstance(cause, FAILURES):
@@ -118,7 +131,7 @@ def _planned(arguments: argparse.Namespace) -> list[Cell]:
                 "--table has its own stores and operations: leave --store and --op out"
             )
         return table_cells(arguments.duration)
-    if arguments.check_perf and not arguments.op:
+    if (arguments.check_perf or arguments.beside) and not arguments.op:
         return []
     arguments.op = arguments.op or ["put"]
     arguments.duration = arguments.duration or DURATION_S
@@ -198,10 +211,12 @@ def _check(cell: Cell) -> None:
         raise UsageError("the store contract has no put: every write is judged; use --op txn")
 
 
-async def _run(arguments: argparse.Namespace, cells: list[Cell], clock: Clock) -> StoreBench:
+async def _run(
+    arguments: argparse.Namespace, cells: list[Cell], beside: list[Row], clock: Clock
+) -> StoreBench:
     started, began_ns = clock.now(), clock.stamp_ns()
     environment = describe_environment()
-    rows: list[Row] = []
+    rows = list(beside)
     judged = _judged(arguments)
     skipped = []
     if judged and not available():

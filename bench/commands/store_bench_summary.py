@@ -22,6 +22,7 @@ COLUMNS: Final = {
     "backend_syncs_per_s": "backend syncs/s",
     "server_us": "server CPU us",
     "server_cores": "server cores",
+    "store_cores": "cores of the store",
     "client_us": "client CPU us",
     "client_cores": "client cores",
     "writes_per_s": "writes/s",
