@@ -75,7 +75,7 @@ class History:
 
     def deliver(self, batch: Batch) -> None:
         stamp_ns = self._clock.stamp_ns()
-        for key, value, revision, _, _, version in batch.changes:
+        for key, value, revision, _, _, version, _ in batch.changes:
             kind = "DELETED" if value is None else "ADDED" if version == 1 else "MODIFIED"
             self.changes.append(Written(stamp_ns, revision, kind, key, value or b""))
 

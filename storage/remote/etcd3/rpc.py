@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
-import grpc  # type: ignore[import-untyped]  # it carries no types; they end in this module
+import grpc
 from google.protobuf.message import Message
 from grpc import aio
 

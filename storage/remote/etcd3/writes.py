@@ -51,7 +51,7 @@ class JudgedError(StoreError):
 
 
 class Writer:
-    """Writes to a key space. Its methods return the revision, or raise StoreError or JudgedError."""
+    """Writes to a key space. Its methods return the revision; raise StoreError, JudgedError."""
 
     def __init__(self, link: Link, keys: KeySpace, feed: Feed, reader: Reader) -> None:
         self.writes = 0
@@ -135,7 +135,7 @@ class Writer:
         return await self.delete(key, revision)
 
     def _unchanged(self, key: bytes, current: KeyValue | None, expected: int, revision: int) -> int:
-        """Answer an update that has written nothing. Raises JudgedError unless that was all right."""
+        """Answer an update that has written nothing. Raises JudgedError unless it was all right."""
         if current is None:
             raise JudgedError(KeyNotFoundError(key), revision)
         if current.revision != expected:
