@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -41,6 +43,9 @@ from storage.interface import Store
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.resource import ResourceCache
+
+HEALTH_S: Final = 2.0
+"""How long a store may take to say how it is before a health check fails: as in Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +164,9 @@ def _health(cache: WatchCache) -> Health:
 
     async def etcd() -> bool:
         try:
-            return not (await cache.store.status()).alarm
-        except StoreError:
+            async with asyncio.timeout(HEALTH_S):
+                return not (await cache.store.status()).alarm
+        except (StoreError, TimeoutError):
             return False
 
     async def watch_cache() -> bool:

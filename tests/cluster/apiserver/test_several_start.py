@@ -6,6 +6,8 @@ import asyncio
 from random import Random
 from typing import cast
 
+import pytest
+
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.namespaces import BORN
 from serialization.codecs.registry import CODECS
@@ -87,3 +89,22 @@ async def test_server_that_starts_while_others_write_has_all_of_it() -> None:
                         await asyncio.sleep(0.03)
 
                     assert [name for name, _uid in names] == [f"c{n:02}" for n in range(50)]
+
+
+@virtual
+async def test_health_does_not_wait_for_a_store_that_does_not_answer() -> None:
+    clock = VirtualClock()
+    options = StoreOptions(clock=clock, inline_commits=True)
+    async with (
+        STORES["memory"].make(options) as truth,
+        SharedView(truth) as view,
+        assemble(view, ServerConfig(CODECS["protobuf"]), clock, Random(7)) as assembly,
+    ):
+        server = Server(view, assembly)
+        view.call_s = 60.0
+        began = asyncio.get_running_loop().time()
+
+        reply = await server.call("GET", "/livez")
+
+        assert reply.code == 500
+        assert asyncio.get_running_loop().time() - began == pytest.approx(2.0)
