@@ -7,6 +7,7 @@ under a kube-apiserver, which does that; everything else but the quota is as etc
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -22,6 +23,8 @@ from bench.statistics_files import ProcessStatistics
 from storage.clock import Clock
 
 PROGRAM: Final = "etcd"
+MEMBERS_FILE: Final = "members.json"
+"""Beside the members' data: who they are."""
 READY_S_MAX: Final = 30.0
 POLL_S: Final = 0.05
 ASK_S_MAX: Final = 0.5
@@ -77,8 +80,9 @@ class OwnEtcd:
         program = shutil.which(PROGRAM)
         if program is None:
             raise ChildError(f"there is no program {PROGRAM!r} on the path (--real-etcd needs it)")
+        kept = _kept_members(self._data, self._count)
         for attempt in range(1, PORT_ATTEMPTS + 1):
-            self._members = _members(self._count)
+            self._members = kept or _members(self._count)
             self.children = [self._child(program, member) for member in self._members]
             for child in self.children:
                 await child.start()
@@ -86,9 +90,11 @@ class OwnEtcd:
                 await self._meet()
             except ChildError:
                 await self.stop()
-                if attempt == PORT_ATTEMPTS or not any("in use" in c.tail() for c in self.children):
+                taken = any("in use" in child.tail() for child in self.children)
+                if attempt == PORT_ATTEMPTS or kept or not taken:
                     raise
             else:
+                _keep_members(self._data, self._members)
                 return
 
     async def stop(self) -> None:
@@ -177,6 +183,26 @@ class OwnEtcd:
 def _disk_bytes(directory: Path) -> float:
     """Return what its files take; there are few of them."""
     return float(sum(file.stat().st_blocks * BLOCK_BYTES for file in directory.rglob("*")))
+
+
+def _keep_members(data: Path, members: Sequence[Member]) -> None:
+    """Write down who keeps these data: etcd finds its members where they were the last time."""
+    told = json.dumps([member._asdict() for member in members])
+    (data / MEMBERS_FILE).write_text(told + "\n", encoding="utf-8")
+
+
+def _kept_members(data: Path, count: int) -> list[Member]:
+    """Return who kept the data the last time; none where there are none. Raises ChildError."""
+    file = data / MEMBERS_FILE
+    if not file.exists():
+        return []
+    try:
+        members = [Member(**each) for each in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        raise ChildError(f"{file} does not tell the members: {error}") from error
+    if len(members) != count:
+        raise ChildError(f"the data in {data} are of {len(members)} members, not of {count}")
+    return members
 
 
 def member_names(count: int) -> list[str]:

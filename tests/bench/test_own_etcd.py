@@ -60,6 +60,22 @@ def test_members_come_up_tell_of_themselves_and_end_as_asked(tmp_path: Path, mem
 
 
 @pytest.mark.slow
+def test_members_come_up_again_on_their_data_and_on_no_others(tmp_path: Path) -> None:
+    require_etcd()
+    urls = []
+
+    async def look(etcd: OwnEtcd) -> None:
+        urls.append(etcd.url)
+
+    within(tmp_path, 3, look)
+    within(tmp_path, 3, look)
+
+    assert urls[0] == urls[1]
+    with pytest.raises(ChildError, match="are of 3 members, not of 1"):
+        within(tmp_path, 1, look)
+
+
+@pytest.mark.slow
 def test_a_member_that_ends_unasked_is_told(tmp_path: Path) -> None:
     require_etcd()
 
