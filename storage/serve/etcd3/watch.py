@@ -27,7 +27,7 @@ class WriteContext(Protocol):
 def service(serving: Serving) -> grpc.GenericRpcHandler:
     """Return the service over an engine."""
     watches = Watches(serving)
-    method = grpc.stream_stream_rpc_method_handler(
+    method: grpc.RpcMethodHandler[WatchRequest, bytes] = grpc.stream_stream_rpc_method_handler(
         watches.watch, request_deserializer=WatchRequest.FromString
     )
     return grpc.method_handlers_generic_handler(SERVICE, {"Watch": method})

@@ -18,6 +18,10 @@ reached the revision that it starts from, with the revision applied by then: all
 stand in the queue before the answer. That is judged when the next response is taken, in a step of
 its own: while the store tells a group, some watches know of it and some not yet. Requests that wait
 share an answer.
+
+**Compaction.** A watch from below the compact revision is created, then canceled with it. So is one
+from that revision itself, which etcd starts with what it still has of it: a delete is not among
+that. Here a watch that begins is told everything.
 """
 
 from __future__ import annotations

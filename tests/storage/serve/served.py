@@ -64,7 +64,7 @@ async def call(channel: aio.Channel, method: str, request: Message, answer: type
         response_deserializer=answer.FromString,
     )
     async with asyncio.timeout(PATIENCE_S):
-        return cast("A", await invoke(request))
+        return await invoke(request)
 
 
 class WatchCall:
