@@ -52,21 +52,18 @@ def enough(op: RangeOp) -> int:
     One beyond the limit tells that there are more. With an order that is only implied by its target
     etcd sorts no more than these; with one that was asked for, or with filters, all.
     """
-    filtered = (
-        op.min_mod_revision
-        or op.max_mod_revision
-        or op.min_create_revision
-        or op.max_create_revision
-    )
-    return 0 if op.order is not SortOrder.NONE or filtered or not op.limit else op.limit + 1
+    if op.order is not SortOrder.NONE or _filters(op) or not op.limit:
+        return 0
+    return op.limit + 1
 
 
 def select(found: list[Found], op: RangeOp) -> tuple[list[Found], bool]:
     """Return what is answered of the keys that were found, and whether the limit cut it short."""
-    found = [each for each in found if _passes(each[1], op)]
+    if _filters(op):
+        found = [each for each in found if _passes(each[1], op)]
     order = order_of(op)
     if order is not SortOrder.NONE:
-        found.sort(key=SORT_KEYS[op.target], reverse=order is SortOrder.DESCEND)
+        found = sorted(found, key=SORT_KEYS[op.target], reverse=order is SortOrder.DESCEND)
     if op.limit and len(found) > op.limit:
         return found[: op.limit], True
     return found, False
@@ -97,6 +94,15 @@ def filled(
             value = b"" if keys_only else value
             states.append(KeyValue(key, value, point[0], point[1], point[2], lease))
     return states
+
+
+def _filters(op: RangeOp) -> bool:
+    return bool(
+        op.min_mod_revision
+        or op.max_mod_revision
+        or op.min_create_revision
+        or op.max_create_revision
+    )
 
 
 def _passes(point: Point, op: RangeOp) -> bool:

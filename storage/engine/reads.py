@@ -127,6 +127,8 @@ class Reader:
 
     async def range(self, op: RangeOp) -> tuple[Ranged, int]:
         """Return what is found, and the last applied revision."""
+        if not op.span.end:
+            return self._single(op), self._index.last
         if op.revision:
             self._check(op.revision)
         current = self._index.last
@@ -148,6 +150,14 @@ class Reader:
             return Ranged(await self._filled(picked, keys_only=op.keys_only), more, total), current
         finally:
             self._pins.release(revision)
+
+    def _single(self, op: RangeOp) -> Ranged:
+        state = self.get(op.span.key, op.revision)
+        if state is None or op.count_only:
+            return Ranged([], more=False, total=int(state is not None))
+        picked, _ = select(at_hand([state]), op)
+        kvs = [state._replace(value=b"") if op.keys_only else state] if picked else []
+        return Ranged(kvs, more=False, total=1)
 
     async def _scan(self, low: bytes, high: bytes | None, limit: int, revision: int) -> list[Found]:
         """Return the first ``limit`` live keys from ``low`` on and before ``high``, or all."""

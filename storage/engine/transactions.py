@@ -13,7 +13,8 @@ something was written, none where only applied state was.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final, assert_never
 
 from storage.engine.backend import Stored
@@ -184,15 +185,20 @@ class Overlay:
     def _range(self, op: RangeOp) -> Ranged:
         if op.revision:
             return self._past(op)
-        low, high = bounds_of(op.span)
-        if op.count_only and op.span.end:
-            index = self._ledger.index
-            total = index.count_between(low, high)
-            for key, state in self._pending(low, high).items():
-                point = index.newest(key)
-                total += (state is not None) - (point is not None and point[2] > 0)
-            return Ranged([], more=False, total=total)
-        return self._picked(self._found(op.span), op)
+        if op.count_only:
+            return Ranged([], more=False, total=self._count(op.span))
+        suffices = enough(op)
+        found = self._found(op.span, suffices)
+        total = self._count(op.span) if len(found) == suffices else len(found)
+        return self._picked(found, total, op)
+
+    def _count(self, span: Span) -> int:
+        index, (low, high) = self._ledger.index, bounds_of(span)
+        total = index.count_between(low, high)
+        for key, state in self._pending(low, high).items():
+            point = index.newest(key)
+            total += (state is not None) - (point is not None and point[2] > 0)
+        return total
 
     def _past(self, op: RangeOp) -> Ranged:
         """Answer at a revision that was asked for: applied state, as nobody knows of any other."""
@@ -202,19 +208,14 @@ class Overlay:
         if op.revision < self._judge.compacted():
             raise CompactedError(op.revision, self._judge.compacted())
         low, high = bounds_of(op.span)
+        total = index.count_between_at(low, high, op.revision)
         if op.count_only:
-            total = index.count_between_at(low, high, op.revision)
             return Ranged([], more=False, total=total)
-        at = index.at
-        points = [(key, at(key, op.revision)) for key in index.keys_between(low, high)]
-        return self._picked([(key, point, None) for key, point in points if point], op)
+        points = ((key, index.at(key, op.revision)) for key in index.keys_between(low, high))
+        found: Iterator[Found] = ((key, point, None) for key, point in points if point)
+        return self._picked(list(islice(found, enough(op) or None)), total, op)
 
-    def _picked(self, found: list[Found], op: RangeOp) -> Ranged:
-        total = len(found)
-        if op.count_only:
-            return Ranged([], more=False, total=total)
-        if suffices := enough(op):
-            found = found[:suffices]
+    def _picked(self, found: list[Found], total: int, op: RangeOp) -> Ranged:
         if needs_values(op):
             found = at_hand(filled(found, self._judge.values_of))
         picked, more = select(found, op)
@@ -228,8 +229,8 @@ class Overlay:
         self._note(group)
         return state
 
-    def _found(self, span: Span) -> list[Found]:
-        """Return the live keys of a span, in order."""
+    def _found(self, span: Span, limit: int = 0) -> list[Found]:
+        """Return the live keys of a span, in order: the first ``limit``, or all (0)."""
         if not span.end:
             state = self._state(span.key)
             return [] if state is None else at_hand([state])
@@ -241,10 +242,12 @@ class Overlay:
             point = newest(key)
             if point is not None and point[2] and key not in pending:
                 found.append((key, point, None))
+                if len(found) == limit:
+                    break
         if pending:
             found += at_hand(state for state in pending.values() if state is not None)
             found.sort(key=lambda each: each[0])
-        return found
+        return found[:limit] if limit else found
 
     def _pending(self, low: bytes, high: bytes | None) -> dict[bytes, KeyValue | None]:
         """Return the states in the span that are not applied yet, and this transaction's own."""
