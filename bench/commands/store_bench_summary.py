@@ -90,8 +90,8 @@ def markdown(table: Table) -> Iterator[str]:
         cells += [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
         yield f"| {' | '.join(cells)} |"
         if at == 0:
-            rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-            yield f"|-{'-|-'.join(rules)}-|"
+            rules = ["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]
+            yield f"|{'|'.join(rules)}|"
 
 
 def _figures(line: Line, shown: Sequence[str]) -> list[str]:

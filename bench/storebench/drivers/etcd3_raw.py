@@ -37,6 +37,7 @@ OPTIONS: Final = (
     ("grpc.max_receive_message_length", 64 << 20),
 )
 CONNECT_S_MAX: Final = 10.0
+Unary = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 
 class Etcd3RawDriver:
@@ -66,10 +67,10 @@ class Etcd3RawDriver:
         self._open.callback(self._end_watches)
         self._watches: list[asyncio.Task[None]] = []
         self._channels = cycle(channels)
-        self._put = cycle([c.unary_unary(PUT) for c in channels])
-        self._txn = cycle([c.unary_unary(TXN) for c in channels])
-        self._range = cycle([c.unary_unary(RANGE) for c in channels])
-        self._delete = channels[0].unary_unary(DELETE)
+        self._put: cycle[Unary] = cycle([c.unary_unary(PUT) for c in channels])
+        self._txn: cycle[Unary] = cycle([c.unary_unary(TXN) for c in channels])
+        self._range: cycle[Unary] = cycle([c.unary_unary(RANGE) for c in channels])
+        self._delete: Unary = channels[0].unary_unary(DELETE)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -147,10 +147,11 @@ def test_idle_watches_are_weighed(target: list[str], tmp_path: Path) -> None:
 async def _keys_of(url: str) -> list[bytes]:
     """Return what is there under the prefix of the benchmark's keys."""
     async with grpc.aio.insecure_channel(endpoints_of(url)[0]) as channel:
-        call = channel.unary_unary(RANGE, response_deserializer=RangeResponse.FromString)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(RANGE)
         prefix = PREFIX.encode()
         request = RangeRequest(key=prefix, range_end=span_end(prefix), keys_only=True)
-        return [each.key for each in (await call(request.SerializeToString())).kvs]
+        found = RangeResponse.FromString(await call(request.SerializeToString()))
+        return [each.key for each in found.kvs]
 
 
 @pytest.mark.slow

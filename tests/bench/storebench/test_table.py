@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,8 @@ def test_the_summary_is_markdown_a_table_a_place() -> None:
     assert [line for line in said if line.startswith("###")] == [f"### {INSIDE}", f"### {OVER}"]
     grids = [line for line in said if line.startswith("|")]
     assert {line.count("|") for line in grids[:3]} == {grids[0].count("|")}
+    assert re.fullmatch(r"\|-+\|(-+:\|)+", grids[1])
+    assert len({len(line) for line in grids[:3]}) == 1
     assert "server CPU us" not in grids[0]  # what nobody in a table has is no column of it
     assert any("9,000 (8,000-10,000)" in line for line in grids)
     assert "- aim etcd3 put c64, per_s >= 20000: 40,000, met" in said
