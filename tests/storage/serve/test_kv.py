@@ -254,6 +254,25 @@ def test_sorting_by_more_than_the_key_sorts_before_it_cuts() -> None:
     within(test)
 
 
+@pytest.mark.slow
+def test_a_long_range_is_answered_whole_as_of_one_revision() -> None:
+    async def test(server: Served) -> None:
+        for first in range(0, 1200, 100):
+            keys = [put(b"many/%04d" % number) for number in range(first, first + 100)]
+            last = (await server.call("KV/Txn", TxnRequest(success=keys), TxnResponse)).header
+        everything = RangeRequest(key=b"many/", range_end=b"many0")
+
+        found, _ = await asyncio.gather(
+            server.call("KV/Range", everything, RangeResponse), server.put(b"many/later")
+        )
+
+        keys_found = [kv.key for kv in found.kvs]
+        assert keys_found[:1200] == [b"many/%04d" % number for number in range(1200)]
+        assert found.count == len(keys_found) == 1200 + (found.header.revision > last.revision)
+
+    within(test)
+
+
 def test_a_new_store_may_be_compacted_at_its_beginning() -> None:
     async def test(server: Served) -> None:
         for revision in (0, 1):
