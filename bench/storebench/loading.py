@@ -23,8 +23,11 @@ from storage.clock import Clock
 
 FILLERS: Final = 32
 DRAIN_S_MAX: Final = 30.0
-QUIET_S: Final = 0.25
+QUIET_S: Final = 1.0
 """So long nothing is heard by the watches, after the load: then all has been told."""
+
+FILLED_NS: Final = 0
+"""The stamp of values that were there before the load."""
 
 Begin = Callable[[], Awaitable[int]]
 """Says that this step is done; returns when all have done it, and when that was."""
@@ -54,7 +57,6 @@ class Share:
         self.chance = random.Random(task.seed)
         self.values = Values(task.value_bytes, self.chance)
         self.schedule: Schedule | None = None
-        self._from_ns = 0
 
     async def watch(self) -> None:
         """Open the watches. Raises DriverError."""
@@ -63,13 +65,9 @@ class Share:
 
     def _hear(self, value: bytes) -> None:
         due_ns = stamp_of(value)
-        if due_ns >= self._from_ns > 0:  # else it is of the filling
+        if due_ns != FILLED_NS:
             self.heard_total += 1
             self.heard.latencies.append(self.heard.stamp() - due_ns)
-
-    def begin(self, begin_ns: int) -> None:
-        """Know when the load begins."""
-        self._from_ns = begin_ns
 
     def operations(self, held: list[Held]) -> list[Operation]:
         """Return what each caller repeats."""
@@ -103,7 +101,6 @@ async def perform(task: Task, clock: Clock, begin: Begin) -> Outcome:
         await begin()  # else the watches would hear of the filling first
         await share.watch()
         begin_ns = await begin()
-        share.begin(begin_ns)
         outcome = await load(share, held, begin_ns)
         return replace(outcome, revisions=await driver.revision() - at_first)
 
@@ -118,7 +115,7 @@ async def fill(share: Share) -> list[Held]:
 
     async def filler() -> None:
         for each in left:
-            each.revision = await driver.swap(each.key, values.at(0), 0)
+            each.revision = await driver.swap(each.key, values.at(FILLED_NS), 0)
             share.written.count += 1
 
     async with asyncio.TaskGroup() as group:
