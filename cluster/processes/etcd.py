@@ -122,6 +122,7 @@ def _serving(
         cluster_id=stable_id("cluster", name),
         member_id=stable_id("member", name),
         limits=Limits(arguments.max_txn_ops, arguments.max_request_bytes),
+        watch_progress_s=arguments.watch_progress_notify_interval,
     )
 
 

@@ -7,6 +7,7 @@ imported here: every subcommand would wait for it.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +20,13 @@ _VALUES: Final = (
     "name",
     "max_txn_ops",
     "max_request_bytes",
+    "watch_progress_notify_interval",
     "advertise_client_urls",
     "cert_file",
     "key_file",
     "trusted_ca_file",
 )
+_UNITS_S: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SWITCHES: Final = ("no_sync", "client_cert_auth")
 
 
@@ -51,6 +54,14 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         default=limits.request_bytes,
         metavar="N",
         help="size of a write (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--watch-progress-notify-interval",
+        "--experimental-watch-progress-notify-interval",
+        type=_duration_s,
+        default=600.0,
+        metavar="DURATION",
+        help="how often quiet watches that ask for it are told of progress (default: 10m)",
     )
     parser.add_argument(
         "--no-sync",
@@ -100,3 +111,11 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
+
+
+def _duration_s(text: str) -> float:
+    """Return seconds; ``text`` is a number of them, or one with a unit, as 500ms, 5s, 10m."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)", text, re.ASCII)
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration above 0, as 5s or 10m")
+    return float(match[1]) * _UNITS_S[match[2]]

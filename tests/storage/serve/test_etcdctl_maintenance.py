@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from grpc import aio
 
+from serialization.api.etcd.rpc_pb2 import WatchCreateRequest, WatchResponse
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # a fixture
 from tests.storage.serve.etcdctl import Etcdctl, require_etcdctl, served_process
+from tests.storage.serve.served import WatchCall
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +121,22 @@ def test_a_real_etcd_serves_a_snapshot_as_it_was(
     assert "granted with TTL(4000s)" in told
     assert "attached keys([leased])" in told
     assert real("put", "new", "v").code == 0
+
+
+def test_the_interval_of_progress_notices_is_a_flag(tmp_path: Path) -> None:
+    require_etcdctl()
+    flag = "--experimental-watch-progress-notify-interval=50ms"
+    with served_process(tmp_path, flag) as served:
+        notice = asyncio.run(first_notice(served.target))
+
+    assert (notice.watch_id, notice.created, notice.header.revision) == (0, False, 1)
+
+
+async def first_notice(target: str) -> WatchResponse:
+    """Return what a quiet watch is told first after its creation."""
+    async with aio.insecure_channel(target) as channel:
+        watch = WatchCall(channel)
+        await watch.create(WatchCreateRequest(key=b"a", progress_notify=True))
+        told = await watch.read()
+        await watch.end()
+    return told
