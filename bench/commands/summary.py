@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from bench.apiservers import ETCD
 from bench.commands.etcd_fault_lines import etcd_fault_lines
 from bench.commands.history_lines import history_lines
 from bench.commands.layer_lines import layer_lines
@@ -150,12 +151,13 @@ def print_matrix(results: MatrixResults, console: Console) -> None:
     table.add_column("cell", overflow="fold", min_width=CELL_WIDTH_MIN)
     for title in ("pods/s", "start-up p50", "p99 ms", "CPU ms/pod"):
         table.add_column(title, justify="right", no_wrap=True)
-    for name in PROCESSES:
-        title = f"CPU s: {name}" if name == PROCESSES[0] else name
+    processes = _shown_processes(results.cells)
+    for name in processes:
+        title = f"CPU s: {name}" if name == processes[0] else name
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdicts", no_wrap=True)
     for cell in results.cells:
-        table.add_row(cell.name, *_cell_numbers(cell), _verdicts(cell))
+        table.add_row(cell.name, *_cell_numbers(cell, processes), _verdicts(cell))
     console.print(table)
     console.print(_ratio_table(results.comparisons))
     for cell in results.cells:
@@ -166,9 +168,15 @@ def print_matrix(results: MatrixResults, console: Console) -> None:
                 )
 
 
-def _cell_numbers(cell: Cell) -> list[str]:
+def _shown_processes(cells: Sequence[Cell]) -> list[str]:
+    """Return whose CPU has a column: that of the store's own processes where any cell has some."""
+    stores = any(f"{ETCD}_cpu_s" in cell.summary for cell in cells)
+    return [*([ETCD] if stores else []), *PROCESSES]
+
+
+def _cell_numbers(cell: Cell, processes: Sequence[str]) -> list[str]:
     metrics = ["pods_per_s", "startup_p50_ms", "startup_p99_ms", "cpu_ms_per_pod"]
-    means = [cell.summary.get(f"{name}_cpu_s") for name in PROCESSES]
+    means = [cell.summary.get(f"{name}_cpu_s") for name in processes]
     return [
         *(_interval(cell.summary.get(metric)) for metric in metrics),
         *(number(interval.mean if interval else None) for interval in means),
