@@ -195,6 +195,14 @@ class Mvcc(LeasingStore, Protocol):
         """As ``Watchable.watch``, over a span."""
         ...
 
+    async def removed(self, revision: int) -> None:
+        """Return once all that was superseded at or before ``revision`` is gone from the disk.
+
+        ``revision`` is one that ``compact`` has been answered for. Raises ReadOnlyError,
+        StoreClosedError.
+        """
+        ...
+
     async def hash_kv(self, revision: int = 0) -> HashOf:
         """Return the hash as of ``revision`` (0: newest); equal on equal histories.
 

@@ -14,10 +14,11 @@ from storage.engine.backend import Backend
 from storage.engine.group_commit import GroupCommit
 from storage.engine.key_index import KeyIndex
 from storage.engine.reads import Pins
-from storage.errors import CompactedError, FutureRevisionError
+from storage.errors import CompactedError, FutureRevisionError, StoreClosedError
 
 COMPACTION_PAGE = 500
 """Revisions of history that one job goes through; a group waits for one job at most."""
+STOPPED = "the store is closed"
 
 
 class Compactor:
@@ -34,6 +35,7 @@ class Compactor:
         self._pins = pins
         self._working = False
         self._stopped = False
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         pins.released = self._unpinned
 
     async def compact(self, revision: int) -> None:
@@ -46,6 +48,18 @@ class Compactor:
         self.compacted = max(self.compacted, revision)
         self.go_on()
 
+    async def removed(self, revision: int) -> None:
+        """Return once all that was superseded at or before a promised ``revision`` is gone.
+
+        Raises ReadOnlyError where the removal fails, StoreClosedError where the end comes first.
+        """
+        if self._stopped:
+            raise StoreClosedError(STOPPED)
+        if self._index.base < revision:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((revision, gone))
+            await gone
+
     def forget(self, revision: int) -> None:
         """Forget without a promise: for a history that is bounded and not durable."""
         if revision > self.compacted:
@@ -55,6 +69,7 @@ class Compactor:
     def stop(self) -> None:
         """Begin no further page."""
         self._stopped = True
+        self._tell(StoreClosedError(STOPPED))
 
     def go_on(self) -> None:
         """Begin the next page, if there is one and none is under way."""
@@ -75,7 +90,22 @@ class Compactor:
 
     def _dropped(self, upto: int, job: asyncio.Future[None]) -> None:
         self._working = False
-        if job.exception() is None:
+        error = job.exception()
+        if error is None:
             self._index.compact(upto)
             self.go_on()
         # else: the store has turned read-only; the next compaction takes this page up again
+        self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
+        """Tell those that wait for a removal: of its end, or that it failed."""
+        waiting, self._waiting = self._waiting, []
+        for revision, gone in waiting:
+            if gone.done():  # nobody waits any more
+                continue
+            if error is not None:
+                gone.set_exception(error)
+            elif self._index.base >= revision:
+                gone.set_result(None)
+            else:
+                self._waiting.append((revision, gone))

@@ -208,6 +208,10 @@ class EngineStore:
         self._check_open()
         await self._compactor.compact(revision)
 
+    async def removed(self, revision: int) -> None:
+        self._check_open()
+        await self._compactor.removed(revision)
+
     def watch(self, prefix: bytes, watcher: Watcher, *, after: int) -> HubWatch:
         self._check_open()
         return self._hub.add(prefix, watcher, after)

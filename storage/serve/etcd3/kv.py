@@ -129,10 +129,12 @@ class KV:
         return txn_answer(done, self._header(done.revision))
 
     async def compact(self, request: CompactionRequest) -> CompactionResponse:
-        """Forget what was superseded at or before a revision."""
+        """Forget what was superseded at or before a revision; physically: wait till it is gone."""
         self._alarms.check_write(takes_space=False)
         if not 0 <= request.revision <= NEW or self._store.oldest_revision() > NEW:
             await self._store.compact(request.revision)
+            if request.physical:
+                await self._store.removed(request.revision)
         return CompactionResponse(header=self._header(self._store.current_revision()))
 
     def _check_bytes(self, request: Message) -> None:

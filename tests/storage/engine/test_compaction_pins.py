@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from storage.engine.reads import READ_PAGE
+from storage.errors import StoreClosedError
 from storage.virtual_time import run_virtual
 from tests.storage.engine.faults import Stage, turns
 
@@ -40,6 +43,47 @@ def test_removal_waits_for_a_pin_and_then_goes_on() -> None:
             await stage.committer.finish_all()
             assert set(values.values()) == {b"new"}
             assert len(values) == len(KEYS) - 1
+
+    run_virtual(scenario())
+
+
+def test_whoever_waits_for_a_removal_is_told_of_its_end() -> None:
+    async def scenario() -> None:
+        async with Stage() as stage:
+            await filled(stage)
+            reader, pinned = stage.store._reader, stage.store.current_revision()
+            values = stage.store._backend._values  # type: ignore[attr-defined]  # the memory backend's
+            reader._pins.pin(pinned)
+            stage.store.delete(KEYS[0])
+            await stage.committer.finish_all()
+            at = stage.store.current_revision()
+            compacting = asyncio.ensure_future(stage.store.compact(at))
+            await stage.committer.finish_all()
+            await compacting
+
+            waiting = [asyncio.ensure_future(stage.store.removed(at)) for _ in range(2)]
+            await turns(2)
+            assert not any(each.done() for each in waiting)
+            waiting[0].cancel()
+
+            reader._pins.release(pinned)
+            await stage.committer.finish_all()
+            await waiting[1]
+            assert len(values) == len(KEYS) - 1
+            await stage.store.removed(at)
+
+    run_virtual(scenario())
+
+
+def test_whoever_waits_for_a_removal_is_told_that_the_store_closes() -> None:
+    async def scenario() -> None:
+        async with Stage() as stage:
+            await filled(stage)
+            stage.store._reader._pins.pin(1)
+            waiting = asyncio.ensure_future(stage.store.removed(2))
+            await turns(1)
+        with pytest.raises(StoreClosedError):
+            await waiting
 
     run_virtual(scenario())
 

@@ -257,9 +257,10 @@ def test_sorting_by_more_than_the_key_sorts_before_it_cuts() -> None:
 @pytest.mark.slow
 def test_a_long_range_is_answered_whole_as_of_one_revision() -> None:
     async def test(server: Served) -> None:
+        before = await server.put(b"other")
         for first in range(0, 1200, 100):
             keys = [put(b"many/%04d" % number) for number in range(first, first + 100)]
-            last = (await server.call("KV/Txn", TxnRequest(success=keys), TxnResponse)).header
+            await server.call("KV/Txn", TxnRequest(success=keys), TxnResponse)
         everything = RangeRequest(key=b"many/", range_end=b"many0")
 
         found, _ = await asyncio.gather(
@@ -268,7 +269,25 @@ def test_a_long_range_is_answered_whole_as_of_one_revision() -> None:
 
         keys_found = [kv.key for kv in found.kvs]
         assert keys_found[:1200] == [b"many/%04d" % number for number in range(1200)]
-        assert found.count == len(keys_found) == 1200 + (found.header.revision > last.revision)
+        assert found.count == len(keys_found) == 1200 + (found.header.revision > before + 12)
+
+    within(test)
+
+
+@pytest.mark.slow
+def test_a_physical_compaction_is_answered_when_all_is_gone() -> None:
+    async def test(server: Served) -> None:
+        for _ in range(12):
+            keys = [put(b"again/%03d" % number) for number in range(120)]
+            await server.call("KV/Txn", TxnRequest(success=keys), TxnResponse)
+        last = server.store.current_revision()
+        kept = server.store._backend._values  # type: ignore[attr-defined]  # the memory backend's
+        assert len(kept) == 12 * 120
+
+        compaction = CompactionRequest(revision=last, physical=True)
+        await server.call("KV/Compact", compaction, CompactionResponse)
+
+        assert len(kept) == 120
 
     within(test)
 
