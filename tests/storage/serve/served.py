@@ -109,11 +109,16 @@ class WatchCall:
 
 @asynccontextmanager
 async def served(
-    data_dir: Path | None = None, *, limits: Limits | None = None, watch_progress_s: float = 600.0
+    data_dir: Path | None = None,
+    *,
+    limits: Limits | None = None,
+    watch_progress_s: float = 600.0,
+    store: Mvcc | None = None,
 ) -> AsyncIterator[Served]:
-    """Serve an engine on a free port of loopback: in memory, or in a directory."""
-    options = StoreOptions(data_dir=data_dir)
-    store = cast("Mvcc", STORES["memory" if data_dir is None else "etcd3"].make(options))
+    """Serve an engine on a free port of loopback: in memory, in a directory, or the one given."""
+    if store is None:
+        options = StoreOptions(data_dir=data_dir)
+        store = cast("Mvcc", STORES["memory" if data_dir is None else "etcd3"].make(options))
     limits = limits or Limits()
     async with store, listening(Address("127.0.0.1:0"), limits.request_bytes) as listener:
         serving = Serving(
