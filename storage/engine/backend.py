@@ -1,4 +1,4 @@
-"""What an engine must bring: values by revision, made durable in groups. The rest is shared."""
+"""What an engine must bring: values by row, made durable in groups. The rest is shared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values by revision in LMDB."""
+"""Values by row in LMDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values by revision in a dict; what is compacted is let go."""
+"""Values by row in a dict; what is compacted is let go."""
 
 from __future__ import annotations
 
