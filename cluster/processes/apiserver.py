@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from cluster.apiserver.assembly import ServerConfig, assemble
 from cluster.apiserver.authentication import Authenticator, BearerTokens, Everybody
@@ -35,6 +36,15 @@ SWITCH: Final = ("on", "off")
 URLS: Final = "etcd3://host:port[,...], etcd3+unix:///path"
 FILL_MAX_S: Final = 60.0
 """How long the collector may be off while events are read: 360,000 take 5 s."""
+
+
+@runtime_checkable
+class CountingStore(Protocol):
+    """A store that counts more than its status tells: what goes over its wire."""
+
+    def counters(self) -> Mapping[str, float]:
+        """Return them by name: ``store_batches`` are the Txns of several writes."""
+        ...
 
 
 def parser() -> argparse.ArgumentParser:
@@ -148,6 +158,8 @@ async def _serve(
         listen(server.app, sock, end_watches=server.fanout.shut_down, traffic=traffic),
     ):
         shell.counters(server.counters)
+        if isinstance(store, CountingStore):
+            shell.counters(store.counters)
         shell.counters(traffic.flat)
         cache = server.api.cache
         if truth is not None:
