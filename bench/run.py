@@ -222,7 +222,10 @@ class Run:
 
         async def check() -> None:
             directory, others = self._options.directory, is_part(self._config.store)
-            found.append(await check_history(directory, foreign=foreign, others=others))
+            shared = self._config.switches.etcd_batch == "on"
+            found.append(
+                await check_history(directory, foreign=foreign, others=others, shared=shared)
+            )
 
         async with asyncio.TaskGroup() as group:
             self._breakable = group.create_task(check())

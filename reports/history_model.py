@@ -14,6 +14,8 @@ class History:
     violations: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    delivery: str = "exactly once"
+    """How watches were judged: ``at least once`` where writes may share a revision."""
     error: str = ""
     overhead_s: float = 0.0
     checked_s: float = 0.0

@@ -64,7 +64,8 @@ def history_section(history: History) -> Markup:
     )
     cost = (
         f"Keeping it took all processes together about {history.overhead_s:.1f} s of CPU, "
-        f"checking it {history.checked_s:.1f} s and {history.checked_mib:,.0f} MiB."
+        f"checking it {history.checked_s:.1f} s and {history.checked_mib:,.0f} MiB. Watches were "
+        f"judged {history.delivery}."
     )
     return join(
         (

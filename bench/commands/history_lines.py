@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.history.report import HistoryReport
+from bench.history.report import AT_LEAST_ONCE, HistoryReport
 
 
 def history_lines(report: HistoryReport | None) -> Iterator[str]:
@@ -17,4 +17,5 @@ def history_lines(report: HistoryReport | None) -> Iterator[str]:
     yield (
         f"{report.records:,} entries (about {report.overhead_s:.2g} s of CPU),"
         f" {report.assertions:,} assertions, {report.broken:,} broken"
+        f"{', watches judged at least once' if report.delivery == AT_LEAST_ONCE else ''}"
     )

@@ -34,12 +34,20 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="the store has revisions of which no API server is told",
     )
+    parser.add_argument(
+        "--shared-revisions",
+        action="store_true",
+        help="writes may share a revision: watches are judged at least once, not exactly once",
+    )
     arguments = parser.parse_args(argv)
     clock = SystemClock()
     begin_ns = clock.stamp_ns()
     try:
         report = judge_directory(
-            arguments.results / DIRECTORY, foreign=arguments.foreign, others=arguments.others
+            arguments.results / DIRECTORY,
+            foreign=arguments.foreign,
+            others=arguments.others,
+            shared=arguments.shared_revisions,
         )
     except (UnreadableHistoryError, OSError) as error:
         sys.stderr.write(f"{error}\n")
@@ -60,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 def _lines(report: HistoryReport) -> list[str]:
     said = [
         f"{report.records:,} records, {report.assertions:,} assertions, {report.broken:,} broken "
-        f"({report.checked_s:.1f} s, {report.checked_mib:,.0f} MiB)"
+        f"({report.checked_s:.1f} s, {report.checked_mib:,.0f} MiB), watches {report.delivery}"
     ]
     said += [f"  {rule}: {count:,} checked" for rule, count in report.checked.items()]
     said += [f"  {what}: {count:,}" for what, count in report.counts.items()]

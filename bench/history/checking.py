@@ -19,7 +19,9 @@ ENTRY_US: Final = {"write": 3.0, "read": 3.0, "event": 1.2, "change": 1.0}
 OTHER_US: Final = 1.0
 
 
-async def check_history(directory: Path, *, foreign: bool, others: bool = False) -> HistoryReport:
+async def check_history(
+    directory: Path, *, foreign: bool, others: bool = False, shared: bool = False
+) -> HistoryReport:
     """Judge the history below a results directory; ``error`` says where that was not possible."""
     target = directory / "audit" / REPORT_FILE
     target.unlink(missing_ok=True)
@@ -27,6 +29,7 @@ async def check_history(directory: Path, *, foreign: bool, others: bool = False)
         *(sys.executable, "-m", "bench.history.check", str(directory)),
         *(("--foreign",) if foreign else ()),
         *(("--others",) if others else ()),
+        *(("--shared-revisions",) if shared else ()),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.history.findings import Findings
 from bench.history.reader import SERVER, History, Records, Source, is_truth
-from bench.history.truth import Bools, Truth, View
+from bench.history.truth import Bools, Ints, Truth, View
 from cluster.client.history_format import Flag, Kind, Seen
 
 GRACE_NS: Final = 1_500_000_000
@@ -61,7 +61,7 @@ class _Judge:
         if not len(lists):
             return
         for low, high in pairwise([*lists.tolist(), len(records)]):
-            self._segment(records[low:high])
+            self._segment(records[low:high], last=high == len(records))
         self._states(records)
 
     def _resumed(self, records: Records) -> None:
@@ -81,19 +81,28 @@ class _Judge:
                 sentence = f"{what} {records[field][place]}, but had come to {reach[place]}"
                 self._findings.broken(rule, [f"{self._who}: {sentence}"])
 
-    def _segment(self, records: Records) -> None:
-        """Judge what came between a list and the next."""
+    def _segment(self, records: Records, *, last: bool) -> None:
+        """Judge what came between a list and the next.
+
+        A watch may be cut amid a shared revision; the next list, if there is one, has all of it.
+        """
         start = int(records["revision"][0])
+        if self._truth.shared:
+            records = self._without_replays(records, start)
         events = records[records["kind"] == Kind.EVENT]
         marks = events["verb"] == Seen.BOOKMARK
         told = events[~marks]
         self._order(told, start)
+        if self._truth.shared:  # within a revision the changes have no order
+            told = told[np.argsort(self._truth.marks(told), kind="stable")]
         view = self._view
         if view is None:
             self._findings.count("events of selections that the truth cannot tell", len(told))
             self._known(told)
             return
         reach = int(events["revision"].max()) if len(events) else start
+        if self._truth.shared and not last:
+            told, reach = told[told["revision"] < reach], max(start, reach - 1)
         low, high = view.up_to(start), view.up_to(reach)
         self._findings.made("watch-gap-free", high - low)
         self._findings.made("watch-told-truth", len(told))
@@ -108,6 +117,29 @@ class _Judge:
         self._early(told, view)
         self._bookmarks(events, marks, start)
 
+    def _without_replays(self, records: Records, start: int) -> Records:
+        """Leave out what came again as it may where revisions are shared: *at least once*.
+
+        A watch that goes on after a revision may be told the changes of that revision again, since
+        nobody knows how many of them had come; no other ones.
+        """
+        told: set[tuple[int, int]] = set()
+        kept = np.ones(len(records), bool)
+        resumed = 0
+        for place, record in enumerate(records):
+            if record["kind"] == Kind.WATCH_OPEN:
+                resumed = int(record["asked"])
+            elif record["kind"] == Kind.EVENT and record["verb"] != Seen.BOOKMARK:
+                change = int(record["revision"]), int(record["key"])
+                known = change in told or change[0] == start
+                kept[place] = not (known and change[0] == resumed)
+                told.add(change)
+        self._findings.count(
+            "changes of a shared revision that were told again", int((~kept).sum())
+        )
+        found: Records = records[kept]
+        return found
+
     def _order(self, told: Records, start: int) -> None:
         revisions = told["revision"].astype(np.int64)
         before = np.concatenate([[start], revisions[:-1]])
@@ -116,25 +148,30 @@ class _Judge:
             sentence = f"{self._say(told, place)} after {int(before[place])}"
             self._findings.broken("watch-ordered", [sentence])
         self._findings.made("watch-unique", len(revisions))
-        for place in np.flatnonzero(revisions == before).tolist():
+        twice = revisions == before
+        if self._truth.shared:
+            twice = np.zeros(len(told), bool)
+            twice[np.setdiff1d(np.arange(len(told)), _firsts(self._truth.marks(told)))] = True
+        for place in np.flatnonzero(twice).tolist():
             self._findings.broken("watch-unique", [f"{self._say(told, place)} came twice"])
 
     def _known(self, told: Records) -> None:
         """Of a selection that the truth cannot tell, at least every event is a change."""
         self._findings.made("watch-told-truth", len(told))
-        rows = self._truth.rows(told["revision"].astype(np.int64))
+        revisions, keys = told["revision"].astype(np.int64), told["key"].astype(np.int64)
+        rows = self._truth.rows(revisions, keys)
         wrong = (rows < 0) | (self._truth.keys[rows] != told["key"])
         for place in np.flatnonzero(wrong).tolist():
             self._beyond(told, place)
 
     def _differences(self, told: Records, view: View, low: int, high: int) -> None:
         """Name what is missing, what is too much, and what is told wrongly."""
-        got = told["revision"].astype(np.int64)
-        expected = view.revisions[low:high]
+        got = self._truth.marks(told)
+        expected = self._truth.marks(view)[low:high]
         for place in np.flatnonzero(~np.isin(expected, got)).tolist():
             at = low + place
             what = f"{Seen(int(view.seen[at])).name} {self._history.name(int(view.keys[at]))}"
-            sentence = f"{self._who}: {what} at {int(expected[place])} never came"
+            sentence = f"{self._who}: {what} at {int(view.revisions[at])} never came"
             self._findings.broken("watch-gap-free", [sentence])
         places = low + np.searchsorted(expected, got)
         inside = np.isin(got, expected)
@@ -154,9 +191,9 @@ class _Judge:
         """Nothing is told before it has been applied."""
         if not len(view.revisions):
             return
-        places = np.searchsorted(view.revisions, told["revision"].astype(np.int64))
-        places = np.minimum(places, len(view.revisions) - 1)
-        known = view.revisions[places] == told["revision"]
+        marks, wanted = self._truth.marks(view), self._truth.marks(told)
+        places = np.minimum(np.searchsorted(marks, wanted), len(marks) - 1)
+        known = marks[places] == wanted
         applied = np.where(known, view.applied_ns[places], 0)
         self._findings.made("watch-after-commit", len(told))
         for place in np.flatnonzero(told["begin_ns"].astype(np.int64) < applied).tolist():
@@ -214,6 +251,12 @@ class _Judge:
         record = told[place]
         what = f"{Seen(int(record['verb'])).name} {self._history.name(int(record['key']))}"
         return f"{self._who}: {what} at {int(record['revision'])}"
+
+
+def _firsts(marks: Ints) -> Ints:
+    """Return where each number stands first."""
+    found: Ints = np.unique(marks, return_index=True)[1]
+    return found
 
 
 def compare(findings: Findings, rule: str, who: str, view: View, digest: np.void) -> None:

@@ -10,7 +10,7 @@ from bench.history.findings import Findings
 from bench.history.followers import judge_followers, judge_server
 from bench.history.reader import History, UnreadableHistoryError, read_history
 from bench.history.reads import judge_reads
-from bench.history.report import HistoryReport
+from bench.history.report import AT_LEAST_ONCE, EXACTLY_ONCE, HistoryReport
 from bench.history.truth import NOBODY, Ints, Truth
 from bench.history.truths import joined, truths
 from bench.history.writers import judge_writers
@@ -19,25 +19,27 @@ from cluster.client.history_format import Kind, Seen
 
 
 def judge_directory(
-    directory: Path, *, foreign: bool = False, others: bool = False
+    directory: Path, *, foreign: bool = False, others: bool = False, shared: bool = False
 ) -> HistoryReport:
     """Read and judge. Raises UnreadableHistoryError."""
-    return judge_history(read_history(directory), foreign=foreign, others=others)
+    return judge_history(read_history(directory), foreign=foreign, others=others, shared=shared)
 
 
 def judge_history(
-    history: History, *, foreign: bool = False, others: bool = False
+    history: History, *, foreign: bool = False, others: bool = False, shared: bool = False
 ) -> HistoryReport:
     """Judge. With ``foreign`` others than these processes may have written.
 
     With ``others`` the store has revisions that no API server is told of (keys beside Kubernetes').
+    With ``shared`` writes of different keys may share a revision, and a watch is judged *at least
+    once*: one that goes on after a revision may be told that revision's changes again.
     Raises UnreadableHistoryError where nothing says what the store applied.
     """
     if not truths(history):
         raise UnreadableHistoryError("there is no history of the API server")
     findings = Findings()
     _judge_files(history, findings)
-    truth = Truth(history, joined(history, findings))
+    truth = Truth(history, joined(history, findings), shared=shared)
     if len(truth):
         beside = _beside(history)
         _judge_truth(history, truth, beside, findings, others=others)
@@ -48,7 +50,7 @@ def judge_history(
         judge_server(history, truth, findings)
     else:
         findings.broken("files-whole", ["the API server has recorded no change"])
-    return _report(history, findings)
+    return _report(history, findings, AT_LEAST_ONCE if shared else EXACTLY_ONCE)
 
 
 def _judge_files(history: History, findings: Findings) -> None:
@@ -83,6 +85,9 @@ def _judge_truth(
     recorded = np.flatnonzero(truth.recorded)
     revisions = truth.revisions[recorded]
     findings.made("truth-contiguous", len(revisions))
+    if truth.shared:
+        _judge_shared(history, truth, recorded, findings)
+        revisions = np.unique(revisions)
     if len(beside):
         beside = beside[(beside > truth.first) & ~np.isin(beside, revisions)]
         revisions = np.sort(np.concatenate([revisions, beside]))
@@ -107,7 +112,17 @@ def _judge_truth(
         findings.broken("truth-chained", [sentence])
 
 
-def _report(history: History, findings: Findings) -> HistoryReport:
+def _judge_shared(history: History, truth: Truth, recorded: Ints, findings: Findings) -> None:
+    """No key changes twice at a revision."""
+    same = np.zeros(len(recorded), bool)
+    at, keys = truth.revisions[recorded], truth.keys[recorded]
+    same[1:] = (np.diff(at) == 0) & (np.diff(keys) == 0)
+    for row in recorded[same].tolist():
+        name, revision = history.name(int(truth.keys[row])), int(truth.revisions[row])
+        findings.broken("truth-contiguous", [f"the API server recorded {name} twice at {revision}"])
+
+
+def _report(history: History, findings: Findings, delivery: str) -> HistoryReport:
     entries = {}
     for name, process in history.processes.items():
         numbers = np.bincount(process.records["kind"], minlength=len(Kind) + 1)
@@ -118,4 +133,5 @@ def _report(history: History, findings: Findings) -> HistoryReport:
         violations=dict(sorted(findings.violations.items())),
         examples=dict(sorted(findings.examples.items())),
         counts=dict(sorted(findings.counts.items())),
+        delivery=delivery,
     )

@@ -33,7 +33,7 @@ def _judge_found(history: History, truth: Truth, gets: Records, findings: Findin
     """What was found was the newest state at some moment."""
     rule = "read-in-time"
     gets = gets[gets["revision"] > 0]
-    rows = truth.rows(gets["revision"].astype(np.int64))
+    rows = truth.rows(gets["revision"].astype(np.int64), gets["key"].astype(np.int64))
     findings.made(rule, len(gets))
     wrong = (rows == NOBODY) | (truth.keys[rows] != gets["key"]) | ~truth.alive[rows]
     _broken(history, findings, rule, gets[wrong], "there never was such a state")

@@ -7,6 +7,9 @@ from typing import Final
 
 REPORT_FILE: Final = "history.json"
 """Below ``audit/``."""
+EXACTLY_ONCE: Final = "exactly once"
+AT_LEAST_ONCE: Final = "at least once"
+"""Where a store declares shared revisions: a watch that goes on may be told the last one again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class HistoryReport:
     """Some violations of each rule, for people."""
     counts: dict[str, int] = field(default_factory=dict)
     """What was let pass, or could not be judged, by its reason."""
+    delivery: str = EXACTLY_ONCE
+    """How watches, and revisions, were judged."""
     error: str = ""
     """Why nothing was judged; empty where it was."""
     overhead_s: float = 0.0

@@ -19,6 +19,7 @@ Words = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
 
 NEVER: Final = np.iinfo(np.int64).max
+KEY_BITS: Final = 32
 NOBODY: Final = -1
 
 
@@ -57,15 +58,17 @@ class View(NamedTuple):
 class Truth:
     """Changes in revision order, and look-ups over them."""
 
-    def __init__(self, history: History, recorded: Records) -> None:
-        """Take the API server's records."""
+    def __init__(self, history: History, recorded: Records, *, shared: bool = False) -> None:
+        """Take the API server's records; ``shared``: changes of several keys share a revision."""
+        self.shared = shared
         changes = recorded[recorded["kind"] == Kind.CHANGE]
         there = recorded[recorded["kind"] == Kind.INITIAL]
-        there = there[~np.isin(there["revision"], changes["revision"])]
+        there = there[~np.isin(self.marks(there), self.marks(changes))]
         self.first = int(changes["revision"].min()) if len(changes) else 0
         """The first revision that was recorded as a change."""
         rows = np.concatenate([there, changes])
-        rows = rows[np.argsort(rows["revision"], kind="stable")]
+        rows = rows[np.argsort(self.marks(rows), kind="stable")]
+        self._marks: Ints = self.marks(rows)
         self.revisions: Ints = rows["revision"].astype(np.int64)
         self.keys: Ints = rows["key"].astype(np.int64)
         self.seen: Ints = rows["verb"].astype(np.int64)
@@ -145,12 +148,28 @@ class Truth:
             return place
         return NOBODY
 
-    def rows(self, revisions: Ints) -> Ints:
-        """Return the rows of many revisions; NOBODY where there is none."""
+    def rows(self, revisions: Ints, keys: Ints) -> Ints:
+        """Return the rows of many changes; NOBODY where there is none.
+
+        They are found by their revisions alone, whatever their keys are, unless those are shared.
+        """
+        wanted = revisions << KEY_BITS | keys if self.shared else revisions
         if not len(self.revisions):
             return np.full(len(revisions), NOBODY, np.int64)
-        places = np.minimum(np.searchsorted(self.revisions, revisions), len(self.revisions) - 1)
-        found: Ints = np.where(self.revisions[places] == revisions, places, NOBODY)
+        places = np.minimum(np.searchsorted(self._marks, wanted), len(self.revisions) - 1)
+        found: Ints = np.where(self._marks[places] == wanted, places, NOBODY)
+        return found
+
+    def marks(self, records: Records | View) -> Ints:
+        """Return a number a change that orders and identifies it: its revision, if it is its own.
+
+        Where revisions are shared, with the key below it, whose number has 32 bits.
+        """
+        if isinstance(records, View):
+            revisions, keys = records.revisions, records.keys
+        else:
+            revisions, keys = (records[name].astype(np.int64) for name in ("revision", "key"))
+        found: Ints = revisions << KEY_BITS | keys if self.shared else revisions
         return found
 
     def rows_of(self, key: int) -> Ints:

@@ -40,7 +40,8 @@ class Writes:
         """The server said that it was done."""
         self.named: Bools = self.answered & (self.revisions > 0)
         """... and at which revision."""
-        self.rows: Ints = np.where(self.named, truth.rows(self.revisions), NOBODY)
+        keys = records["key"].astype(np.int64)
+        self.rows: Ints = np.where(self.named, truth.rows(self.revisions, keys), NOBODY)
         patch = np.isin(records["verb"], PATCHES)
         early = (self.rows != NOBODY) & (truth.applied_ns[self.rows] < self.begin_ns)
         asking = np.isin(records["verb"], ASKING)
@@ -143,7 +144,7 @@ class _Judge:
         verbs = (Verb.UPDATE, Verb.UPDATE_STATUS)
         refused = (writes.records["code"] == 409) & np.isin(writes.records["verb"], verbs)
         refused &= writes.asked > 0
-        rows = truth.rows(writes.asked)
+        rows = truth.rows(writes.asked, writes.records["key"].astype(np.int64))
         known = refused & (rows != NOBODY) & (truth.keys[rows] == writes.records["key"])
         self._findings.made("write-refusal", int(known.sum()))
         met = (truth.applied_ns[rows] < writes.begin_ns) & (truth.until_ns[rows] > writes.end_ns)
