@@ -1,0 +1,147 @@
+"""A real etcd behind TLS, with client certificates and a user's password: the store gets in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from storage.clock import SystemClock
+from storage.errors import StoreOpenError, StoreUnavailableError
+from storage.remote.etcd3.store import RemoteStore
+from storage.remote.etcd3.url import parse_url
+from tests.etcd_members import EtcdCluster, EtcdOptions
+from tests.etcd_probe import EtcdTls
+from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # fixture
+from tests.storage.recorder import Recorder
+
+PASSWORD = "s3cret/with:@signs"
+KEY = b"/registry/pods/default/web-1"
+
+
+def require(program: str) -> str:
+    """Return a program's path; skip the test where it is missing, fail it with CI=true."""
+    path = shutil.which(program)
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"there is no program {program!r}")
+        pytest.skip(f"there is no program {program!r}")
+    return path
+
+
+def openssl(*arguments: str) -> None:
+    subprocess.run([require("openssl"), *arguments], check=True, capture_output=True)
+
+
+def authority(directory: Path, name: str = "authority") -> tuple[Path, Path]:
+    """Make who signs; return certificate and key."""
+    cert, key = directory / f"{name}.crt", directory / f"{name}.key"
+    openssl(
+        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+        *("-keyout", str(key), "-out", str(cert), "-days", "2", "-subj", f"/CN={name}"),
+    )
+    return cert, key
+
+
+def signed(directory: Path, name: str, by: tuple[Path, Path]) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1, for servers and clients alike."""
+    cert, key, asked = (directory / f"{name}.{end}" for end in ("crt", "key", "csr"))
+    extensions = directory / f"{name}.ext"
+    extensions.write_text(
+        "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n", "utf-8"
+    )
+    openssl(
+        *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+        *("-keyout", str(key), "-out", str(asked), "-subj", "/"),
+    )
+    openssl(
+        *("x509", "-req", "-in", str(asked), "-CA", str(by[0]), "-CAkey", str(by[1])),
+        *("-CAcreateserial", "-out", str(cert), "-days", "2", "-extfile", str(extensions)),
+    )
+    return cert, key
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> EtcdTls:
+    by = authority(tmp_path)
+    return EtcdTls(by[0], *signed(tmp_path, "member", by), *signed(tmp_path, "client", by))
+
+
+@pytest.fixture
+def etcd(tls: EtcdTls, start_etcd: StartEtcd) -> EtcdCluster:  # noqa: F811
+    """A member that demands certificates and passwords."""
+    cluster = start_etcd(EtcdOptions(tls=tls))
+
+    def etcdctl(*arguments: str) -> None:
+        files = ("--cacert", str(tls.ca_file), "--cert", str(tls.client_cert_file))
+        command = [require("etcdctl"), *files, "--key", str(tls.client_key_file)]
+        command += ["--endpoints", f"https://{cluster.endpoints[0]}", *arguments]
+        environment = {**os.environ, "ETCDCTL_API": "3"}
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+
+    etcdctl("user", "add", f"root:{PASSWORD}")
+    etcdctl("user", "grant-role", "root", "root")
+    etcdctl("role", "add", "registry")
+    etcdctl("role", "grant-permission", "--prefix=true", "registry", "readwrite", "/registry/")
+    etcdctl("user", "add", f"reader:{PASSWORD}")
+    etcdctl("auth", "enable")
+    return cluster
+
+
+def address(etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path, *, user: str = "root") -> str:
+    password = tmp_path / "password"
+    password.write_text(PASSWORD + "\n", "utf-8")
+    files = f"cacert={tls.ca_file}&cert={tls.client_cert_file}&key={tls.client_key_file}"
+    return f"etcd3://{user}@{etcd.endpoints[0]}?{files}&password-file={password}"
+
+
+@pytest.mark.slow
+def test_store_gets_in_with_certificate_and_password(
+    etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path
+) -> None:
+    async def story() -> tuple[bytes, list[bytes | None]]:
+        url = parse_url(address(etcd, tls, tmp_path))
+        async with RemoteStore(url, SystemClock()) as store:
+            recorder = Recorder(store.current_revision())
+            store.watch(b"/registry/", recorder, after=recorder.revision)
+            made = await store.create(KEY, b"one")
+            await store.update(KEY, b"two", expected=made)
+            found = await store.get(KEY)
+            assert found is not None
+            await recorder.reach(found.revision)
+            return found.value, [change.value for change in recorder.changes]
+
+    assert asyncio.run(story()) == (b"two", [b"one", b"two"])
+
+
+async def opened(url: str) -> None:
+    async with RemoteStore(parse_url(url), SystemClock()) as store:
+        await store.get(KEY)
+
+
+async def all_opened(urls: list[str]) -> list[BaseException | None]:
+    """Try all at once: each of them tries for ten seconds."""
+    return await asyncio.gather(*map(opened, urls), return_exceptions=True)
+
+
+@pytest.mark.slow
+def test_store_is_kept_out_with_a_reason(etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path) -> None:
+    good = address(etcd, tls, tmp_path)
+    where = etcd.endpoints[0]
+    wrong = tmp_path / "wrong"
+    wrong.write_text("guessed\n", "utf-8")
+    bad_password = good.replace(str(tmp_path / "password"), str(wrong))
+    other = authority(tmp_path, "stranger")
+    bad_authority = good.replace(f"cacert={tls.ca_file}", f"cacert={other[0]}")
+    no_certificate = f"etcd3://root@{where}?cacert={tls.ca_file}&password-file={wrong}"
+
+    refusals = asyncio.run(all_opened([bad_password, bad_authority, no_certificate]))
+
+    for refusal in refusals:
+        assert isinstance(refusal, StoreUnavailableError | StoreOpenError)
+        assert "guessed" not in str(refusal)
+        assert "\n" not in str(refusal)
