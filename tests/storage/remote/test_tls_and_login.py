@@ -18,6 +18,7 @@ from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.etcd_probe import EtcdTls
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # fixture
 from tests.storage.recorder import Recorder
+from tests.storage.serve.certificates import make_certificates
 
 PASSWORD = "s3cret/with:@signs"
 KEY = b"/registry/pods/default/web-1"
@@ -33,42 +34,10 @@ def require(program: str) -> str:
     return path
 
 
-def openssl(*arguments: str) -> None:
-    subprocess.run([require("openssl"), *arguments], check=True, capture_output=True)
-
-
-def authority(directory: Path, name: str = "authority") -> tuple[Path, Path]:
-    """Make who signs; return certificate and key."""
-    cert, key = directory / f"{name}.crt", directory / f"{name}.key"
-    openssl(
-        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-        *("-keyout", str(key), "-out", str(cert), "-days", "2", "-subj", f"/CN={name}"),
-    )
-    return cert, key
-
-
-def signed(directory: Path, name: str, by: tuple[Path, Path]) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1, for servers and clients alike."""
-    cert, key, asked = (directory / f"{name}.{end}" for end in ("crt", "key", "csr"))
-    extensions = directory / f"{name}.ext"
-    extensions.write_text(
-        "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n", "utf-8"
-    )
-    openssl(
-        *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-        *("-keyout", str(key), "-out", str(asked), "-subj", "/"),
-    )
-    openssl(
-        *("x509", "-req", "-in", str(asked), "-CA", str(by[0]), "-CAkey", str(by[1])),
-        *("-CAcreateserial", "-out", str(cert), "-days", "2", "-extfile", str(extensions)),
-    )
-    return cert, key
-
-
 @pytest.fixture
 def tls(tmp_path: Path) -> EtcdTls:
-    by = authority(tmp_path)
-    return EtcdTls(by[0], *signed(tmp_path, "member", by), *signed(tmp_path, "client", by))
+    made = make_certificates(tmp_path)
+    return EtcdTls(made.ca.cert, *made.server, *made.client)
 
 
 @pytest.fixture
@@ -135,8 +104,9 @@ def test_store_is_kept_out_with_a_reason(etcd: EtcdCluster, tls: EtcdTls, tmp_pa
     wrong = tmp_path / "wrong"
     wrong.write_text("guessed\n", "utf-8")
     bad_password = good.replace(str(tmp_path / "password"), str(wrong))
-    other = authority(tmp_path, "stranger")
-    bad_authority = good.replace(f"cacert={tls.ca_file}", f"cacert={other[0]}")
+    (tmp_path / "stranger").mkdir()
+    stranger = make_certificates(tmp_path / "stranger").ca.cert
+    bad_authority = good.replace(f"cacert={tls.ca_file}", f"cacert={stranger}")
     no_certificate = f"etcd3://root@{where}?cacert={tls.ca_file}&password-file={wrong}"
 
     refusals = asyncio.run(all_opened([bad_password, bad_authority, no_certificate]))
