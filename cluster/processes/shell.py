@@ -170,6 +170,7 @@ class Shell:
                 self._kept.close()
                 gc.enable()  # it may have ended before it was ready
                 self.write_statistics()
+                _ignore_signals(loop)
 
     async def _watch_parent(self) -> None:
         while self._options.parent and not self._stop.is_set():
@@ -220,6 +221,20 @@ def _alone(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+def _ignore_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """Let a signal that comes while the process ends change nothing.
+
+    When the loop closes, it gives signals their defaults back: one that comes between that and the
+    end of the process would kill it, after it has done all that it was asked to.
+    """
+    asked = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+    for number in asked:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, asked)
 
 
 def _raise_file_limit() -> None:

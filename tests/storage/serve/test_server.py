@@ -145,3 +145,17 @@ def test_the_process_ends_in_order_though_somebody_watches(
         os.kill(served.pid, number)
         with pytest.raises(grpc.RpcError):
             next(watch)
+
+
+@pytest.mark.slow
+def test_signals_that_come_while_the_process_ends_change_nothing(tmp_path: Path) -> None:
+    with served_process(tmp_path, "--store=memory") as served:  # which expects exit code 0
+        os.kill(served.pid, signal.SIGINT)
+        while _runs(served.pid):
+            os.kill(served.pid, signal.SIGTERM)
+
+
+def _runs(pid: int) -> bool:
+    """Say whether a child runs; one that has ended stays until it is waited for."""
+    state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    return state != "Z"

@@ -36,6 +36,9 @@ def plain(message: Message) -> str:
     if isinstance(message, rpc.StatusResponse):
         for told in DIFFERENT_STATUS:
             message.ClearField(told)
+        message.errors.sort()
+    if isinstance(message, rpc.AlarmResponse):  # a real one tells them in the order of a Go map
+        message.alarms.sort(key=lambda alarm: alarm.memberID)
     if isinstance(message, rpc.HashKVResponse):
         message.ClearField("hash_revision")  # newer than 3.4
         message.ClearField("hash")
