@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import IO, Final
 
 TAIL_LINES: Final = 20
+REASON: Final = re.compile(r" cluster\.processes\.shell ERROR (?!the process failed$)(.+)\Z")
+"""The last line of a process of ours that cannot start, and why: no log is needed beside."""
 STOP_S_MAX: Final = 15.0
 """How long a process may take to end after SIGTERM before it is killed."""
 
@@ -164,6 +167,8 @@ class Child:
 
     def _failure(self, what: str) -> str:
         tail = self.tail()
+        if reason := REASON.search(tail):
+            return f"{self.name} {what}: {reason[1]}"
         if tail and "\n" not in tail:
             return f"{self.name} {what}: {tail}"
         return f"{self.name} {what}; the end of {self.log}:\n{tail}"

@@ -45,7 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a port of 0 is any that is free (default: %(default)s)",
     )
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="the store's; default: removed at the end"
+        "--data-dir",
+        type=_directory,
+        metavar="DIR",
+        help="the store's; default: removed at the end",
     )
     add_engine_arguments(parser)
     add_tls_arguments(parser)
@@ -65,6 +68,12 @@ def _address(text: str) -> str:
     if not host or not (port.isascii() and port.isdecimal()) or int(port) > PORT_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT and no unix:PATH")
     return text
+
+
+def _directory(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no directory")  # it would be the current one
+    return Path(text)
 
 
 def execute(arguments: argparse.Namespace) -> int:

@@ -10,11 +10,14 @@ import argparse
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from storage.serve.etcd3.limits import Limits
 
 ENGINES: Final = ("etcd3", "memory")
 """Of the stores, those that can be served: they are engines of this process."""
+SCHEMES: Final = ("http", "https", "unix", "unixs")
+"""Of the URLs of clients."""
 _VALUES: Final = (
     "store",
     "name",
@@ -37,6 +40,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="default", help="of the member (default: %(default)s)")
     parser.add_argument(
         "--advertise-client-urls",
+        type=_urls,
         default="",
         metavar="URL[,URL]",
         help="under which clients reach it, as the member list tells; default: where it listens",
@@ -105,6 +109,15 @@ def forwarded(arguments: argparse.Namespace) -> list[str]:
         if value is not None:
             words.append(f"--{name.replace('_', '-')}={value}")
     return words + [f"--{name.replace('_', '-')}" for name in _SWITCHES if getattr(arguments, name)]
+
+
+def _urls(text: str) -> str:
+    """Return it as it is given; nothing is as good as not given."""
+    for url in text.split(",") if text else ():
+        parts = urlsplit(url)
+        if parts.scheme not in SCHEMES or not (parts.netloc or parts.path):
+            raise argparse.ArgumentTypeError(f"{url!r} is no URL, as http://127.0.0.1:2379")
+    return text
 
 
 def _positive(text: str) -> int:

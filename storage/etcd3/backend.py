@@ -64,6 +64,8 @@ class Etcd3Backend:
         self._failed_bytes = 0
 
     def open(self) -> Recovered:
+        if not self._path.exists():
+            self._dir.refuse_others()
         self._dir.acquire()
         try:
             if not self._path.exists():

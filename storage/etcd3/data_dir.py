@@ -6,10 +6,17 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from storage.errors import StoreOpenError
 
-LOCK_NAME = "lock"
+LOCK_NAME: Final = "lock"
+OTHERS: Final = {
+    "member": "a real etcd",
+    "members.json": "real etcd members",
+    "data.mdb": "another program that stores in LMDB",
+}
+"""Files and directories that stand where we have never been, and whose they are."""
 
 
 class DataDir:
@@ -39,6 +46,12 @@ class DataDir:
         except OSError as error:  # a full disk
             self.release()
             raise StoreOpenError(f"{self.path}: {error.strerror}") from error
+
+    def refuse_others(self) -> None:
+        """Raise StoreOpenError where the data of another store are: they would seem to be lost."""
+        for name, owner in OTHERS.items():
+            if (self.path / name).exists():
+                raise StoreOpenError(f"{self.path} holds the data of {owner}: there is a {name}")
 
     def sync(self) -> None:
         """Make its entries durable, and its own entry. Raises StoreOpenError."""

@@ -33,7 +33,10 @@ PATIENCE_S = 60
         (["--client-cert-auth"], "only asked for with a --cert-file"),
         (["--cert-file", "/none", "--key-file", "/none"], "there is no file /none"),
         (["--data-dir", "/dev/null"], "--data-dir /dev/null is no directory"),
+        (["--data-dir", ""], "'' is no directory"),
         (["--stats", "/none/stats.json"], "/none is no directory"),
+        (["--advertise-client-urls", "http://a:1,foo"], "'foo' is no URL"),
+        (["--advertise-client-urls", "10.0.0.1:2379"], "'10.0.0.1:2379' is no URL"),
     ],
 )
 def test_a_misuse_is_told_in_one_line(
@@ -103,4 +106,19 @@ def test_an_address_in_use_is_told_in_one_line() -> None:
 
     assert second.returncode == 1
     assert said.count("\n") == 1
-    assert f"cannot listen on '{target}': Address already in use" in said
+    assert said == (
+        "kubedyno: etcd ended with exit code 1: "
+        f"cannot listen on '{target}': Address already in use\n"
+    )
+
+
+@pytest.mark.slow
+def test_the_data_of_a_real_etcd_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "member").mkdir()
+
+    with _start("--data-dir", str(tmp_path)) as process:
+        _, said = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 1
+    assert said.count("\n") == 1
+    assert f"{tmp_path} holds the data of a real etcd" in said

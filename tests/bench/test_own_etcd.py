@@ -75,6 +75,16 @@ def test_members_come_up_again_on_their_data_and_on_no_others(tmp_path: Path) ->
         within(tmp_path, 1, look)
 
 
+@pytest.mark.parametrize("name", ["db.lmdb", "member"])
+def test_members_do_not_start_over_the_data_of_another_store(tmp_path: Path, name: str) -> None:
+    require_etcd()
+    data = tmp_path / "data"
+    (data / name).mkdir(parents=True)
+
+    with pytest.raises(ChildError, match=f"there is a {name}"):
+        within(tmp_path, 1, lambda _etcd: asyncio.sleep(0))
+
+
 @pytest.mark.slow
 def test_a_member_that_ends_unasked_is_told(tmp_path: Path) -> None:
     require_etcd()

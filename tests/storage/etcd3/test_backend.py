@@ -47,6 +47,16 @@ async def reopened(path: Path) -> list[KeyValue]:
         return (await store.list(b"")).items
 
 
+@pytest.mark.parametrize("name", ["member", "members.json", "data.mdb"])
+async def test_directory_of_another_store_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(StoreOpenError, match=f"there is a {name}"):
+        await reopened(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_map_at_its_limit_raises_the_alarm_and_keeps_the_rest_readable(tmp_path: Path) -> None:
     async def scenario() -> None:
         backend = Etcd3Backend(tmp_path, map_bytes=1 << 16, map_max_bytes=1 << 17, sync=False)
