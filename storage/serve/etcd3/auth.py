@@ -1,4 +1,8 @@
-"""The Auth service of an etcd whose authentication is off: every method says so."""
+"""The Auth service of an etcd whose authentication is off: nobody gets a token.
+
+Users and roles, which a real one lets be written down before it is turned on, there are none: their
+methods are refused by name, as any that nobody has.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +15,7 @@ from storage.serve.etcd3.methods import refused
 from storage.serve.etcd3.serving import Serving
 
 SERVICE: Final = "etcdserverpb.Auth"
-METHODS: Final = (
-    "Authenticate",
-    "AuthEnable",
-    "AuthDisable",
-    "UserAdd",
-    "UserGet",
-    "UserList",
-    "UserDelete",
-    "UserChangePassword",
-    "UserGrantRole",
-    "UserRevokeRole",
-    "RoleAdd",
-    "RoleGet",
-    "RoleList",
-    "RoleDelete",
-    "RoleGrantPermission",
-    "RoleRevokePermission",
-)
-"""A real one lets users and roles be written down before it is turned on; here it cannot be."""
+METHODS: Final = ("Authenticate",)
 
 
 def service(_serving: Serving) -> grpc.GenericRpcHandler:
