@@ -48,11 +48,11 @@ async def reopened(path: Path) -> list[KeyValue]:
 
 
 @pytest.mark.parametrize("name", ["member", "members.json", "data.mdb"])
-async def test_directory_of_another_store_is_refused(tmp_path: Path, name: str) -> None:
+def test_directory_of_another_store_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
 
     with pytest.raises(StoreOpenError, match=f"there is a {name}"):
-        await reopened(tmp_path)
+        asyncio.run(reopened(tmp_path))
 
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
