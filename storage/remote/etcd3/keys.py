@@ -13,6 +13,7 @@ ALL: Final = b"\0"
 """As a range end: no end. As a key: the least one that there can be."""
 
 DELETE: Final = kv_pb2.Event.DELETE
+CREATE: Final = rpc.Compare.CREATE
 MOD: Final = rpc.Compare.MOD
 VALUE: Final = rpc.Compare.VALUE
 VERSION: Final = rpc.Compare.VERSION

@@ -11,6 +11,7 @@ for ``STALL_S`` at an endpoint that has answered none meanwhile, new calls go to
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -68,6 +69,7 @@ class Link:
         self._password = ""
         self._signing_in: asyncio.Future[None] | None = None
         self._stall_check: asyncio.TimerHandle | None = None
+        self._on_turn: list[Callable[[], None]] = []
         self.failovers = 0
 
     def open(self) -> None:
@@ -158,11 +160,29 @@ class Link:
         metadata = (*self._metadata, HAS_LEADER)
         return self._endpoints[self._current].connection.watch(metadata), self._current
 
+    async def keep_alive(self, lease_id: int) -> int:
+        """Renew a lease, once; return its TTL, 0 if it is gone. Raises CallError."""
+        index = self._current
+        connection = self._endpoints[index].connection
+        try:
+            return await connection.keep_alive(lease_id, TRY_S, self._metadata)
+        except CallError as error:
+            await self._prepare_again(error)
+            if not error.answered:
+                self.turn(index)
+            raise
+
     def turn(self, index: int) -> None:
         """Ask the endpoint after ``index`` from now on, unless that has happened already."""
         if index == self._current and len(self._endpoints) > 1:
             self._current = (index + 1) % len(self._endpoints)
             self.failovers += 1
+            for tell in self._on_turn:
+                tell()
+
+    def on_turn(self, tell: Callable[[], None]) -> None:
+        """Tell from now on, within ``turn``, that another endpoint is asked."""
+        self._on_turn.append(tell)
 
     async def _prepare_again(self, error: CallError) -> None:
         if error.token_is_old and self._url.user:

@@ -34,9 +34,11 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_http_proxy", 0),
 )
-"""etcd refuses pings more often than every 5 s; a stalled member is found earlier by its calls."""
+"""etcd refuses pings more often than every 5 s; a stalled member is found earlier by its calls.
+Without a limit of pings without data a silent watch's dead connection is found after a minute."""
 
 
 class Method(NamedTuple, Generic[Ask, Answer]):
@@ -54,14 +56,21 @@ COMPACT: Final = Method[rpc.CompactionRequest, rpc.CompactionResponse](
 GRANT: Final = Method[rpc.LeaseGrantRequest, rpc.LeaseGrantResponse](
     "Lease/LeaseGrant", rpc.LeaseGrantResponse
 )
+REVOKE: Final = Method[rpc.LeaseRevokeRequest, rpc.LeaseRevokeResponse](
+    "Lease/LeaseRevoke", rpc.LeaseRevokeResponse
+)
+TIME_TO_LIVE: Final = Method[rpc.LeaseTimeToLiveRequest, rpc.LeaseTimeToLiveResponse](
+    "Lease/LeaseTimeToLive", rpc.LeaseTimeToLiveResponse
+)
 STATUS: Final = Method[rpc.StatusRequest, rpc.StatusResponse](
     "Maintenance/Status", rpc.StatusResponse
 )
 AUTHENTICATE: Final = Method[rpc.AuthenticateRequest, rpc.AuthenticateResponse](
     "Auth/Authenticate", rpc.AuthenticateResponse
 )
-METHODS: Final = (RANGE, TXN, COMPACT, GRANT, STATUS, AUTHENTICATE)
+METHODS: Final = (RANGE, TXN, COMPACT, GRANT, REVOKE, TIME_TO_LIVE, STATUS, AUTHENTICATE)
 WATCH: Final = "Watch/Watch"
+KEEP_ALIVE: Final = "Lease/LeaseKeepAlive"
 SERVICE: Final = "/etcdserverpb."
 
 
@@ -112,6 +121,11 @@ class Connection:
             request_serializer=_serialized,
             response_deserializer=rpc.WatchResponse.FromString,
         )
+        self._keep_alive = self._channel.stream_stream(
+            SERVICE + KEEP_ALIVE,
+            request_serializer=_serialized,
+            response_deserializer=rpc.LeaseKeepAliveResponse.FromString,
+        )
 
     async def call(
         self, method: Method[Ask, Answer], request: Ask, timeout_s: float, metadata: Metadata
@@ -128,6 +142,24 @@ class Connection:
     def watch(self, metadata: Metadata) -> Stream:
         """Open a watch stream."""
         return _WatchStream(self._watch(metadata=metadata))
+
+    async def keep_alive(self, lease_id: int, timeout_s: float, metadata: Metadata) -> int:
+        """Renew a lease, over a stream of its own; return its TTL, 0 if it is gone.
+
+        Raises CallError.
+        """
+        call = self._keep_alive(timeout=timeout_s, metadata=metadata)
+        try:
+            await call.write(rpc.LeaseKeepAliveRequest(ID=lease_id))
+            answer = await call.read()
+        except aio.AioRpcError as error:
+            raise _call_error(error) from None
+        finally:
+            call.cancel()
+        if answer is aio.EOF:
+            raise CallError("UNAVAILABLE", "the stream has ended")
+        assert isinstance(answer, rpc.LeaseKeepAliveResponse)
+        return answer.TTL
 
     async def close(self) -> None:
         """Close the channel; calls in flight are cancelled."""

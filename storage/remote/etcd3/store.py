@@ -12,7 +12,7 @@ waits until the watch has told the revision at which it was judged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Final, Self
 
@@ -26,12 +26,14 @@ from storage.errors import (
 )
 from storage.interface import Capabilities, Watch, Watcher
 from storage.records import KeyValue, Listing, StoreStatus
+from storage.remote.etcd3.batches import Batches
 from storage.remote.etcd3.catch_up import CatchUp
 from storage.remote.etcd3.failures import COMPACTED, CallError, write_refusal
 from storage.remote.etcd3.feed import Feed
 from storage.remote.etcd3.keys import KeySpace
 from storage.remote.etcd3.leases import TtlLeases
 from storage.remote.etcd3.link import Link
+from storage.remote.etcd3.ownership import Ownership, check_unowned
 from storage.remote.etcd3.reads import Reader
 from storage.remote.etcd3.rpc import COMPACT, STATUS
 from storage.remote.etcd3.url import RemoteUrl
@@ -64,9 +66,22 @@ class _Open:
         self.feed = Feed(self.link, self.keys)
         self.catch_up = CatchUp(self.link, self.keys, self.feed)
         self.reader = Reader(self.link, self.keys, self.feed)
-        self.writer = Writer(self.link, self.keys, self.feed, self.reader)
+        self.owner = Ownership(self.link) if url.batch else None
+        self.batches = Batches(self.link, self.owner) if self.owner is not None else None
+        self.writer = Writer(self.link, self.keys, self.feed, self.reader, self.batches)
         self.leases = TtlLeases(self.link, clock)
         self.under_way: set[asyncio.Future[int]] = set()
+
+    def counters(self) -> Mapping[str, float]:
+        batches, owner = self.batches, self.owner
+        return {
+            "store_writes": self.writer.writes,
+            "store_txns": self.writer.txns,
+            "store_batches": 0 if batches is None else batches.batches,
+            "store_batched_writes": 0 if batches is None else batches.batched_writes,
+            "store_batches_refused": 0 if batches is None else batches.refused,
+            "store_owner_losses": 0 if owner is None else owner.losses,
+        }
 
 
 class RemoteStore:
@@ -76,6 +91,7 @@ class RemoteStore:
         self._url = url
         self._clock = clock
         self._opened: _Open | None = None
+        self._counted: Mapping[str, float] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._running: list[asyncio.Task[None]] = []
 
@@ -84,13 +100,21 @@ class RemoteStore:
         return capabilities_of(self._url)
 
     async def __aenter__(self) -> Self:
-        """Connect. Raises StoreUnavailableError, StoreUrlError."""
+        """Connect. Raises StoreUnavailableError, StoreUrlError, StoreOpenError.
+
+        The last where the etcd is another API server's, which batches (see ``ownership``).
+        """
         opened = _Open(self._url, self._clock)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(opened.link.close)
             opened.link.open()
             try:
                 await opened.link.sign_in()
+                if opened.owner is None:
+                    await check_unowned(opened.link)
+                else:
+                    undo.push_async_callback(opened.owner.release)
+                    await opened.owner.claim()
                 await opened.feed.begin()
                 await opened.reader.find_compacted()
             except CallError as error:
@@ -102,6 +126,8 @@ class RemoteStore:
             self._tasks.create_task(opened.feed.run()),
             self._tasks.create_task(opened.catch_up.run()),
         ]
+        if opened.owner is not None:
+            self._running.append(self._tasks.create_task(opened.owner.keep()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -111,12 +137,15 @@ class RemoteStore:
         self._opened = self._tasks = None
         if opened.under_way:
             await asyncio.wait(opened.under_way)
+        self._counted = opened.counters()
         for task in self._running:
             task.cancel()
         await tasks.__aexit__(None, None, None)
         closed = StoreClosedError("the store has been closed")
         opened.catch_up.close(closed)
         opened.feed.close(closed)
+        if opened.owner is not None:
+            await opened.owner.release()
         await opened.link.close()
 
     def current_revision(self) -> int:
@@ -160,6 +189,13 @@ class RemoteStore:
             commits=opened.writer.txns,
             writes=opened.writer.writes,
         )
+
+    def counters(self) -> Mapping[str, float]:
+        """Return what has gone over the wire, of a store that has been closed, too.
+
+        ``store_batches`` are the Txns of several writes; where nothing is joined they are 0.
+        """
+        return self._counted if self._opened is None else self._opened.counters()
 
     def create(self, key: bytes, value: bytes, *, ttl_s: int = 0) -> Awaitable[int]:
         opened = self._opened

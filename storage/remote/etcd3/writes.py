@@ -23,6 +23,7 @@ from storage.errors import (
     UnknownOutcomeError,
 )
 from storage.records import KeyValue
+from storage.remote.etcd3.batches import Asks, Batches, Judgement
 from storage.remote.etcd3.failures import CallError, write_refusal
 from storage.remote.etcd3.feed import Feed
 from storage.remote.etcd3.keys import (
@@ -36,7 +37,6 @@ from storage.remote.etcd3.keys import (
     put_op,
     range_op,
 )
-from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.reads import Reader
 from storage.remote.etcd3.rpc import TXN
 
@@ -53,14 +53,27 @@ class JudgedError(StoreError):
 class Writer:
     """Writes to a key space. Its methods return the revision; raise StoreError, JudgedError."""
 
-    def __init__(self, link: Link, keys: KeySpace, feed: Feed, reader: Reader) -> None:
+    def __init__(
+        self,
+        link: Asks,
+        keys: KeySpace,
+        feed: Feed,
+        reader: Reader,
+        batches: Batches | None = None,
+    ) -> None:
         self.writes = 0
-        self.txns = 0
+        self._singles = 0
+        self._batches = batches
         self._link = link
         self._root = keys.root
         self._keys = keys
         self._feed = feed
         self._reader = reader
+
+    @property
+    def txns(self) -> int:
+        """How many Txns were sent."""
+        return self._singles if self._batches is None else self._batches.txns
 
     async def create(self, key: bytes, value: bytes, lease: int) -> int:
         """Make a key."""
@@ -70,13 +83,13 @@ class Writer:
             success=(put_op(full, value, lease),),
             failure=(range_op(full),),
         )
-        answer = await self._txn(request)
+        answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
-            return answer.header.revision
+            return revision
         current = self._found(answer)
         assert current is not None, "the Txn has just found it"
-        raise JudgedError(KeyExistsError(key, current), answer.header.revision)
+        raise JudgedError(KeyExistsError(key, current), revision)
 
     async def update(self, key: bytes, value: bytes, expected: int, lease: int) -> int:
         """Replace a value."""
@@ -98,11 +111,11 @@ class Writer:
             success=(put_op(full, value, lease),),
             failure=(range_op(full),),
         )
-        answer = await self._txn(request)
+        answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
-            return answer.header.revision
-        return self._unchanged(key, self._found(answer), expected, answer.header.revision)
+            return revision
+        return self._unchanged(key, self._found(answer), expected, revision)
 
     async def delete(self, key: bytes, expected: int | None) -> int:
         """Remove a key."""
@@ -114,8 +127,7 @@ class Writer:
         request = rpc.TxnRequest(
             compare=(compare,), success=(delete_op(full),), failure=(range_op(full),)
         )
-        answer = await self._txn(request)
-        revision = answer.header.revision
+        answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
             return revision
@@ -142,10 +154,13 @@ class Writer:
             raise JudgedError(ConflictError(key, expected, current), revision)
         return expected
 
-    async def _txn(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
-        self.txns += 1
+    async def _txn(self, full: bytes, request: rpc.TxnRequest) -> Judgement:
         try:
-            return await self._link.write(TXN, request)
+            if self._batches is not None:
+                return await self._batches.txn(full, request)
+            self._singles += 1
+            answer = await self._link.write(TXN, request)
+            return Judgement(answer, answer.header.revision)
         except CallError as error:
             if error.lease_is_gone:
                 raise LeaseNotFoundError(0) from error

@@ -1,0 +1,218 @@
+"""Writes joined into one Txn of nested Txns: ``--etcd-batch on``, an experiment.
+
+How it works. A write that finds no Txn under way is sent as it is, at once. Those that come while
+it is under way wait, and go together when it is answered: one Txn whose operations are their Txns,
+each with its own compare and its own range for the case that it fails. A nested Txn that fails
+leaves its siblings alone. The first of those that wait carries the batch for all; there is no task
+beside those of the writes.
+
+    write a   |--- Txn a ---|
+    write b       ..........|--- Txn (b, c, d) ---|
+    write c          .......|                     |
+    write d            .....|                     |        all three at one revision
+
+All that a batch writes has one mod_revision: the store declares ``shared_revisions``. So no key may
+be in a batch twice (etcd itself refuses two puts of a key, but takes a put and a delete): a second
+write of a key waits for the next batch.
+
+A batch that etcd has refused, doing nothing (an unknown lease is enough), is sent again write by
+write: each gets its own answer. Where no answer comes, the outcome of all of its writes is unknown.
+Every batch compares that the etcd is still ours (see ``ownership``); one that was refused for that
+is sent write by write, too, which is safe in anybody's etcd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, NamedTuple, Protocol
+
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.rpc import TXN, Method
+
+OPS_MAX: Final = 128
+"""etcd's --max-txn-ops: operations of the outer list plus those of the longest nested one."""
+
+BATCH_BYTES_MAX: Final = 1 << 20
+"""etcd takes 1.5 MiB a request."""
+
+FRAME_BYTES: Final = 16
+"""Of a nested Txn, beside its own bytes."""
+
+PIPELINE: Final = 1
+"""How many Txns may be under way."""
+
+
+class Judgement(NamedTuple):
+    """etcd's answer to a write: to its Txn, and the revision at which it was judged."""
+
+    answer: rpc.TxnResponse
+    revision: int
+
+
+class Asks(Protocol):
+    """What sends a Txn: the link."""
+
+    async def write(
+        self, method: Method[rpc.TxnRequest, rpc.TxnResponse], request: rpc.TxnRequest
+    ) -> rpc.TxnResponse:
+        """Ask, again only where nothing can have happened. Raises CallError."""
+        ...
+
+
+class Owner(Protocol):
+    """What knows whether the etcd is ours alone."""
+
+    def proof(self) -> rpc.Compare | None:
+        """Return what holds in etcd while it is ours; None where it is not known to be."""
+        ...
+
+    def disproved(self) -> None:
+        """Take note that the last proof did not hold."""
+        ...
+
+
+class _Waiting:
+    """A write that waits for its turn; ``told`` is its judgement, or what it is to do."""
+
+    __slots__ = ("key", "place", "request", "size", "told", "weight")
+
+    def __init__(self, key: bytes, request: rpc.TxnRequest) -> None:
+        self.key = key
+        self.request = request
+        self.place = 0
+        """In its batch."""
+        self.size = request.ByteSize() + FRAME_BYTES
+        self.weight = max(len(request.compare), len(request.success), len(request.failure))
+        self.told: asyncio.Future[Judgement | list[_Waiting] | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        """A list: it is to carry these, itself the first; None: it is to go alone."""
+
+
+class Batches:
+    """Sends the Txns of single writes, joined where they wait. Belongs to one loop."""
+
+    def __init__(self, link: Asks, owner: Owner, pipeline: int = PIPELINE) -> None:
+        self.batches = 0
+        """Txns of several writes that were carried out."""
+        self.batched_writes = 0
+        """How many writes they had, those included whose compare failed."""
+        self.refused = 0
+        """Batches that were taken apart again."""
+        self.singles = 0
+        self._link = link
+        self._owner = owner
+        self._pipeline = pipeline
+        self._under_way = 0
+        self._waiting: deque[_Waiting] = deque()
+
+    @property
+    def txns(self) -> int:
+        """How many Txns were sent."""
+        return self.singles + self.batches + self.refused
+
+    async def txn(self, key: bytes, request: rpc.TxnRequest) -> Judgement:
+        """Send a write of one key, alone or with others. Raises CallError."""
+        if self._under_way < self._pipeline:
+            self._under_way += 1
+            try:
+                return await self._alone(request)
+            finally:
+                self._go_on()
+        waiting = _Waiting(key, request)
+        self._waiting.append(waiting)
+        told = await waiting.told
+        if told is None:
+            return await self._alone(request)
+        if isinstance(told, list):
+            return await self._carry(told)
+        return told
+
+    async def _alone(self, request: rpc.TxnRequest) -> Judgement:
+        self.singles += 1
+        answer = await self._link.write(TXN, request)
+        return Judgement(answer, answer.header.revision)
+
+    def _go_on(self) -> None:
+        """Let those that wait go: as many batches as there is room for."""
+        self._under_way -= 1
+        while self._waiting and self._under_way < self._pipeline:
+            batch = self._gathered()
+            if batch:
+                self._under_way += 1
+                batch[0].told.set_result(batch)
+
+    def _gathered(self) -> list[_Waiting]:
+        """Take what goes together, the oldest first; the rest goes on waiting, in its order."""
+        waiting, keys = self._waiting, set[bytes]()
+        batch: list[_Waiting] = []
+        passed: list[_Waiting] = []
+        size = weight = 0
+        while waiting:
+            one = waiting[0]
+            heaviest = max(weight, one.weight)
+            if batch and (len(batch) + 1 + heaviest > OPS_MAX or size + one.size > BATCH_BYTES_MAX):
+                break
+            waiting.popleft()
+            if one.told.done():  # its caller has left
+                continue
+            if one.key in keys:
+                passed.append(one)
+                continue
+            one.place = len(batch)
+            batch.append(one)
+            keys.add(one.key)
+            size, weight = size + one.size, heaviest
+        waiting.extendleft(reversed(passed))
+        return batch
+
+    async def _carry(self, batch: list[_Waiting]) -> Judgement:
+        """Send a batch, for all that are in it; return the first one's judgement."""
+        try:
+            judgements = await self._sent(batch)
+        except CallError as error:
+            for one in _still_there(batch):
+                one.told.set_exception(error)
+            raise
+        except BaseException:
+            for one in _still_there(batch):
+                one.told.cancel()
+            raise
+        finally:
+            self._go_on()
+        for one in _still_there(batch):
+            one.told.set_result(None if judgements is None else judgements[one.place])
+        return await self._alone(batch[0].request) if judgements is None else judgements[0]
+
+    async def _sent(self, batch: list[_Waiting]) -> list[Judgement] | None:
+        """Send a batch; None where it has done nothing and its writes are to go alone."""
+        if len(batch) == 1:
+            return [await self._alone(batch[0].request)]
+        proof = self._owner.proof()
+        if proof is None:
+            return None
+        request = rpc.TxnRequest(
+            compare=(proof,), success=[rpc.RequestOp(request_txn=one.request) for one in batch]
+        )
+        try:
+            answer = await self._link.write(TXN, request)
+        except CallError as error:
+            if not error.answered:
+                raise
+            self.refused += 1
+            return None
+        if not answer.succeeded:
+            self.refused += 1
+            self._owner.disproved()
+            return None
+        self.batches += 1
+        self.batched_writes += len(batch)
+        revision = answer.header.revision
+        return [Judgement(each.response_txn, revision) for each in answer.responses]
+
+
+def _still_there(batch: list[_Waiting]) -> list[_Waiting]:
+    """Return those behind the first whose callers still wait."""
+    return [one for one in batch[1:] if not one.told.done()]
