@@ -6,8 +6,10 @@ the watchers (through the engines' own hub), then the writes whose revisions it 
 acknowledged write has been delivered to every watch, and is in the watch cache.
 
 When the stream ends it is opened again after the last revision that was told, at the next endpoint:
-nothing is missed and nothing told twice. If etcd has compacted beyond that meanwhile, every watcher
-is closed with CompactedError, and the feed goes on from etcd's present revision.
+nothing is missed and nothing told twice. So it is when the link turns to another endpoint, and when
+nothing is told for ``SILENT_S`` although etcd has answered a later revision: a member may hang.
+If etcd has compacted beyond that meanwhile, every watcher is closed with CompactedError, and the
+feed goes on from etcd's present revision.
 """
 
 from __future__ import annotations
@@ -38,6 +40,14 @@ RING_BYTES_MAX: Final = 16 << 20
 
 CREATED_S: Final = 5.0
 """How long a member may take to answer that a watch has been created."""
+
+SILENT_S: Final = 3.0
+"""How long a watch may tell nothing of a revision that is known to be there. etcd's own watches lag
+by no more than 0.1 s unless they tell what has piled up, and then they tell without a pause.
+"""
+
+SILENCES_MAX: Final = 4
+"""After so many in a row, writes that etcd has taken wait no longer for the watch to tell them."""
 
 
 class Ring:
@@ -95,6 +105,11 @@ class Feed:
         self._keys = keys
         self._waiting: dict[int, list[asyncio.Future[int]]] = {}
         self._failing: dict[int, list[tuple[asyncio.Future[int], StoreError]]] = {}
+        self._patience: asyncio.Timeout | None = None
+        """Of the stream that is read, once it has been created."""
+        self._silence: asyncio.TimerHandle | None = None
+        self._silences = 0
+        link.on_turn(self._leave)
         self.hub = WatchHub(asyncio.get_running_loop(), self, self._history, lambda: self.compacted)
 
     async def begin(self) -> None:
@@ -128,25 +143,29 @@ class Feed:
         """Answer a write with its revision once that has been told."""
         if revision > self.last:
             self._waiting.setdefault(revision, []).append(future)
+            self.expect(revision)
         elif not future.done():
             future.set_result(revision)
+
+    def expect(self, revision: int) -> None:
+        """Etcd has answered this revision, so the watch is to tell it soon."""
+        if revision > self.last and self._silence is None:
+            self._listen(revision)
 
     def fail(self, future: asyncio.Future[int], error: StoreError, revision: int) -> None:
         """Fail a write once the ``revision`` at which it was judged has been told."""
         if revision > self.last:
             self._failing.setdefault(revision, []).append((future, error))
+            self.expect(revision)
         elif not future.done():
             future.set_exception(error)
 
     def close(self, error: StoreError) -> None:
         """End all watches, and the writes that still wait."""
+        if self._silence is not None:
+            self._silence.cancel()
         self.hub.close(error)
-        for futures in self._waiting.values():
-            for future in futures:
-                if not future.done():
-                    future.set_exception(UnknownOutcomeError("closed before the write was told"))
-        self._waiting.clear()
-        self._release_failures(1 << 63)
+        self._give_up(1 << 63, "closed before the write was told")
 
     async def _follow(self, stream: Stream) -> None:
         async with asyncio.timeout(CREATED_S):
@@ -155,8 +174,43 @@ class Feed:
             )
             await stream.write(rpc.WatchRequest(create_request=create))
             self._take(await stream.read())
-        while True:
-            self._take(await stream.read())
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                while True:
+                    self._take(await stream.read())
+        finally:
+            self._patience = None
+
+    def _leave(self) -> None:
+        """Open another stream, in place of the one that is read."""
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time())
+            self._patience = None
+
+    def _listen(self, expected: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._silence = loop.call_later(SILENT_S, self._judge_silence, self.last, expected)
+
+    def _judge_silence(self, before: int, expected: int) -> None:
+        self._silence = None
+        if self.last > before:
+            self._silences = 0
+        else:
+            _log.info("watch of %s is silent at %d of %d", self._link.endpoint, before, expected)
+            self._silences += 1
+            self._leave()
+            if self._silences >= SILENCES_MAX:
+                self._give_up(expected, "etcd has taken the write, but no watch tells it")
+        if self._waiting or self._failing or self.last < expected:
+            self._listen(max([expected, *self._waiting, *self._failing]))
+
+    def _give_up(self, upto: int, why: str) -> None:
+        """Answer the writes up to a revision that wait although etcd has judged them."""
+        for revision in [revision for revision in self._waiting if revision <= upto]:
+            for future in self._waiting.pop(revision):
+                if not future.done():
+                    future.set_exception(UnknownOutcomeError(why))
+        self._release_failures(upto)
 
     def _take(self, response: rpc.WatchResponse) -> None:
         """Take a response of the stream. Raises CallError, CompactedError."""

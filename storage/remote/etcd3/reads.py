@@ -111,9 +111,11 @@ class Reader:
     async def _ask(self) -> int:
         try:
             request = rpc.RangeRequest(key=ALL, limit=1, count_only=True)
-            return (await self.range(request)).header.revision
+            latest = (await self.range(request)).header.revision
         finally:
             self._asking, self._next = self._next, None
+        self._feed.expect(latest)
+        return latest
 
     async def _ask_after(self, before: asyncio.Future[int]) -> int:
         await asyncio.wait([before])

@@ -132,19 +132,23 @@ class FaultProxy:
     def __init__(self, upstream: str) -> None:
         self.accepted = 0
         """How many connections there have been."""
+        self.refused = 0
+        """How many were refused."""
         self._upstream = upstream
         self._port = 0
         self._server: asyncio.Server | None = None
+        self._refusing = False
         self._keeping: set[Kept] = set()
         self._connections: dict[_Connection, asyncio.Task[None] | None] = {}
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        await self.accept()
+        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.refuse()
+        await self.close()
         tasks = [task for task in self._connections.values() if task is not None]
         if tasks:
             await asyncio.wait(tasks)
@@ -159,18 +163,27 @@ class FaultProxy:
         """The address of a store behind it."""
         return f"etcd3://{self.target}"
 
-    async def accept(self) -> None:
-        """Take connections, at the same port as ever."""
-        self._server = await asyncio.start_server(self._serve, HOST, self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    async def refuse(self) -> None:
-        """Take no connections any more, and end those that there are."""
+    async def close(self) -> None:
+        """Listen no more, and end the connections that there are."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
         self.cut()
+
+    def refuse(self) -> None:
+        """End all connections, and every new one at once."""
+        self._refusing = True
+        self.refused = 0
+        self.cut()
+
+    async def refuses(self) -> None:
+        """Return when one has been refused since: what is sent now never was on a connection."""
+        await self._until(lambda: self.refused > 0)
+
+    def accept(self) -> None:
+        """Take connections again."""
+        self._refusing = False
 
     def keep(self, *what: Kept) -> None:
         """Keep back from now on."""
@@ -238,6 +251,11 @@ class FaultProxy:
                 await self._news.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            self.refused += 1
+            client.transport.abort()
+            self.news()
+            return
         host, _, port = self._upstream.rpartition(":")
         try:
             back, server = await asyncio.open_connection(host, int(port))
