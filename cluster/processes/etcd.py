@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from cluster.processes.etcd_arguments import (
     add_engine_arguments,
@@ -26,9 +24,6 @@ from storage.serve.etcd3.limits import Limits
 from storage.serve.etcd3.server import Address, Listener, ListenError, listening
 from storage.serve.etcd3.serving import Serving, stable_id
 from storage.serve.etcd3.tls import TlsError, TlsFiles
-
-TALLY_S: Final = 1.0
-"""How old the store's figures may be in statistics that are asked for."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,38 +59,29 @@ async def serve(shell: Shell, arguments: argparse.Namespace, layers: Layers) -> 
     shell.fills()
     async with store, listening(address, arguments.max_request_bytes) as listener:
         await listener.serve(_serving(arguments, store, shell, listener))
-        tally = Tally(store, listener, await store.status())
+        tally = Tally(store, listener)
         shell.counters(tally.flat)
         shell.counters(layers.flat)
         shell.ready(url=listener.url, target=listener.target)
-        async with asyncio.TaskGroup() as group:
-            counting = group.create_task(tally.keep())
-            await shell.stopped()
-            counting.cancel()
-        await tally.renew()
+        await shell.stopped()
+        tally.end()
 
 
 class Tally:
-    """Counters of calls and of the store, which is asked every second, and at the end."""
+    """Counters of calls and of the store, as they are when they are asked for."""
 
-    def __init__(self, store: EngineStore, listener: Listener, status: StoreStatus) -> None:
+    def __init__(self, store: EngineStore, listener: Listener) -> None:
         self._store = store
         self._listener = listener
-        self._status = status
+        self._last: StoreStatus | None = None
 
-    async def keep(self) -> None:
-        """Ask until cancelled."""
-        while True:
-            await asyncio.sleep(TALLY_S)
-            await self.renew()
-
-    async def renew(self) -> None:
-        """Ask the store once."""
-        self._status = await self._store.status()
+    def end(self) -> None:
+        """Keep the store's figures, since it will be closed."""
+        self._last = self._store.figures()
 
     def flat(self) -> Mapping[str, float]:
         """Return them by name: calls as ``grpc_calls_KV_Put``."""
-        status = self._status
+        status = self._last or self._store.figures()
         calls = {
             "grpc_calls_" + path.rpartition(".")[2].replace("/", "_"): count
             for path, count in self._listener.calls.items()

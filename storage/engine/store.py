@@ -137,6 +137,10 @@ class EngineStore:
         return self._index.count(prefix)
 
     async def status(self) -> StoreStatus:
+        return self.figures()
+
+    def figures(self) -> StoreStatus:
+        """Return the status as it is at this moment. Raises StoreClosedError."""
         self._check_open()
         return StoreStatus(
             revision=self._index.last,
