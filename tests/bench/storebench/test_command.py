@@ -15,6 +15,7 @@ from bench.commands.interface import ERROR, OK, USAGE
 from bench.storebench.endpoints import endpoints_of
 from bench.storebench.etcd3_requests import RANGE, span_end
 from bench.storebench.orchestration import PREFIX
+from bench.storebench.rules import CLIENT_BOUND
 from serialization.api.etcd.rpc_pb2 import RangeRequest, RangeResponse
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import require_etcd, shared_etcd
@@ -100,7 +101,7 @@ def test_a_store_without_syncs_tells_of_none(tmp_path: Path) -> None:
 
     assert "syncs_per_s" not in row["values"]
     assert row["cell"] == "memory txn c16 200/s"
-    assert row["notes"] == []
+    assert not any(note.startswith(CLIENT_BOUND) for note in row["notes"])  # others: a busy machine
 
 
 @pytest.mark.slow

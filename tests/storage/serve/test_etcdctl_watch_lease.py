@@ -145,9 +145,9 @@ def test_leases_print_what_they_print_with_a_real_etcd(ours: Etcdctl, real: Etcd
 
 
 def test_a_lease_that_ends_takes_its_keys_along(ours: Etcdctl) -> None:
-    lease = ours("lease", "grant", "2").out.split()[1]
     start = revision_of(ours) + 1
-    ours("put", "ends", "x", f"--lease={lease}")
+    lease = ours("lease", "grant", "3").out.split()[1]
+    assert ours("put", "ends", "x", f"--lease={lease}").code == 0
 
     with running(ours, "watch", "ends", f"--rev={start}") as process:
         told = lines(process.stdout, 5)
