@@ -38,7 +38,7 @@ PREFIX: Final = "/etcdserverpb."
 LEFT_OUT: Final = b"/registry/events/default/left-out-%d"
 """What it leaves out are events: its counts of them say so."""
 
-SETTLE_S: Final = 2.0
+SETTLE_S: Final = 20.0
 """How long a watch may take to tell what it should; only waited for where it does not."""
 
 
