@@ -227,8 +227,10 @@ class Feed:
 
     def _deliver(self, changes: list[Change], revision: int) -> None:
         states: dict[bytes, KeyValue | None] = {}
-        for key, value, at, created, _, version, *_ in changes:
-            states[key] = None if value is None else KeyValue(key, value, at, created, version)
+        for key, value, at, created, _, version, lease in changes:
+            states[key] = (
+                None if value is None else KeyValue(key, value, at, created, version, lease)
+            )
         self.recent.take(states)
         self.ring.extend(changes)
         self.last = revision

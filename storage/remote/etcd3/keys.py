@@ -69,7 +69,13 @@ class KeySpace:
                 yield Change(key, None, kv.mod_revision, created, previous, 0)
             else:
                 yield Change(
-                    key, kv.value, kv.mod_revision, kv.create_revision, previous, kv.version
+                    key,
+                    kv.value,
+                    kv.mod_revision,
+                    kv.create_revision,
+                    previous,
+                    kv.version,
+                    kv.lease,
                 )
 
 

@@ -1,38 +1,48 @@
 """TTLs by etcd's leases. Events share theirs; every other key has one of its own.
 
-A real API server does the same for all of its keys with a TTL, which are the Events: a lease that
-is asked for 3600 s is granted for 3660, and given to every Event of the next minute. So keys live
-up to ``REUSE_S`` longer than asked, and thousands of Events cost one lease. Keys that are not
-Events (API servers' own leases) end when they should. Leases are left to run out: revoking one
-would delete its keys.
+A real API server does the same, whose keys with a TTL are the Events: a lease that is asked for
+3600 s is granted for 3660, and given to every Event of the next minute, up to a thousand of them.
+So keys live as long as asked, and up to a twentieth or ``REUSE_S_MAX`` longer, and thousands of
+Events cost a few leases. Keys that are not Events (API servers' own leases) end when they should.
+Leases are left to run out: revoking one would delete its keys.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Final, NamedTuple
+from typing import Final
 
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.clock import Clock
-from storage.errors import LeaseNotFoundError
+from storage.errors import LeaseNotFoundError, StoreError
 from storage.remote.etcd3.failures import CallError, write_refusal
 from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.rpc import GRANT
 
 SHARED_UNDER: Final = b"/registry/events/"
-REUSE_S: Final = 60
-"""For how long a shared lease is given to new keys."""
+REUSE_S_MAX: Final = 60
+REUSE_SHARE: Final = 20
+"""For how long a shared lease is given to new keys: so much, or this part of its TTL if less."""
 
 KEYS_MAX: Final = 1000
 """How many keys share a lease at most: etcd deletes them in one go."""
 
 
-class Shared(NamedTuple):
-    """A lease that is given to new keys."""
+class _Shared:
+    """A lease that is given to new keys until then, or being granted for them."""
 
-    lease_id: int
-    until_ns: int
+    __slots__ = ("grant", "until_ns", "uses")
+
+    def __init__(self, grant: asyncio.Future[int], until_ns: int) -> None:
+        self.grant = grant
+        self.until_ns = until_ns
+        self.uses = 0
+
+    def is_lease(self, lease_id: int) -> bool:
+        """Tell whether it has been granted under this id."""
+        grant = self.grant
+        return grant.done() and grant.exception() is None and grant.result() == lease_id
 
 
 class TtlLeases:
@@ -42,9 +52,8 @@ class TtlLeases:
         self.granted = 0
         self._link = link
         self._clock = clock
-        self._shared: dict[int, asyncio.Future[Shared]] = {}
+        self._shared: dict[int, _Shared] = {}
         """By TTL in seconds."""
-        self._uses: dict[int, int] = {}
 
     async def attach(
         self, key: bytes, ttl_s: int, write: Callable[[int], Coroutine[object, object, int]]
@@ -54,32 +63,27 @@ class TtlLeases:
         try:
             return await write(lease_id)
         except LeaseNotFoundError:
-            self._forget(ttl_s, lease_id)
+            shared = self._shared.get(ttl_s)
+            if shared is not None and shared.is_lease(lease_id):
+                del self._shared[ttl_s]
         return await write(await self._lease(key, ttl_s))
 
     async def _lease(self, key: bytes, ttl_s: int) -> int:
-        if not key.startswith(SHARED_UNDER):
+        reuse_s = min(ttl_s // REUSE_SHARE, REUSE_S_MAX)
+        if not reuse_s or not key.startswith(SHARED_UNDER):
             return await self._grant(ttl_s)
-        while True:
-            asked = self._shared.get(ttl_s)
-            if asked is None:
-                self._uses[ttl_s] = 0
-                asked = self._shared[ttl_s] = asyncio.ensure_future(self._grant_shared(ttl_s))
-            try:
-                shared = await asyncio.shield(asked)
-            except BaseException:
-                if asked.done() and self._shared.get(ttl_s) is asked:
-                    del self._shared[ttl_s]
-                raise
-            if self._clock.stamp_ns() < shared.until_ns and self._uses[ttl_s] < KEYS_MAX:
-                self._uses[ttl_s] += 1
-                return shared.lease_id
-            if self._shared.get(ttl_s) is asked:
+        now_ns = self._clock.stamp_ns()
+        shared = self._shared.get(ttl_s)
+        if shared is None or now_ns >= shared.until_ns or shared.uses >= KEYS_MAX:
+            grant = asyncio.ensure_future(self._grant(ttl_s + reuse_s))
+            shared = self._shared[ttl_s] = _Shared(grant, now_ns + reuse_s * 10**9)
+        shared.uses += 1
+        try:
+            return await asyncio.shield(shared.grant)
+        except StoreError:
+            if self._shared.get(ttl_s) is shared:
                 del self._shared[ttl_s]
-
-    async def _grant_shared(self, ttl_s: int) -> Shared:
-        begun_ns = self._clock.stamp_ns()
-        return Shared(await self._grant(ttl_s + REUSE_S), begun_ns + REUSE_S * 10**9)
+            raise
 
     async def _grant(self, ttl_s: int) -> int:
         # A lease that was granted though no answer came runs out by itself: asking again is safe.
@@ -89,8 +93,3 @@ class TtlLeases:
             raise write_refusal(error) from error
         self.granted += 1
         return answer.ID
-
-    def _forget(self, ttl_s: int, lease_id: int) -> None:
-        asked = self._shared.get(ttl_s)
-        if asked is not None and asked.done() and asked.result().lease_id == lease_id:
-            del self._shared[ttl_s]

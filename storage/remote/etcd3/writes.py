@@ -4,7 +4,8 @@ A write compares the key's mod_revision; where that fails, the same Txn reads th
 carries the present state. Whether an update would change anything is decided by the state that the
 feed told last: if that is of the expected revision and has other bytes, the compare of the revision
 suffices; if it has the same bytes, a read confirms that it still is the newest, and nothing is
-written; if it is not known, the Txn also compares the value.
+written; if it is not known, the Txn also compares the value. An update that gives a lease, or takes
+one away, writes the same bytes, too.
 
 ``delete(last=...)`` is two Txns, the second comparing the revision that the first one got: etcd
 refuses two writes of a key in one. Where somebody else writes between them, the caller is told of
@@ -96,12 +97,14 @@ class Writer:
         full = self._root + key
         compares: tuple[rpc.Compare, ...]
         known = self._feed.recent.get(key)
-        if known is None or known.revision != expected:
+        if lease:
+            compares = (compare_mod(full, expected),)
+        elif known is None or known.revision != expected:
             compares = (
                 compare_mod(full, expected),
                 rpc.Compare(key=full, target=VALUE, result=NOT_EQUAL, value=value),
             )
-        elif known.value == value:
+        elif known.value == value and not known.lease:
             current = await self._reader.get(key, 0)
             return self._unchanged(key, current, expected, self._feed.last)
         else:
@@ -115,7 +118,10 @@ class Writer:
         if answer.succeeded:
             self.writes += 1
             return revision
-        return self._unchanged(key, self._found(answer), expected, revision)
+        found = self._found(answer)
+        if found is not None and found.revision == expected and found.lease:
+            return await self._detach(found)
+        return self._unchanged(key, found, expected, revision)
 
     async def delete(self, key: bytes, expected: int | None) -> int:
         """Remove a key."""
@@ -145,6 +151,20 @@ class Writer:
             expected = current.revision
         revision = await self.update(key, last, expected, 0)
         return await self.delete(key, revision)
+
+    async def _detach(self, state: KeyValue) -> int:
+        """Write a state once more, without its lease."""
+        full = self._root + state.key
+        request = rpc.TxnRequest(
+            compare=(compare_mod(full, state.revision),),
+            success=(put_op(full, state.value, 0),),
+            failure=(range_op(full),),
+        )
+        answer, revision = await self._txn(full, request)
+        if answer.succeeded:
+            self.writes += 1
+            return revision
+        return self._unchanged(state.key, self._found(answer), state.revision, revision)
 
     def _unchanged(self, key: bytes, current: KeyValue | None, expected: int, revision: int) -> int:
         """Answer an update that has written nothing. Raises JudgedError unless it was all right."""
