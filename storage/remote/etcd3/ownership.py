@@ -140,16 +140,20 @@ async def check_unowned(link: Link) -> None:
 
 
 async def _until_free(link: Link, holder: kv_pb2.KeyValue) -> None:
-    """Return once the owner's lease has run out. Raises StoreOpenError if it lives, CallError."""
-    lowest = TTL_S + 1
+    """Return once the owner's lease has run out. Raises StoreOpenError if it lives, CallError.
+
+    It lives if it has more time left than it had before, less what has passed since; etcd tells
+    whole seconds.
+    """
     request = rpc.LeaseTimeToLiveRequest(ID=holder.lease)
-    for _ in range(LOOKS_MAX):
+    first_s = TTL_S
+    for look in range(LOOKS_MAX):
         left_s = (await link.read(TIME_TO_LIVE, request)).TTL
         if left_s < 0:
             return
-        if left_s > lowest:
+        first_s = first_s if look else left_s
+        if left_s > first_s - look * LOOK_S + 1:
             break
-        lowest = left_s
         await asyncio.sleep(LOOK_S)
     name = holder.value.decode(errors="replace")
     raise StoreOpenError(
