@@ -22,6 +22,8 @@ class CacheCounters:
     """Objects sent to new watches before their first change."""
     too_old: int = 0
     """Watches refused because the history does not reach back."""
+    retold: int = 0
+    """Watches that were told a whole shared revision again, since they may have had a part."""
     resyncs: int = 0
     """How often a resource was listed again because its store watch ended."""
     consistent_reads_asked: int = 0
@@ -52,6 +54,7 @@ class CacheCounters:
             "watchcache_recalled": self.recalled,
             "watchcache_init_events": self.init_events,
             "watchcache_too_old": self.too_old,
+            "watchcache_retold": self.retold,
             "watchcache_resyncs": self.resyncs,
             "consistent_reads_asked": self.consistent_reads_asked,
             "latest_revision_calls": self.latest_revision_calls,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
@@ -110,6 +110,8 @@ class EventRing:
         self.bytes_held = 0
         """Sum of the sizes of its events."""
         self.floor = floor
+        self._floor_shared = False
+        """Several of the events that have gone were at the floor."""
 
     def __len__(self) -> int:
         return len(self._events)
@@ -134,6 +136,7 @@ class EventRing:
         self._events.clear()
         self.bytes_held = 0
         self.floor = revision
+        self._floor_shared = False
 
     def since(self, revision: int, limit: int) -> list[CacheEvent]:
         """Return about ``limit`` events above ``revision``, oldest first.
@@ -153,11 +156,23 @@ class EventRing:
             end += 1
         return found
 
+    def before(self, revision: int) -> int:
+        """Return where one begins who may have been told only some of the events at ``revision``.
+
+        Raises CompactedError where these are gone.
+        """
+        if revision == self.floor and self._floor_shared:
+            raise CompactedError(revision, self.floor + 1)
+        start = bisect_left(self._events, revision, key=_revision)
+        shared = start + 1 < len(self._events) and self._events[start + 1].revision == revision
+        return revision - 1 if shared else revision
+
     def _drop(self, count: int) -> None:
         last = self._events[count - 1].revision
         while count < len(self._events) and self._events[count].revision == last:
             count += 1
         self.floor = last
+        self._floor_shared = count > 1 and self._events[count - 2].revision == last
         self.bytes_held -= sum(event.size for event in self._events[:count])
         del self._events[:count]
 

@@ -67,6 +67,7 @@ class ResourceCache:
         self.encode_once = shared.config.encode_once
         """Whether watchers may share bytes; off, each one's events are encoded for it alone."""
         self._store = shared.store
+        self._shares_revisions = shared.store.capabilities.shared_revisions
         self._prefix = resource.prefix()
         self._intake = Intake(resource, shared.codec, counters)
         self._encoder = shared.encoder
@@ -199,6 +200,23 @@ class ResourceCache:
         if live is not None and live.revision == item.revision:
             return live
         return self._intake.take(item.key, item.value, item.revision)
+
+    def resumption(self, after: int) -> int:
+        """Return the revision to ``replay`` from for one who was told some changes at ``after``.
+
+        That is ``after``, unless the store's writes share revisions: then nobody knows whether all
+        changes of that revision were told, and where it has several they are told again.
+        Raises CompactedError where they are gone.
+        """
+        if not self._shares_revisions:
+            return after
+        try:
+            begin = self._contents.ring.before(after)
+        except CompactedError:
+            self._counters.too_old += 1
+            raise
+        self._counters.retold += begin < after
+        return begin
 
     def replay(self, selection: Selection, after: int) -> Replay:
         """Return what a selection saw next after the revision ``after``: a few hundred events.

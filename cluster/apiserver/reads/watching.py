@@ -110,7 +110,7 @@ class WatchServer:
             if options.revision is None:
                 return self._cache.revision
             await self._await_revision(stream, options.revision)
-            return options.revision
+            return target.cache.resumption(options.revision)
         cache, selection, view = target
         revision = self._cache.revision
         for run in cache.select(selection):
