@@ -42,7 +42,7 @@ class StoreUse:
     """
     syncs_per_s: float | None = None
     writes: int | None = None
-    """Revisions that were given out."""
+    """Revisions that were given out, and writes that shared one (``--etcd-batch on``)."""
     writes_per_s: float | None = None
     writes_per_sync: float | None = None
     """Over the syncs that writes wait for, at one member: the mean size of a group."""

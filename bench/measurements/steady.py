@@ -6,6 +6,7 @@ from typing import Final
 
 from bench.measurements.api_latency import SINGLE, client_rows, server_quantile_ms, server_rows
 from bench.measurements.histogram import LatencyHistogram
+from bench.measurements.written import written
 from bench.observed import Observed
 from bench.requests import Request
 from bench.scenarios.stage import Mark
@@ -31,7 +32,7 @@ def steady(observed: Observed) -> Steady | None:
     startup, single = _startup(observed), _single(requests)
     server_p99_ms = server_quantile_ms([marks], 0.99)
     made = sum(count for sort, count in observed.churn.items() if sort != "passed")
-    revisions = end.revision - begin.revision if begin.revision and end.revision else None
+    writes = written(begin, end)
     return Steady(
         seconds=elapsed_s,
         changes=dict(observed.churn),
@@ -46,7 +47,7 @@ def steady(observed: Observed) -> Steady | None:
             "single_object_server_p99": _aim(CALL_AIM_MS, CALL_LEVEL_MS, server_p99_ms),
         },
         compactions=_compactions(observed, begin, end) if observed.config.steady_s else None,
-        writes_per_s=None if revisions is None else revisions / elapsed_s,
+        writes_per_s=None if writes is None else writes / elapsed_s,
         cpu_cores={
             name: (usage.cpu_s - begin.usage[name].cpu_s) / elapsed_s
             for name, usage in end.usage.items()

@@ -16,6 +16,7 @@ from bench.etcd_metrics import (
     WAL_SYNCS,
 )
 from bench.measurements.exposition import parse
+from bench.measurements.written import written
 from bench.observed import Observed
 from bench.scenarios.stage import Mark
 from bench.store_results import MemberUse, StoreUse
@@ -62,7 +63,7 @@ def _measured(base: StoreUse, begin: Mark, end: Mark) -> StoreUse:
         for count in (use.wal_syncs, use.commits)
         if count is not None
     ]
-    writes = end.revision - begin.revision if begin.revision and end.revision else None
+    writes = written(begin, end)
     return StoreUse(
         kind=base.kind,
         version=base.version,

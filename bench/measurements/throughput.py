@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bench.measurements.written import written
 from bench.observed import Observed
 from bench.results import Throughput
 from bench.scenarios.stage import Mark
@@ -20,8 +21,8 @@ def throughput(observed: Observed) -> Throughput:
     if fill is not None:
         begin, end = fill
         elapsed_s = (end.stamp_ns - begin.stamp_ns) / 1e9
-        if begin.revision and end.revision:
-            writes = (end.revision - begin.revision) / elapsed_s
+        count = written(begin, end)
+        writes = None if count is None else count / elapsed_s
         events = _sent(begin, end, elapsed_s)
     return Throughput(
         pods_per_s=_pods_per_s(observed),

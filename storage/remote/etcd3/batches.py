@@ -107,6 +107,8 @@ class Batches:
         """Txns of several writes that were carried out."""
         self.batched_writes = 0
         """How many writes they had, those included whose compare failed."""
+        self.shared = 0
+        """How many writes had no revision of their own: of each batch, all that changed but one."""
         self.refused = 0
         """Batches that were taken apart again."""
         self.singles = 0
@@ -226,7 +228,9 @@ class Batches:
         self.batches += 1
         self.batched_writes += len(batch)
         revision = answer.header.revision
-        return [Judgement(each.response_txn, revision) for each in answer.responses]
+        judgements = [Judgement(each.response_txn, revision) for each in answer.responses]
+        self.shared += max(sum(each.answer.succeeded for each in judgements) - 1, 0)
+        return judgements
 
 
 def _still_there(batch: list[_Waiting]) -> list[_Waiting]:

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from serialization.kinds import PODS
-from storage.clock import SystemClock
-from storage.engine.committer import InlineCommitter
-from storage.engine.store import EngineStore, Parts
 from storage.errors import CompactedError
-from storage.memory.backend import MemoryBackend
-from storage.mvcc import PutOp, Txn
-from storage.registry import MEMORY
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.selection import Selection
+from tests.storage.watchcache.sharing import put_together, sharing_store
 from tests.storage.watchcache.world import World, world
 
 EVERYTHING = Selection()
-
-
-def sharing_store() -> EngineStore:
-    """Return a memory engine that declares what a batching client of a real etcd does."""
-    clock = SystemClock()
-    capabilities = MEMORY._replace(shared_revisions=True)
-    return EngineStore(Parts(MemoryBackend(), InlineCommitter(clock), clock, capabilities))
-
-
-async def put_together(sharer: World, *names: str) -> int:
-    """Write pods at one revision."""
-    assert isinstance(sharer.store, EngineStore)
-    puts = tuple(PutOp(PODS.key("default", name), sharer.document(name)) for name in names)
-    return (await sharer.store.txn(Txn((), puts))).revision
 
 
 def told(sharer: World, after: int) -> list[tuple[str, int]]:
