@@ -79,6 +79,7 @@ class _Open:
             "store_txns": self.writer.txns,
             "store_batches": 0 if batches is None else batches.batches,
             "store_batched_writes": 0 if batches is None else batches.batched_writes,
+            "store_shared_writes": 0 if batches is None else batches.shared,
             "store_batches_refused": 0 if batches is None else batches.refused,
             "store_owner_losses": 0 if owner is None else owner.losses,
         }
