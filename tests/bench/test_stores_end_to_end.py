@@ -12,6 +12,7 @@ import pytest
 from bench.cli import main
 from bench.commands.interface import ERROR
 from bench.commands.run import exit_code
+from bench.history.report import AT_LEAST_ONCE
 from bench.own_etcd import OwnEtcd
 from bench.results import Results
 from storage.clock import SystemClock
@@ -106,6 +107,26 @@ def test_run_with_two_servers_on_three_members(run: Run, tmp_path: Path) -> None
     assert results.config.cell == "protobuf-etcd3-real3-apiservers-2"
     assert {"etcd-1", "etcd-2", "etcd-3"} <= set(results.measurements.processes)
     assert set(results.measurements.store.by_member) == {"etcd-1", "etcd-2", "etcd-3"}
+
+
+def test_run_with_joined_writes_is_judged_at_least_once_and_loses_nothing_with_a_watch(
+    run: Run,
+) -> None:
+    require_etcd()
+
+    results = run("--real-etcd", "1", "--etcd-batch", "on", "--fault", "drop-watch")
+
+    assert results.config.cell == "protobuf-etcd3-real-etcd-batch-on"
+    assert all("the watch was torn" in reason for reason in own_reasons(results.verdict))
+    report = results.history
+    assert report is not None
+    assert (report.error, report.violations) == ("", {})
+    assert report.delivery == AT_LEAST_ONCE
+    told = results.measurements.counters["apiserver"]
+    assert told["store_batched_writes"] >= 2 * told["store_batches"] > 0
+    assert told["store_txns"] < told["store_writes"]
+    assert results.measurements.store.writes
+    assert results.measurements.store.writes > 3 * PODS  # created, bound, running: at the least
 
 
 @pytest.fixture
