@@ -177,18 +177,20 @@ async def test_pods_live_and_are_paged_alike_on_every_server(seed: int, *, troub
             running.append(asyncio.ensure_future(upset(made, chance)))
         clients = Clients(made.servers, chance)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(4):
-                group.create_task(clients.work(40))
-        if troubled:
-            running.pop().cancel()
-        for server in made.servers:
-            server.view.held, server.view.unknown = False, 0
-            server.view.learn()
-        await asyncio.sleep(10)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(4):
+                    group.create_task(clients.work(40))
+            if troubled:
+                running.pop().cancel()
+            for server in made.servers:
+                server.view.held, server.view.unknown = False, 0
+                server.view.learn()
+            await asyncio.sleep(10)
+        finally:
+            for task in running:
+                task.cancel()
 
-        for task in running:
-            task.cancel()
         assert [each.told for each in followers] == [order.told] * len(followers)
         assert_lives(followers[0])
         kinds = {kind for kind, _, _ in order.told}
