@@ -17,7 +17,7 @@ from storage.engine.reads import HISTORY_PAGE
 from storage.errors import CompactedError, StoreError
 from storage.interface import Watch, Watcher
 from storage.records import Batch, Change
-from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.failures import CallError, cancelled_watch
 from storage.remote.etcd3.feed import Feed
 from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_S, Link
@@ -30,15 +30,15 @@ QUIET_S: Final = 5.0
 class LateWatch:
     """A watch that began in the past; once it has joined the feed, ``joined`` is its watch there.
 
-    ``position`` is the revision up to which its watcher has been told.
+    ``position`` is the revision up to which it has come; its watcher has been told of ``told``.
     """
 
-    __slots__ = ("joined", "live", "position", "prefix", "watcher")
+    __slots__ = ("joined", "live", "position", "prefix", "told", "watcher")
 
     def __init__(self, prefix: bytes, watcher: Watcher, after: int) -> None:
         self.prefix = prefix
         self.watcher = watcher
-        self.position = after
+        self.position = self.told = after
         self.live = True
         self.joined: Watch | None = None
 
@@ -62,7 +62,14 @@ class LateWatch:
             return
         self.position = upto
         if own:
+            self.told = upto
             self.watcher.deliver(Batch(upto, tuple(own)))
+
+    def mark(self) -> None:
+        """Tell the watcher that it has come so far: of a quiet prefix nothing else would tell."""
+        if self.told < self.position:
+            self.told = self.position
+            self.watcher.deliver(Batch(self.position, ()))
 
 
 class CatchUp:
@@ -105,8 +112,9 @@ class CatchUp:
             stream, index = self._link.watch()
             try:
                 await self._follow(stream, min(watch.position for watch in self._running))
-            except CallError:
+            except CallError as error:
                 self._link.turn(index)
+                await self._link.recover(error)
                 await asyncio.sleep(PAUSE_S)
             except TimeoutError:
                 self._link.turn(index)
@@ -126,7 +134,7 @@ class CatchUp:
             if response.canceled:
                 if response.compact_revision:
                     raise CompactedError(after, response.compact_revision)
-                raise CallError("UNAVAILABLE", response.cancel_reason)
+                raise cancelled_watch(response.cancel_reason)
             if response.events:
                 upto = response.events[-1].kv.mod_revision
                 await self._tell(list(self._keys.changes(response.events)), upto)
@@ -150,8 +158,7 @@ class CatchUp:
         feed, staying = self._feed, []
         for watch in self._running:
             if watch.live and watch.position >= feed.ring.floor:
-                # A progress mark: of a quiet prefix nothing else would tell that this is the end.
-                watch.watcher.deliver(Batch(watch.position, ()))
+                watch.mark()
                 watch.joined = feed.hub.add(watch.prefix, watch.watcher, watch.position)
             elif watch.live:
                 staying.append(watch)

@@ -46,6 +46,9 @@ PASSING: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "IN
 COMPACTED: Final = "required revision has been compacted"
 FUTURE: Final = "required revision is a future revision"
 NO_LEASE: Final = "requested lease not found"
+NO_PERMISSION: Final = "etcdserver: permission denied"
+"""Also what a watch is told whose token is not valid any more, by some versions."""
+NO_USERS: Final = "etcdserver: authentication is not enabled"
 NO_SPACE: Final = "database space exceeded"
 CORRUPT: Final = "corrupt cluster"
 
@@ -84,6 +87,14 @@ class CallError(Exception):
     def answered(self) -> bool:
         """Etcd has judged the call, and has done nothing."""
         return self.code not in PASSING and self.code not in ("UNKNOWN", "DATA_LOSS")
+
+
+def cancelled_watch(reason: str) -> CallError:
+    """Return what it means that etcd has cancelled a watch, not for its revision.
+
+    The reason may be a gRPC error in Go's words: ``rpc error: code = Unauthenticated desc = ...``.
+    """
+    return CallError("UNAVAILABLE", reason.rpartition(" desc = ")[2])
 
 
 def read_failure(error: CallError, revision: int, oldest: int, current: int) -> StoreError:

@@ -27,7 +27,7 @@ from storage.engine.reads import HISTORY_PAGE
 from storage.engine.watch_hub import WatchHub
 from storage.errors import CompactedError, StoreError, UnknownOutcomeError
 from storage.records import Change, KeyValue
-from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.failures import CallError, cancelled_watch
 from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
 from storage.remote.etcd3.rpc import RANGE, Stream
@@ -129,6 +129,7 @@ class Feed:
             except CallError as error:
                 _log.info("watch of %s ended: %s", self._link.endpoint, error)
                 self._link.turn(index)
+                await self._link.recover(error)
             except TimeoutError:
                 self._link.turn(index)
             except CompactedError as error:
@@ -217,7 +218,7 @@ class Feed:
         if response.canceled:
             if response.compact_revision:
                 raise CompactedError(self.last, response.compact_revision)
-            raise CallError("UNAVAILABLE", response.cancel_reason)
+            raise cancelled_watch(response.cancel_reason)
         if not response.events:
             return
         revision = response.events[-1].kv.mod_revision

@@ -11,6 +11,7 @@ for ``STALL_S`` at an endpoint that has answered none meanwhile, new calls go to
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -18,7 +19,7 @@ from typing import Final, TypeVar
 from google.protobuf.message import Message
 
 from serialization.api.etcd import rpc_pb2 as rpc
-from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.failures import NO_PERMISSION, NO_USERS, CallError
 from storage.remote.etcd3.rpc import (
     AUTHENTICATE,
     CLIENT_VERSION,
@@ -30,6 +31,8 @@ from storage.remote.etcd3.rpc import (
     TlsFiles,
 )
 from storage.remote.etcd3.url import RemoteUrl, StoreUrlError
+
+_log = logging.getLogger(__name__)
 
 Ask = TypeVar("Ask", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
@@ -91,7 +94,10 @@ class Link:
         return self._endpoints[self._current].connection.target
 
     async def sign_in(self) -> None:
-        """Get a token, if there is a user. Raises CallError. One at a time; others wait for it."""
+        """Get a token, if there is a user. Raises CallError. One at a time; others wait for it.
+
+        Where etcd has no users there is none, and none is needed.
+        """
         if not self._url.user:
             return
         running = self._signing_in
@@ -107,12 +113,13 @@ class Link:
         deadline = loop.time() + timeout_s
         pause_s = PAUSE_S
         while True:
+            login = self._metadata
             try:
                 return await self.once(method, request, min(TRY_S, deadline - loop.time()))
             except CallError as error:
                 if not error.passing or loop.time() + pause_s >= deadline:
                     raise
-                await self._prepare_again(error)
+                await self._prepare_again(error, login)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
@@ -124,12 +131,13 @@ class Link:
         deadline = loop.time() + timeout_s
         pause_s = PAUSE_S
         while True:
+            login = self._metadata
             try:
                 return await self.once(method, request, deadline - loop.time())
             except CallError as error:
                 if not error.refused or loop.time() + pause_s >= deadline:
                     raise
-                await self._prepare_again(error)
+                await self._prepare_again(error, login)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
@@ -143,7 +151,9 @@ class Link:
                 self._watch_for_stalls()
         endpoint.waiting += 1
         try:
-            answer = await endpoint.connection.call(method, request, timeout_s, self._metadata)
+            # etcd judges a token that is shown, even by who asks for another one.
+            metadata = self._plain if method is AUTHENTICATE else self._metadata
+            answer = await endpoint.connection.call(method, request, timeout_s, metadata)
         except CallError as error:
             if error.answered:
                 endpoint.answered_at = asyncio.get_running_loop().time()
@@ -164,10 +174,11 @@ class Link:
         """Renew a lease, once; return its TTL, 0 if it is gone. Raises CallError."""
         index = self._current
         connection = self._endpoints[index].connection
+        login = self._metadata
         try:
-            return await connection.keep_alive(lease_id, TRY_S, self._metadata)
+            return await connection.keep_alive(lease_id, TRY_S, login)
         except CallError as error:
-            await self._prepare_again(error)
+            await self._prepare_again(error, login)
             if not error.answered:
                 self.turn(index)
             raise
@@ -184,15 +195,42 @@ class Link:
         """Tell from now on, within ``turn``, that another endpoint is asked."""
         self._on_turn.append(tell)
 
-    async def _prepare_again(self, error: CallError) -> None:
-        if error.token_is_old and self._url.user:
+    async def recover(self, error: CallError) -> None:
+        """A watch has ended so: sign in anew where that may be why. Never raises."""
+        if error.token_is_old or NO_PERMISSION in error.details:
+            try:
+                await self.sign_in()
+            except CallError as refusal:
+                _log.warning("cannot sign in at %s again: %s", self.endpoint, refusal)
+
+    async def _prepare_again(self, error: CallError, login: Metadata) -> None:
+        """Sign in anew if the token is why a call with this ``login`` failed. Raises CallError.
+
+        Many calls fail with the same old token; one of them signs in.
+        """
+        if not error.token_is_old or self._metadata is not login:
+            return
+        if not self._url.user:
+            raise error
+        if self._signing_in is asyncio.current_task():
+            return  # this is the call that signs in
+        try:
             await self.sign_in()
+        except CallError as refusal:
+            if refusal.passing:
+                raise error from refusal
+            raise CallError(refusal.code, f"cannot sign in again: {refusal.details}") from refusal
 
     async def _authenticate(self) -> None:
         request = rpc.AuthenticateRequest(name=self._url.user, password=self._password)
-        self._metadata = self._plain
-        answer = await self.read(AUTHENTICATE, request)
-        self._metadata = (*self._plain, ("token", answer.token))
+        try:
+            answer = await self.read(AUTHENTICATE, request)
+        except CallError as error:
+            if NO_USERS not in error.details:
+                raise
+            self._metadata = self._plain
+        else:
+            self._metadata = (*self._plain, ("token", answer.token))
 
     def _watch_for_stalls(self) -> None:
         """Look, as long as calls wait, whether their endpoint still answers."""

@@ -22,6 +22,7 @@ from storage.errors import (
     CompactedError,
     StoreClosedError,
     StoreError,
+    StoreOpenError,
     StoreUnavailableError,
 )
 from storage.interface import Capabilities, Watch, Watcher
@@ -265,9 +266,9 @@ class RemoteStore:
         return future
 
     def _refused(self, error: CallError) -> StoreError:
-        if error.passing:
+        if error.passing and not error.token_is_old:
             return StoreUnavailableError(f"cannot reach {self._url.redacted}: {error}")
-        return StoreUnavailableError(f"{self._url.redacted} refuses: {error.details}")
+        return StoreOpenError(f"{self._url.redacted} refuses: {error.details}")
 
 
 async def _carry_out(

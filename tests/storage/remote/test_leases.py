@@ -96,7 +96,7 @@ async def shared_by_events_alone(it: Leasing) -> None:
 
 
 async def given_for_a_minute(it: Leasing) -> None:
-    ids = []
+    ids: list[int] = []
     for seconds in (0, 30, 29.9, 0.2, 59.9):
         it.clock.seconds += seconds
         key = it.events + b"%d" % len(ids)
