@@ -149,6 +149,7 @@ class Connection(asyncio.Protocol):
         self._write(frame(WINDOW_UPDATE, 0, 0, LONG.pack(WINDOW_MAX - WINDOW_USUAL)))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None  # what is to be flushed yet has nowhere to go
         self._end_all(f"connection lost: {exc or 'closed by the server'}")
 
     def close(self) -> None:

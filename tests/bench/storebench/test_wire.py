@@ -127,6 +127,21 @@ def test_calls_fail_when_the_server_goes(lost: bool) -> None:
     assert isinstance(under_way, WireError) if lost else under_way == b"done"
 
 
+def test_nothing_is_written_when_the_connection_is_gone() -> None:
+    async def scenario() -> tuple[bytes, bytes | BaseException]:
+        connection, pipe = await _connected()
+        call = connection.call(BLOCK, b"")
+        connection.connection_lost(None)
+        await asyncio.sleep(0)
+        (answer,) = await asyncio.gather(call, return_exceptions=True)
+        return pipe.written, answer
+
+    written, answer = run_virtual(scenario())
+
+    assert written == b""
+    assert isinstance(answer, WireError)
+
+
 def test_a_ping_and_settings_are_answered() -> None:
     async def scenario() -> bytes:
         connection, pipe = await _connected()
