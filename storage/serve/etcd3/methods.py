@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Never, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Final, Never, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -11,6 +12,7 @@ from grpc import StatusCode
 
 from storage.errors import StoreError
 from storage.serve.etcd3.errors import Refusal, RefusedError, refusal_of
+from storage.serve.http2.methods import Method, method_of
 
 UNREADABLE: Final = "grpc: error unmarshalling request"
 Q = TypeVar("Q", bound=Message)
@@ -54,7 +56,15 @@ def refused(refusal: Refusal) -> grpc.RpcMethodHandler[bytes, bytes]:
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-class Router(grpc.GenericRpcHandler):
+@dataclass
+class Named:
+    """A call, as gRPC's handlers are asked for its method."""
+
+    method: str
+    invocation_metadata: tuple[tuple[str, str | bytes], ...] = ()
+
+
+class Router:
     """Finds the method of a call, and counts the calls by method.
 
     What nobody has is refused by its name, as a Go server does.
@@ -62,32 +72,28 @@ class Router(grpc.GenericRpcHandler):
 
     def __init__(self, services: Mapping[str, grpc.GenericRpcHandler]) -> None:
         self._services = services
-        self._methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._methods: dict[str, Method] = {}
         self.calls: dict[str, int] = {}
         """By path; only of methods that there are, so it is bounded."""
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def find(self, path: str) -> Method:
         """Return the method that a call names."""
-        path = handler_call_details.method
         found = self._methods.get(path)
         if found is None:
-            return self._first_call(path, handler_call_details)
+            return self._first_call(path)
         self.calls[path] += 1
         return found
 
-    def _first_call(
-        self, path: str, details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def _first_call(self, path: str) -> Method:
         service, _, method = path.lstrip("/").rpartition("/")
         handler = self._services.get(service)
         if handler is None:
-            return refused(Refusal(StatusCode.UNIMPLEMENTED, f"unknown service {service}"))
-        found = handler.service(details)
+            text = f"unknown service {service}"
+            return method_of(refused(Refusal(StatusCode.UNIMPLEMENTED, text)))
+        found = handler.service(Named(path))
         if found is None:
             text = f"unknown method {method} for service {service}"
-            return refused(Refusal(StatusCode.UNIMPLEMENTED, text))
-        self._methods[path] = found
+            return method_of(refused(Refusal(StatusCode.UNIMPLEMENTED, text)))
+        made = self._methods[path] = method_of(found)
         self.calls[path] = 1
-        return found
+        return made

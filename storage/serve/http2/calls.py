@@ -1,0 +1,388 @@
+"""One call of gRPC on a stream of HTTP/2: its messages, its windows, how it ends.
+
+How it works. A method is called as ``grpc.aio`` calls it: with the request and the call, or with
+the call twice where requests come as a stream, over which it iterates. A call with one request
+begins when that is whole, and its one answer leaves with the header before it and the trailers
+behind it in a single write, if the peer's windows have room for it.
+
+Deadlines are the client's: it resets the stream when it waits no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from struct import Struct
+from typing import Any, Final, Never, Protocol
+
+from google.protobuf.message import DecodeError
+from grpc import StatusCode
+
+from storage.serve.http2 import frames
+from storage.serve.http2.frames import FRAME_BYTES, HEAD, Code
+from storage.serve.http2.hpack import literal
+from storage.serve.http2.methods import Method
+
+logger = logging.getLogger(__name__)
+
+PREFIX: Final = Struct(">BI")
+"""Of a message: whether it is compressed, and its length."""
+PREFIX_BYTES: Final = 5
+STATUS_OK: Final = b"\x88" + literal(b"content-type", b"application/grpc")
+"""``:status 200`` is the eighth field that HPACK knows by itself."""
+DONE: Final = literal(b"grpc-status", b"0")
+LAST: Final = frames.END_HEADERS | frames.END_STREAM
+_ANSWER: Final = Struct(f">IBI{len(STATUS_OK)}sIBIBI")
+_TRAILERS: Final = Struct(f">IBI{len(DONE)}s")
+_HEADER_WORD: Final = len(STATUS_OK) << 8 | frames.HEADERS
+_TRAILERS_WORD: Final = len(DONE) << 8 | frames.HEADERS
+_PLAIN: Final = frozenset(range(0x20, 0x7F)) - {ord("%")}
+
+
+class AbortedError(Exception):
+    """A call ends with a code instead of an answer."""
+
+    def __init__(self, code: StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+
+
+class Wire(Protocol):
+    """What a call needs of its connection."""
+
+    window: int
+    """How much the peer lets us send yet, over all streams."""
+    stream_window: int
+    """How much it lets us send on a new stream."""
+    paused: bool
+    """The transport has more than it takes."""
+    loop: asyncio.AbstractEventLoop
+    message_bytes: int
+    """What a message of the client may hold."""
+    credit_bytes: int
+    """So much of a stream taken, and the client hears that it may send as much again."""
+
+    def write(self, data: bytes) -> None:
+        """Send frames."""
+        ...
+
+    def cancel(self, task: asyncio.Task[None]) -> None:
+        """Cancel the task of a call that has ended."""
+        ...
+
+    def ended(self, call: Call) -> None:
+        """Forget a call."""
+        ...
+
+
+class Call:
+    """A call; what a method is given as its context, and as its requests where they stream."""
+
+    __slots__ = (
+        "_answered",
+        "_ended",
+        "_headed",
+        "_messages",
+        "_method",
+        "_out",
+        "_partial",
+        "_room",
+        "_task",
+        "_trailers",
+        "_unread",
+        "_waiter",
+        "_wire",
+        "stream_id",
+        "window",
+    )
+
+    def __init__(self, wire: Wire, stream_id: int, method: Method) -> None:
+        self.stream_id = stream_id
+        self.window = wire.stream_window
+        """How much the peer lets us send on this stream yet."""
+        self._wire = wire
+        self._method = method
+        self._partial = bytearray()
+        self._messages: deque[bytes] | None = None
+        self._ended = False
+        """The client sends no more."""
+        self._headed = False
+        self._answered = False
+        """Nothing will be sent but what waits in ``_out``."""
+        self._out: deque[memoryview] | None = None
+        self._trailers = b""
+        self._task: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._unread = 0
+
+    # What the method uses
+
+    async def abort(self, code: StatusCode, details: str = "") -> Never:
+        """End the call with a code instead of an answer."""
+        raise AbortedError(code, details)
+
+    async def write(self, message: Any) -> None:  # the method's own kind
+        """Send a message; returns when the peer's windows and the transport have taken it."""
+        body = self._method.write(message)
+        if not self._headed:
+            self._headed = True
+            head = frames.frame(frames.HEADERS, frames.END_HEADERS, self.stream_id, STATUS_OK)
+            self._wire.write(head)
+        self._queue(PREFIX.pack(0, len(body)) + body)
+        while (self._out or self._wire.paused) and not self._answered:
+            self._room = self._wire.loop.create_future()
+            await self._room
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """Return the requests."""
+        return self
+
+    async def __anext__(self) -> Any:  # the method's own kind
+        """Return the next request."""
+        messages = self._messages
+        assert messages is not None, "the call takes a stream"
+        while not messages:
+            if self._ended:
+                raise StopAsyncIteration
+            self._waiter = self._wire.loop.create_future()
+            await self._waiter
+        message = messages.popleft()
+        self.credit(len(message) + PREFIX_BYTES)
+        return self._read(message)
+
+    # What the connection tells
+
+    def begin(self, *, ended: bool) -> None:
+        """Take it that the header is there, and whether it was all."""
+        self._ended = ended
+        if self._method.takes_stream:
+            self._messages = deque()
+            self._task = self._wire.loop.create_task(self._run(self))
+        elif ended:
+            self._finish(StatusCode.INTERNAL, "the request is missing")
+
+    def received(self, payload: bytes, *, ended: bool) -> None:
+        """Take what was sent."""
+        if self._answered:
+            return
+        self._ended = ended
+        text: bytes | bytearray = payload
+        if self._partial or not ended:
+            self._partial += payload
+            text = self._partial
+        if self._messages is None:
+            self._take_request(text)
+        else:
+            self._take_requests(text, self._messages)
+
+    def credit(self, size: int) -> None:
+        """Let the client send as much again."""
+        self._unread += size
+        if self._unread >= self._wire.credit_bytes and not self._ended:
+            self._wire.write(frames.window_update(self.stream_id, self._unread))
+            self._unread = 0
+
+    def go_on(self) -> None:
+        """Send what had to wait for a window, and let the method go on that waited for room."""
+        if self._out:
+            self._flush(self._out)
+        room = self._room
+        if room is not None and not self._out and not self._wire.paused:
+            self._room = None
+            if not room.done():
+                room.set_result(None)
+
+    def leave(self) -> None:
+        """End it if it might go on for ever, since the server ends."""
+        if self._method.answers_stream and not self._answered:
+            self._finish(StatusCode.UNAVAILABLE, "etcdserver: server stopped")
+            if self._task is not None:
+                self._wire.cancel(self._task)
+
+    def lost(self) -> None:
+        """Take it that nobody waits for the answer any more."""
+        self._answered = True
+        self._out = None
+        if self._task is not None:
+            self._wire.cancel(self._task)
+
+    # Requests
+
+    def _take_request(self, text: bytes | bytearray) -> None:
+        """Start the method once its one request is whole."""
+        size = self._size(text, 0)
+        if size < 0 or not self._ended:
+            return
+        if size + PREFIX_BYTES != len(text):
+            self._finish(StatusCode.INTERNAL, "the request is cut short")
+            return
+        self._task = self._wire.loop.create_task(self._run(bytes(text[PREFIX_BYTES:])))
+
+    def _take_requests(self, text: bytes | bytearray, messages: deque[bytes]) -> None:
+        """Take whole requests, and let the method know."""
+        at = 0
+        while len(text) - at >= PREFIX_BYTES:
+            size = self._size(text, at)
+            end = at + PREFIX_BYTES + size
+            if size < 0 or end > len(text):
+                break
+            messages.append(bytes(text[at + PREFIX_BYTES : end]))
+            at = end
+        self._partial = bytearray(text[at:])
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _size(self, text: bytes | bytearray, at: int) -> int:
+        """Return the length of the message at a place; -1 if it is not there, or refused."""
+        if len(text) - at < PREFIX_BYTES:
+            if self._ended:
+                self._finish(StatusCode.INTERNAL, "the request is cut short")
+            return -1
+        compressed, size = PREFIX.unpack_from(text, at)
+        if compressed:
+            self._give_up(StatusCode.UNIMPLEMENTED, "grpc: compressed messages are not taken")
+            return -1
+        if size > self._wire.message_bytes:
+            sizes = f"({size} vs. {self._wire.message_bytes})"
+            words = f"grpc: received message larger than max {sizes}"
+            self._give_up(StatusCode.RESOURCE_EXHAUSTED, words)
+            return -1
+        found: int = size
+        return found
+
+    def _read(self, text: bytes) -> Any:  # the method's own kind
+        try:
+            return self._method.read(text)
+        except DecodeError as error:
+            raise AbortedError(
+                StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}"
+            ) from error
+
+    # Answers
+
+    async def _run(self, given: Any) -> None:  # a message, or the call itself
+        """Call the method, and end the call as it says."""
+        method = self._method
+        try:
+            request = given if given is self else self._read(given)
+            if not method.answers_stream:
+                self._answer(method.write(await method.call(request, self)))
+                return
+            answers = method.call(request, self)
+            if inspect.isasyncgen(answers):
+                async with aclosing(answers):
+                    async for answer in answers:
+                        await self.write(answer)
+            else:
+                await answers
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client is told
+            self._fail(error)
+        else:
+            self._finish(StatusCode.OK, "")
+
+    def _answer(self, body: bytes) -> None:
+        """Send the one answer of a call, and end it."""
+        size, wire, stream_id = len(body) + PREFIX_BYTES, self._wire, self.stream_id
+        if self._answered:
+            return
+        if size > FRAME_BYTES or size > self.window or size > wire.window or not self._ended:
+            self._answer_in_pieces(body)
+            return
+        self._answered = True
+        wire.window -= size
+        head = _ANSWER.pack(
+            _HEADER_WORD,
+            frames.END_HEADERS,
+            stream_id,
+            STATUS_OK,
+            size << 8 | frames.DATA,
+            0,
+            stream_id,
+            0,
+            size - PREFIX_BYTES,
+        )
+        wire.write(head + body + _TRAILERS.pack(_TRAILERS_WORD, LAST, stream_id, DONE))
+        wire.ended(self)
+
+    def _answer_in_pieces(self, body: bytes) -> None:
+        self._headed = True
+        head = frames.frame(frames.HEADERS, frames.END_HEADERS, self.stream_id, STATUS_OK)
+        self._wire.write(head)
+        self._queue(PREFIX.pack(0, len(body)) + body)
+        self._finish(StatusCode.OK, "")
+
+    def _fail(self, error: BaseException) -> None:
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]  # of a task group
+        if isinstance(error, AbortedError):
+            self._finish(error.code, error.details)
+            return
+        logger.error("a call failed", exc_info=error)
+        self._finish(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
+
+    def _give_up(self, code: StatusCode, details: str) -> None:
+        """End a call whose method may be under way."""
+        self._finish(code, details)
+        if self._task is not None:
+            self._wire.cancel(self._task)
+
+    def _finish(self, code: StatusCode, details: str) -> None:
+        """End the call, when all that it has to send is sent."""
+        if self._answered:
+            return
+        self._answered = True
+        number: int = code.value[0]
+        block = b"" if self._headed else STATUS_OK
+        block += literal(b"grpc-status", b"%d" % number)
+        if details:
+            block += literal(b"grpc-message", _escaped(details))
+        self._trailers = frames.frame(frames.HEADERS, LAST, self.stream_id, block)
+        self._flush(self._out or deque())
+
+    def _queue(self, payload: bytes) -> None:
+        if self._answered:
+            return
+        if self._out is None:
+            self._out = deque()
+        self._out.append(memoryview(payload))
+        self._flush(self._out)
+
+    def _flush(self, out: deque[memoryview]) -> None:
+        """Send as much as the windows allow, and the trailers after all."""
+        wire = self._wire
+        pieces: list[bytes | memoryview] = []
+        while out:
+            payload = out[0]
+            room = min(FRAME_BYTES, self.window, wire.window, len(payload))
+            if room <= 0:
+                break
+            if room == len(payload):
+                out.popleft()
+            else:
+                out[0] = payload[room:]
+            self.window -= room
+            wire.window -= room
+            pieces += [HEAD.pack(room << 8 | frames.DATA, 0, self.stream_id), payload[:room]]
+        if not out and self._trailers:
+            pieces.append(self._trailers)
+            self._trailers = b""
+            if not self._ended:  # what it still sends is of no use
+                pieces.append(frames.reset(self.stream_id, Code.NO_ERROR))
+            wire.write(b"".join(pieces))
+            wire.ended(self)
+        elif pieces:
+            wire.write(b"".join(pieces))
+
+
+def _escaped(text: str) -> bytes:
+    """Return a message as it may stand in a header."""
+    return b"".join(
+        bytes((byte,)) if byte in _PLAIN else b"%%%02X" % byte for byte in text.encode()
+    )
