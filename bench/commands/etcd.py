@@ -30,6 +30,8 @@ HELP: Final = "serve an engine over etcd's own protocol until Ctrl-C"
 READY_S_MAX: Final = 300.0
 """A large data directory is read first."""
 UNIX: Final = "unix:"
+HTTP: Final = "http://"
+HTTPS: Final = "https://"
 PORT_MAX: Final = 65535
 
 
@@ -60,14 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _address(text: str) -> str:
-    for scheme in ("http://", "https://"):  # as etcd's flag has it; TLS is where there are files
-        text = text.removeprefix(scheme)
+    """Return it as it is given: HTTPS, as etcd's flag has it, needs files that are not read yet."""
+    given = text
+    text = text.removeprefix(HTTP).removeprefix(HTTPS)
     if text.startswith(UNIX) and text.removeprefix(UNIX).strip("/"):
-        return text
+        return given
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdecimal()) or int(port) > PORT_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT and no unix:PATH")
-    return text
+    return given
 
 
 def _directory(text: str) -> Path:
@@ -95,6 +98,10 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _check_places(arguments: argparse.Namespace) -> None:
+    listen, tls = arguments.listen, arguments.cert_file is not None
+    if listen.startswith(HTTP if tls else HTTPS):
+        needs = "takes no --cert-file" if tls else "needs a --cert-file and a --key-file"
+        raise UsageError(f"etcd: --listen {listen} {needs}")
     data_dir, stats = arguments.data_dir, arguments.stats
     if data_dir is not None and data_dir.exists() and not data_dir.is_dir():
         raise UsageError(f"etcd: --data-dir {data_dir} is no directory")
@@ -118,7 +125,7 @@ def _command(arguments: argparse.Namespace, data_dir: Path) -> list[str]:
     stats = () if arguments.stats is None else ("--stats", str(arguments.stats.absolute()))
     return [
         *(sys.executable, "-m", "cluster.processes.etcd"),
-        *("--listen", arguments.listen),
+        *("--listen", arguments.listen.removeprefix(HTTP).removeprefix(HTTPS)),
         *("--data-dir", str(data_dir)),
         *forwarded(arguments),
         *("--seed", str(arguments.seed)),
@@ -143,7 +150,7 @@ async def _keep_up(child: Child, arguments: argparse.Namespace) -> int:
     finally:
         await child.stop()
     if child.died:
-        sys.stderr.write(f"kubedyno: died: {child.died}\n{child.tail()}\n")
+        sys.stderr.write(f"kubedyno: died: {child.died}\n{child.tail()}".rstrip() + "\n")
     return ERROR if child.died else OK
 
 
@@ -170,7 +177,7 @@ def _announce(arguments: argparse.Namespace, target: str, url: str, pid: int) ->
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
         return
-    endpoint = target if url == target else url
+    endpoint = endpoint_of(url, target)
     flags = "".join(
         f" {flag} {path}"
         for flag, path in (
@@ -185,3 +192,16 @@ def _announce(arguments: argparse.Namespace, target: str, url: str, pid: int) ->
     say(f"  ETCDCTL_API=3 etcdctl --endpoints={endpoint}{flags} put key value")
     say(f"  ETCDCTL_API=3 etcdctl --endpoints={endpoint}{flags} get --prefix k")
     say("  Ctrl-C ends it.")
+
+
+def endpoint_of(url: str, target: str) -> str:
+    """Return how etcdctl is told where to go: of a socket it wants a whole path, behind slashes.
+
+    >>> endpoint_of("http://127.0.0.1:2379", "127.0.0.1:2379")
+    'http://127.0.0.1:2379'
+    >>> endpoint_of("unix:/run/etcd.sock", "unix:/run/etcd.sock")
+    'unix:///run/etcd.sock'
+    """
+    if not target.startswith(UNIX):
+        return url
+    return f"unix://{Path(target.removeprefix(UNIX).removeprefix('//')).absolute()}"

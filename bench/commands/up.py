@@ -91,7 +91,9 @@ async def _keep_up(options: PlaneOptions, target: Path, *, as_json: bool) -> int
             await _stopped_or_ended(stop, plane.children)
             died = plane.died
             if died:
-                sys.stderr.write(f"kubedyno: died: {', '.join(died)}\n{plane.tails()}\n")
+                sys.stderr.write(
+                    f"kubedyno: died: {', '.join(died)}\n{plane.tails()}".rstrip() + "\n"
+                )
             return ERROR if died else OK
     except asyncio.CancelledError:
         return OK

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ import grpc
 import pytest
 
 from bench.cli import main
+from bench.commands.etcd import endpoint_of
 from bench.commands.interface import USAGE
 
 PATIENCE_S = 60
@@ -33,6 +36,11 @@ PATIENCE_S = 60
         (["--client-cert-auth"], "only asked for with a --cert-file"),
         (["--cert-file", "/none", "--key-file", "/none"], "there is no file /none"),
         (["--data-dir", "/dev/null"], "--data-dir /dev/null is no directory"),
+        (["--listen", "https://127.0.0.1:0"], "needs a --cert-file and a --key-file"),
+        (
+            ["--listen", "http://127.0.0.1:0", "--cert-file", __file__, "--key-file", __file__],
+            "takes no --cert-file",
+        ),
         (["--data-dir", ""], "'' is no directory"),
         (["--stats", "/none/stats.json"], "/none is no directory"),
         (["--advertise-client-urls", "http://a:1,foo"], "'foo' is no URL"),
@@ -50,13 +58,17 @@ def test_a_misuse_is_told_in_one_line(
     assert said.count("\n") == 1
 
 
-def _start(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.cli", "etcd", "--listen", "127.0.0.1:0", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def _start(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Start it; what a failed test leaves running is ended, not waited for."""
+    command = [sys.executable, "-m", "bench.cli", "etcd", "--listen", "127.0.0.1:0", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # its server ends with it
 
 
 @pytest.mark.slow
@@ -69,7 +81,7 @@ def test_it_serves_until_it_is_asked_to_end(number: signal.Signals, tmp_path: Pa
         with grpc.insecure_channel(urlsplit(facts["url"]).netloc) as channel:
             check: grpc.UnaryUnaryMultiCallable[bytes, bytes]
             check = channel.unary_unary("/grpc.health.v1.Health/Check")
-            assert check(b"", timeout=PATIENCE_S) == b"\x08\x01"
+            assert check(b"", timeout=PATIENCE_S, wait_for_ready=True) == b"\x08\x01"
         process.send_signal(number)
         assert process.wait(PATIENCE_S) == 0
         assert process.stderr is not None
@@ -92,6 +104,21 @@ def test_it_says_how_to_use_it() -> None:
 
     assert said[0].startswith("etcd3 engine, serving the etcd v3 protocol at http://127.0.0.1:")
     assert "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "endpoint"),
+    [
+        ("https://127.0.0.1:1", "127.0.0.1:1", "https://127.0.0.1:1"),
+        ("unix:/a/b.sock", "unix:/a/b.sock", "unix:///a/b.sock"),
+        ("unix:///a/b.sock", "unix:///a/b.sock", "unix:///a/b.sock"),
+        ("unix:b.sock", "unix:b.sock", f"unix://{Path('b.sock').absolute()}"),
+    ],
+)
+def test_etcdctl_is_told_an_endpoint_that_it_understands(
+    url: str, target: str, endpoint: str
+) -> None:
+    assert endpoint_of(url, target) == endpoint
 
 
 @pytest.mark.slow

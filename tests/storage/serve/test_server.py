@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from storage.serve.etcd3.server import Address, ListenError, listening
-from storage.serve.etcd3.tls import TlsError, TlsFiles
+from storage.serve.etcd3.tls import TlsError, TlsFiles, credentials
 from tests.storage.serve.certificates import Certificates, make_certificates
 from tests.storage.serve.etcdctl import Etcdctl, served_process
 
@@ -159,3 +159,16 @@ def _runs(pid: int) -> bool:
     """Say whether a child runs; one that has ended stays until it is waited for."""
     state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     return state != "Z"
+
+
+def test_a_key_of_another_certificate_is_refused_with_the_reason(
+    certificates: Certificates,
+) -> None:
+    made = certificates
+    mixed = TlsFiles(made.server.cert, made.client.key)
+    no_ca = TlsFiles(made.server.cert, made.server.key, made.client.key)
+
+    with pytest.raises(TlsError, match=r"are no pair of certificate and key: .*mismatch"):
+        credentials(mixed)
+    with pytest.raises(TlsError, match="holds no certificate"):
+        credentials(no_ca)
