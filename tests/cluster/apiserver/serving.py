@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 
 from google.protobuf.message import Message
 
-from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
+from cluster.apiserver.app import ApiServer
+from cluster.apiserver.asgi import Receive, RequestEvent, Scope, SendEvent
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
 from cluster.apiserver.authentication import Authenticator, Everybody
 from cluster.apiserver.resources.interface import Strategy
@@ -60,6 +61,48 @@ class Reply(NamedTuple):
         return cast("Json", json.loads(self.body))
 
 
+def scope_of(method: str, path: str, headers: Mapping[str, str]) -> Scope:
+    """Return the head of a request, as ASGI has it."""
+    bare, _, query = path.partition("?")
+    return {
+        "type": "http",
+        "method": method,
+        "path": bare,
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "extensions": {},
+    }
+
+
+def body_of(body: bytes) -> RequestEvent:
+    """Return a whole body as an event."""
+    return {"type": "http.request", "body": body, "more_body": False}
+
+
+def told_once(event: RequestEvent) -> Receive:
+    """Return what tells a request's event, and waits for ever after that."""
+    left = [event]
+
+    async def receive() -> RequestEvent:
+        if not left:
+            await asyncio.Event().wait()
+        return left.pop()
+
+    return receive
+
+
+async def ask_app(app: ApiServer, scope: Scope, receive: Receive) -> Reply:
+    """Return the whole answer to a request."""
+    events: list[SendEvent] = []
+
+    async def send(event: SendEvent) -> None:
+        events.append(event)
+
+    await app(scope, receive, send)
+    pieces = b"".join(event.get("body", b"") for event in events[1:])
+    return Reply(events[0]["status"], events[0]["headers"], pieces)
+
+
 class InProcess:
     """Calls a server; each call runs the loop until its answer is complete."""
 
@@ -103,36 +146,9 @@ class InProcess:
         leaves: bool = False,
     ) -> Reply:
         """Send a request and return its answer; ``leaves``: go away after the head."""
-        bare, _, query = path.partition("?")
-        scope: Scope = {
-            "type": "http",
-            "method": method,
-            "path": bare,
-            "query_string": query.encode(),
-            "headers": [
-                (b"content-length", b"%d" % len(body)),
-                *((name.encode(), value.encode()) for name, value in headers.items()),
-            ],
-            "extensions": {},
-        }
-        events: list[SendEvent] = []
-        told = False
-
-        async def receive() -> RequestEvent:
-            nonlocal told
-            if told:
-                await asyncio.Event().wait()
-            told = True
-            if leaves:
-                return {"type": "http.disconnect"}
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(event: SendEvent) -> None:
-            events.append(event)
-
-        await self.server.app(scope, receive, send)
-        pieces = b"".join(event.get("body", b"") for event in events[1:])
-        return Reply(events[0]["status"], events[0]["headers"], pieces)
+        fields = {"content-length": str(len(body)), **headers}
+        ask = told_once({"type": "http.disconnect"} if leaves else body_of(body))
+        return await ask_app(self.server.app, scope_of(method, path, fields), ask)
 
     def leave(self, method: str, path: str, body: bytes) -> Reply:
         """Send the head of a request and go away before its body."""

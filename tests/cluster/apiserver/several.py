@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,14 +10,13 @@ from functools import wraps
 from random import Random
 from typing import Protocol
 
-from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
 from cluster.apiserver.assembly import Assembly, ServerConfig, assemble
 from serialization.codecs.registry import CODECS
 from storage.clock import Clock
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
-from tests.cluster.apiserver.serving import Json, Reply
+from tests.cluster.apiserver.serving import Json, Reply, ask_app, body_of, scope_of, told_once
 from tests.storage.shared.store import SharedView
 
 JSON = {"content-type": "application/json"}
@@ -55,31 +53,8 @@ class Server:
         """Send a request through ASGI and return its answer."""
         raw = b"" if body is None else json.dumps(body).encode()
         fields = dict(JSON if raw else {}) | dict(headers or {})
-        bare, _, query = path.partition("?")
-        scope: Scope = {
-            "type": "http",
-            "method": method,
-            "path": bare,
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
-            "extensions": {},
-        }
-        events: list[SendEvent] = []
-        told = False
-
-        async def receive() -> RequestEvent:
-            nonlocal told
-            if told:
-                await asyncio.Event().wait()
-            told = True
-            return {"type": "http.request", "body": raw, "more_body": False}
-
-        async def send(event: SendEvent) -> None:
-            events.append(event)
-
-        await self.assembly.app(scope, receive, send)
-        pieces = b"".join(event.get("body", b"") for event in events[1:])
-        return Reply(events[0]["status"], events[0]["headers"], pieces)
+        scope = scope_of(method, path, fields)
+        return await ask_app(self.assembly.app, scope, told_once(body_of(raw)))
 
     async def create(self, path: str, obj: object) -> Json:
         """POST an object that is sound; return it as stored."""

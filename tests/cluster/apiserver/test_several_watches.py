@@ -9,13 +9,13 @@ from typing import cast
 
 import pytest
 
-from cluster.apiserver.asgi import RequestEvent, Scope, SendEvent
+from cluster.apiserver.asgi import SendEvent
 from storage.errors import CompactedError, StoreError, StoreUnavailableError
 from storage.interface import Store
 from storage.records import Batch
 from tests.cluster.apiserver.kinds import PODS_PATH, pod
 from tests.cluster.apiserver.linear import PATH, PREFIX, version_of
-from tests.cluster.apiserver.serving import Json
+from tests.cluster.apiserver.serving import Json, body_of, scope_of, told_once
 from tests.cluster.apiserver.several import Server, several, virtual
 from tests.cluster.apiserver.test_several_reads import config_map
 
@@ -48,24 +48,9 @@ class Follower:
     async def _watch(self) -> int:
         """Watch once; return the code of the answer when it is over."""
         query = f"watch=true&allowWatchBookmarks=true&resourceVersion={self._after}"
-        scope: Scope = {
-            "type": "http",
-            "method": "GET",
-            "path": self._path,
-            "query_string": query.encode(),
-            "headers": [],
-            "extensions": {},
-        }
-        asked = False
+        scope = scope_of("GET", f"{self._path}?{query}", {})
         code = 0
         self._rest = b""
-
-        async def receive() -> RequestEvent:
-            nonlocal asked
-            if asked:
-                await asyncio.Event().wait()
-            asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(event: SendEvent) -> None:
             nonlocal code
@@ -74,7 +59,7 @@ class Follower:
             elif code == 200:
                 self._take(event.get("body", b""))
 
-        await self._server.assembly.app(scope, receive, send)
+        await self._server.assembly.app(scope, told_once(body_of(b"")), send)
         return code
 
     def _take(self, body: bytes) -> None:
