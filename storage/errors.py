@@ -89,6 +89,14 @@ class UnknownOutcomeError(StoreError):
     """A write was sent to a remote store, and no answer came: it may have happened, or may yet."""
 
 
+class CorruptObjectError(StoreError):
+    """What stands under a key is no object that can be read."""
+
+    def __init__(self, key: bytes, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+
+
 class UnsupportedError(StoreError):
     """The store declares that it cannot do this (see ``Capabilities``)."""
 

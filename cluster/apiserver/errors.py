@@ -14,6 +14,7 @@ from serialization.errors import DecodeError
 from serialization.scheme import Resource
 from storage.errors import (
     CompactedError,
+    CorruptObjectError,
     FutureRevisionError,
     LeaseExistsError,
     LeaseNotFoundError,
@@ -344,6 +345,7 @@ def _unavailable(error: Exception) -> StatusError:
 # KeyExistsError, KeyNotFoundError and ConflictError never arrive.
 STATUS_BY_ERROR: Final[dict[type[BaseException], Callable[[Exception], StatusError]]] = {
     DecodeError: lambda error: bad_request(str(error)),
+    CorruptObjectError: lambda error: unreasoned(str(error)),
     CompactedError: lambda _error: expired("The resourceVersion for the provided list is too old."),
     FutureRevisionError: _from_future,
     ReadOnlyError: _unavailable,

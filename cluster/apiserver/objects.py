@@ -7,7 +7,10 @@ from typing import NamedTuple
 from google.protobuf.message import Message
 
 from serialization.codecs.interface import Codec, TypeMeta
+from serialization.errors import DecodeError
 from serialization.scheme import Resource, metadata_of
+from serialization.stored import read_stored
+from storage.errors import CorruptObjectError
 from storage.records import KeyValue
 
 
@@ -29,9 +32,11 @@ class Encoded(NamedTuple):
 
 
 def decode_stored(codec: Codec, resource: Resource, entry: KeyValue) -> Stored:
-    """Return the object of a store's entry. Raises DecodeError for a corrupt one."""
-    _kind, bare = codec.unwrap(entry.value)
-    message = codec.decode_bare(resource.message, bare)
+    """Return the object of a store's entry. Raises CorruptObjectError."""
+    try:
+        message, _bare = read_stored(codec, resource, entry.value)
+    except DecodeError as error:
+        raise CorruptObjectError(entry.key, str(error)) from error
     metadata_of(message).resourceVersion = str(entry.revision)
     return Stored(message, entry.revision)
 

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from serialization.codecs.interface import Codec, TypeMeta
 from serialization.errors import DecodeError
 from serialization.scheme import Resource, metadata_of
+from serialization.stored import read_stored
 from storage.watchcache.counters import CacheCounters
 from storage.watchcache.fields import fields_of
 from storage.watchcache.objects import CachedObject
@@ -23,6 +24,9 @@ EXPECTED_MAX: Final = 4096
 EXPECTED_BYTES_MAX: Final = 16_384
 """A bigger document is decoded when it arrives: what writes that fail leave behind is bounded in
 bytes so, to 128 MiB with the bare forms."""
+
+UNREAD_MAX: Final = 4096
+"""Of so many keys it is known that their values cannot be read."""
 
 Header = tuple[Mapping[str, str] | None, tuple[str, ...], bytes]
 
@@ -36,6 +40,9 @@ class Intake:
     """
 
     def __init__(self, resource: Resource, codec: Codec, counters: CacheCounters) -> None:
+        self.unread: dict[bytes, None] = {}
+        """Keys that had a value that cannot be read when they were told last."""
+        self._resource = resource
         self._codec = codec
         self._counters = counters
         self._message = resource.message
@@ -61,13 +68,17 @@ class Intake:
         header = self._expected.pop(value, None) if self._expected else None
         if header is None:
             try:
-                _kind, bare = self._codec.unwrap(value)
-                message = self._codec.decode_bare(self._message, bare)
-                if bare is value:
+                message, bare = read_stored(self._codec, self._resource, value)
+                if bare is None:
+                    bare = self._codec.encode_bare(message)
+                elif bare is value:
                     bare = self._without_type(value, message)
                 header = self._header(bare, message)
             except DecodeError as error:
                 self._counters.undecodable += 1
+                if len(self.unread) >= UNREAD_MAX:
+                    del self.unread[next(iter(self.unread))]
+                self.unread[key] = None
                 logger.warning("%s at %d: %s", key.decode(errors="replace"), revision, error)
                 return None
         labels, fields, bare = header

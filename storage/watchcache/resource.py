@@ -157,6 +157,12 @@ class ResourceCache:
         self._counters.expected += 1
         self._intake.expect(value, bare, message)
 
+    def unread(self, namespace: str, name: str) -> bool:
+        """Tell whether there was a value that cannot be read where an object is looked for."""
+        return bool(self._intake.unread) and self.resource.key(namespace, name) in (
+            self._intake.unread
+        )
+
     def predicate(self, selection: Selection) -> Predicate:
         """Return the test that a selection applies to this resource's objects."""
         return Predicate(selection, self._fields.names, self._intake.selectable)

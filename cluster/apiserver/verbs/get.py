@@ -21,6 +21,8 @@ async def get(api: Api, call: Call) -> Answer:
         cache.check()
     found = cache.get(call.route.namespace, call.route.name)
     if found is None:
+        if cache.unread(call.route.namespace, call.route.name):
+            await api.newest(call)
         raise not_found(call.strategy.resource, call.route.name)
     codec = accepted.codec
     if accepted.form:
