@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from random import Random
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -24,6 +24,8 @@ from storage.virtual_time import VirtualTimeLoop
 
 Json = dict[str, "JsonValue"]
 JsonValue = None | bool | int | float | str | list["JsonValue"] | Json
+
+T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 
@@ -149,6 +151,14 @@ class InProcess:
         fields = {"content-length": str(len(body)), **headers}
         ask = told_once({"type": "http.disconnect"} if leaves else body_of(body))
         return await ask_app(self.server.app, scope_of(method, path, fields), ask)
+
+    def run(self, story: Coroutine[object, object, T]) -> T:
+        """Run a coroutine on the server's loop, beside it."""
+
+        async def whole() -> T:
+            return await story
+
+        return self._runner.run(whole())
 
     def leave(self, method: str, path: str, body: bytes) -> Reply:
         """Send the head of a request and go away before its body."""
