@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from storage.serve.etcd3.errors import STOPPED
 from storage.serve.etcd3.methods import Router
+from storage.serve.etcd3.pages import PlainPages
 from storage.serve.etcd3.services import SERVICES
 from storage.serve.etcd3.serving import Serving
 from storage.serve.etcd3.tls import TlsFiles, credentials
@@ -88,7 +90,12 @@ class Listener:
         """Answer calls from now on, until the listening ends."""
         router = Router({name: make(serving) for name, make in SERVICES.items()})
         self.calls = router.calls
-        self._server = Http2Server(router.find, message_bytes=self._message_bytes)
+        self._server = Http2Server(
+            router.find,
+            message_bytes=self._message_bytes,
+            pages=PlainPages(serving),
+            farewell=STOPPED.message,
+        )
         await self._server.listen(self._sockets, self._tls)
 
     async def stop(self) -> None:

@@ -198,10 +198,10 @@ class Call:
             if not room.done():
                 room.set_result(None)
 
-    def leave(self) -> None:
+    def leave(self, words: str) -> None:
         """End it if it might go on for ever, since the server ends."""
         if self._method.answers_stream and not self._answered:
-            self._finish(StatusCode.UNAVAILABLE, "etcdserver: server stopped")
+            self._finish(StatusCode.UNAVAILABLE, words)
             if self._task is not None:
                 self._wire.cancel(self._task)
 

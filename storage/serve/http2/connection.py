@@ -21,6 +21,7 @@ from storage.serve.http2.calls import Call
 from storage.serve.http2.frames import HEAD, HEAD_BYTES, STREAM_MASK, Code, ProtocolError
 from storage.serve.http2.hpack import Decoder, HpackError
 from storage.serve.http2.methods import Head, Method, head_of
+from storage.serve.http2.plain import Pages, PlainRequest
 
 STREAMS_MAX: Final = 1 << 16
 HEADER_BYTES_MAX: Final = 64 << 10
@@ -35,6 +36,10 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     message_bytes: int
     """What a message of a client may hold."""
+    pages: Pages | None
+    """What is answered over HTTP/1.1, if anything."""
+    farewell: str
+    """What calls are told that would go on for ever, when the server ends."""
 
     def method(self, head: Head) -> Method:
         """Return the method that a call asks for, or one that refuses it."""
@@ -50,10 +55,6 @@ class Host(Protocol):
 
     def left(self, connection: Connection) -> None:
         """Know of it no longer."""
-        ...
-
-    def not_http2(self, transport: asyncio.Transport, received: bytes) -> None:
-        """Take over a connection that speaks something else."""
         ...
 
 
@@ -75,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._decoder = Decoder(head_of)
         self._rest = b""
         self._greeted = False
+        self._plain: PlainRequest | None = None
         self._last_stream = 0
         self._leaving = False
         self._continued: tuple[int, int, bytes] | None = None
@@ -104,6 +106,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As ``asyncio.Protocol``."""
         self.host.left(self)
+        if self._plain is not None and self._plain.task is not None:
+            self.cancel(self._plain.task)
         calls, self.calls = self.calls, {}
         for call in calls.values():
             call.lost()
@@ -123,11 +127,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As ``asyncio.Protocol``."""
+        if self._plain is not None:
+            self._plain.received(data)
+            return
         if self._rest:
             data = self._rest + data
         try:
             at = 0 if self._greeted else self._greet(data)
-            self._rest = data[self._take(data, at) :] if self._greeted else data
+            if self._greeted:
+                self._rest = data[self._take(data, at) :]
+            elif self._plain is None:
+                self._rest = data
         except ProtocolError as error:
             self._end(error.code, str(error))
         except HpackError as error:
@@ -140,9 +150,10 @@ class Connection(asyncio.Protocol):
         if self._leaving:
             return
         self._leaving = True
-        self.write(frames.goaway(self._last_stream, Code.NO_ERROR))
+        if self._greeted:
+            self.write(frames.goaway(self._last_stream, Code.NO_ERROR))
         for call in list(self.calls.values()):
-            call.leave()
+            call.leave(self.host.farewell)
         self._close_if_done()
 
     def abort(self) -> None:
@@ -168,7 +179,10 @@ class Connection(asyncio.Protocol):
         """Take the preface, and answer with ours; return where frames begin."""
         preface = frames.PREFACE
         if data[: len(preface)] != preface[: len(data)]:
-            self.host.not_http2(self.transport, data)
+            if self.host.pages is None:
+                raise ProtocolError(Code.PROTOCOL_ERROR, "this is not HTTP/2")
+            self._plain = PlainRequest(self.transport, self.host.pages)
+            self._plain.received(data)
             return 0
         if len(data) < len(preface):
             return 0
@@ -233,10 +247,10 @@ class Connection(asyncio.Protocol):
             if call is not None and ended:
                 call.received(b"", ended=True)
             return
+        self._last_stream = stream_id
         if self._leaving or len(self.calls) >= STREAMS_MAX:  # the client did not know yet
             self.write(frames.reset(stream_id, Code.REFUSED_STREAM))
             return
-        self._last_stream = stream_id
         call = self.calls[stream_id] = Call(self, stream_id, self.host.method(head))
         call.begin(ended=ended)
 

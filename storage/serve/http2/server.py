@@ -10,21 +10,27 @@ from typing import Final
 
 from storage.serve.http2.connection import Connection
 from storage.serve.http2.methods import Head, Method, refusing_content
+from storage.serve.http2.plain import Pages
 
 BACKLOG: Final = 1024
-Other = Callable[[asyncio.Transport, bytes], None]
 
 
 class Http2Server:
     """Serves calls on bound sockets; ``find`` is told the path of each."""
 
     def __init__(
-        self, find: Callable[[str], Method], *, message_bytes: int, other: Other | None = None
+        self,
+        find: Callable[[str], Method],
+        *,
+        message_bytes: int,
+        pages: Pages | None = None,
+        farewell: str = "the server ends",
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.message_bytes = message_bytes
+        self.pages = pages
+        self.farewell = farewell
         self._find = find
-        self._other = other
         self._cancelled: set[asyncio.Task[None]] = set()
         """Tasks of calls that have ended before them."""
         self._connections: dict[Connection, None] = {}
@@ -88,10 +94,3 @@ class Http2Server:
         del self._connections[connection]
         if not self._connections:
             self._empty.set()
-
-    def not_http2(self, transport: asyncio.Transport, received: bytes) -> None:
-        """As ``connection.Host``."""
-        if self._other is None:
-            transport.close()
-        else:
-            self._other(transport, received)
