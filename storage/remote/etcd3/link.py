@@ -106,11 +106,11 @@ class Link:
         await asyncio.shield(running)
 
     async def read(
-        self, method: Method[Ask, Answer], request: Ask, timeout_s: float = CALL_S
+        self, method: Method[Ask, Answer], request: Ask, timeout_s: float = 0.0
     ) -> Answer:
-        """Ask until there is an answer or the time is over. Raises CallError."""
+        """Ask until there is an answer or the time (0: ``CALL_S``) is over. Raises CallError."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_s
+        deadline = loop.time() + (timeout_s or CALL_S)
         pause_s = PAUSE_S
         while True:
             login = self._metadata
@@ -124,11 +124,11 @@ class Link:
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
     async def write(
-        self, method: Method[Ask, Answer], request: Ask, timeout_s: float = CALL_S
+        self, method: Method[Ask, Answer], request: Ask, timeout_s: float = 0.0
     ) -> Answer:
-        """Ask, again only where nothing can have happened. Raises CallError."""
+        """Ask, again only where nothing can have happened; as ``read``. Raises CallError."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_s
+        deadline = loop.time() + (timeout_s or CALL_S)
         pause_s = PAUSE_S
         while True:
             login = self._metadata

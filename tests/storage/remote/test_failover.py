@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from storage.errors import StoreUnavailableError, UnknownOutcomeError
-from storage.remote.etcd3 import feed
-from storage.remote.etcd3.link import CALL_S
+from storage.remote.etcd3 import feed, link
 from storage.remote.etcd3.store import RemoteStore
 from tests.storage.remote.fault_proxy import Kept
 from tests.storage.remote.wire_world import World, world
@@ -56,7 +55,12 @@ def test_another_endpoint_is_asked_where_one_refuses() -> None:
 
 
 @pytest.mark.slow
-def test_another_endpoint_is_asked_and_watched_where_one_hangs() -> None:
+def test_another_endpoint_is_asked_and_watched_where_one_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "TRY_S", 0.5)
+    monkeypatch.setattr(link, "STALL_S", 0.2)
+
     async def story(it: World) -> None:
         before = await it.direct.latest_revision()
         it.proxy.keep(Kept.ALL)
@@ -140,8 +144,9 @@ async def all_calls(store: RemoteStore, it: World) -> Sequence[BaseException | o
 
 
 @pytest.mark.slow
-def test_calls_end_in_time_where_nobody_answers() -> None:
+def test_calls_end_in_time_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where connections are refused nothing was written; where they hang nobody knows."""
+    monkeypatch.setattr(link, "CALL_S", 2.0)
 
     async def whole() -> None:
         async with served() as engine, world(engine.target) as gone, world(engine.target) as hung:
@@ -150,7 +155,7 @@ def test_calls_end_in_time_where_nobody_answers() -> None:
             await gone.proxy.refuses()
             await gone.proxy.close()
             hung.proxy.keep(Kept.ALL)
-            async with asyncio.timeout(2 * CALL_S):
+            async with asyncio.timeout(2 * link.CALL_S):
                 refused, unknown = await asyncio.gather(
                     all_calls(gone.store, gone), all_calls(hung.store, hung)
                 )
