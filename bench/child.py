@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import IO, Final
 
 TAIL_LINES: Final = 20
-REASON: Final = re.compile(r" cluster\.processes\.shell ERROR (?!the process failed$)(.+)\Z")
-"""The last line of a process of ours that cannot start, and why: no log is needed beside."""
+REASON: Final = re.compile(
+    r" (?:cluster\.processes\.shell ERROR (?!the process failed$)|C \| etcdmain: )(.+)\Z"
+)
+"""The last line of a process, ours or etcd, that cannot start, and why: no log is needed beside."""
 STOP_S_MAX: Final = 15.0
 """How long a process may take to end after SIGTERM before it is killed."""
 
@@ -98,15 +100,15 @@ class Child:
                 if not line:
                     await process.wait()
         except TimeoutError:
-            raise ChildError(self._failure(f"not ready after {timeout_s:g} s")) from None
+            raise ChildError(self.failure(f"not ready after {timeout_s:g} s")) from None
         if not line:
-            raise ChildError(self._failure(f"ended with exit code {process.returncode}"))
+            raise ChildError(self.failure(f"ended with exit code {process.returncode}"))
         try:
             facts = json.loads(line)
         except ValueError:
             facts = None
         if not isinstance(facts, dict) or facts.get("ready") is not True:
-            raise ChildError(self._failure(f"said {line[:200]!r} instead of its ready line"))
+            raise ChildError(self.failure(f"said {line[:200]!r} instead of its ready line"))
         return facts
 
     async def ended(self) -> None:
@@ -157,6 +159,15 @@ class Child:
             return ""
         return "\n".join(lines[-TAIL_LINES:])
 
+    def failure(self, what: str) -> str:
+        """Return what happened to it, and why: the reason that it told, or the end of its log."""
+        tail = self.tail()
+        if reason := REASON.search(tail):
+            return f"{self.name} {what}: {reason[1]}"
+        if tail and "\n" not in tail:
+            return f"{self.name} {what}: {tail}"
+        return f"{self.name} {what}; the end of {self.log}:\n{tail}"
+
     def _signal(self, number: signal.Signals) -> None:
         process = self._running()
         if process.returncode is None:
@@ -164,14 +175,6 @@ class Child:
                 os.kill(process.pid, number)
             except ProcessLookupError:
                 return
-
-    def _failure(self, what: str) -> str:
-        tail = self.tail()
-        if reason := REASON.search(tail):
-            return f"{self.name} {what}: {reason[1]}"
-        if tail and "\n" not in tail:
-            return f"{self.name} {what}: {tail}"
-        return f"{self.name} {what}; the end of {self.log}:\n{tail}"
 
     def _running(self) -> Process:
         if self._process is None:

@@ -178,9 +178,7 @@ class OwnEtcd:
     def _check_alive(self) -> None:
         for child in self.children:
             if child.exit_code is not None:
-                raise ChildError(
-                    f"{child.name} ended with exit code {child.exit_code}; {child.log}"
-                )
+                raise ChildError(child.failure(f"ended with exit code {child.exit_code}"))
 
 
 def _disk_bytes(directory: Path) -> float:

@@ -225,14 +225,19 @@ def names(text: str) -> list[str]:
     return found
 
 
+def data_dir(text: str) -> str:
+    """Return where a store is to keep its files, as it is given; empty: nowhere in particular."""
+    if text and Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no directory")
+    return text
+
+
 def fresh_data_dir(text: str) -> str:
     """Return a run's data directory, which must be new or empty. Raises UsageError.
 
     A store that already holds pods and nodes would be audited as if this run had made them.
     """
     path = Path(text)
-    if text and path.exists() and not path.is_dir():
-        raise UsageError(f"--data-dir {text} is no directory")
     if text and path.exists() and any(path.iterdir()):
         raise UsageError(f"--data-dir {text} is not empty: a run needs a store of its own")
     return text

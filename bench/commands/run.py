@@ -16,6 +16,7 @@ from bench.commands.options import (
     add_plane_arguments,
     address,
     claim_directory,
+    data_dir,
     fresh_data_dir,
     load_config,
     new_file,
@@ -45,7 +46,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_store_arguments(parser)
     add_keep_argument(parser)
     add_fault_argument(parser)
-    parser.add_argument("--data-dir", default="", help="the store's; default: fresh, removed")
+    parser.add_argument(
+        "--data-dir",
+        type=data_dir,
+        default="",
+        metavar="DIR",
+        help="the store's; default: fresh, removed",
+    )
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument(
         "--kubeconfig", type=new_file, metavar="FILE", help="write one, to look on while it runs"

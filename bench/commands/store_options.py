@@ -19,6 +19,10 @@ from storage.errors import StoreOpenError
 from storage.registry import STORES
 from storage.remote.etcd3.url import parse_url
 
+URL_FORM: Final = (
+    "etcd3://[USER:PASSWORD@]HOST:PORT[,...]"
+    "[?cacert=FILE&cert=FILE&key=FILE&password-file=FILE&prefix=/PATH]"
+)
 SERVERS_MAX: Final = 16
 MEMBERS_OF_A_QUORUM: Final = 3
 """So many go on when one of them is gone."""
@@ -34,7 +38,7 @@ def add_store_arguments(
     parser.add_argument(
         "--store",
         metavar="NAME|URL",
-        help=f"{', '.join(STORES)}, {REAL}, {REAL}3, etcd3://HOST:PORT[,...] (default: {usual})",
+        help=f"{', '.join(STORES)}, {REAL}, {REAL}3, or {URL_FORM} (default: {usual})",
     )
     if real:
         add_real_argument(parser)
@@ -138,6 +142,9 @@ def claim_store(text: str) -> str:
         raise UsageError(str(error)) from error
     if url.batch:
         raise UsageError("batch=on is not said in a store's address but by --etcd-batch on")
+    for file in (url.cacert, url.cert, url.key, url.password_file):
+        if file is not None and not os.access(file, os.R_OK):
+            raise UsageError(f"a store's address names {file}, which cannot be read")
     if url.password:
         url = replace(url, password="", password_file=_keep_secret(url.password))
     return url.redacted

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from bench.child import Child, ChildError
 from bench.commands.interface import ERROR, OK, CommandError
-from bench.commands.options import add_plane_arguments, address, new_file, plane_config
+from bench.commands.options import add_plane_arguments, address, data_dir, new_file, plane_config
 from bench.commands.store_options import add_store_arguments, check_servers, chosen_store
 from bench.kubeconfig import write_kubeconfig
 from bench.plane import Plane, PlaneOptions
@@ -38,7 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(nodes=10)
     parser.add_argument("--codec", default="protobuf", help="of every process")
     add_store_arguments(parser)
-    parser.add_argument("--data-dir", default="", help="the store's; default: removed at the end")
+    parser.add_argument(
+        "--data-dir",
+        type=data_dir,
+        default="",
+        metavar="DIR",
+        help="the store's; default: removed at the end",
+    )
     parser.add_argument("--listen", type=address, metavar="HOST:PORT")
     parser.add_argument("--kubeconfig", type=new_file, default=Path("kubedyno.kubeconfig"))
     parser.add_argument("--out", type=Path, help="logs and statistics; default: removed at the end")

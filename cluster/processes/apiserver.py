@@ -27,7 +27,7 @@ from serialization.codecs.registry import CODECS
 from serialization.kinds import EVENTS
 from storage.attribution import Layers
 from storage.compactor import Compactor
-from storage.errors import StoreOpenError, StoreUnavailableError
+from storage.errors import ReadOnlyError, StoreOpenError, StoreUnavailableError
 from storage.registry import STORES, StoreOptions, store_entry
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
@@ -208,7 +208,8 @@ def _bind(address: str) -> socket.socket:
     try:
         return bind(host.strip("[]"), int(port))
     except (OSError, OverflowError, ValueError) as error:
-        raise StartError(f"cannot listen on {address!r}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise StartError(f"cannot listen on {address!r}: {reason}") from error
 
 
 def _authenticator(token_file: Path | None) -> Authenticator:
@@ -232,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
     async def within(shell: Shell) -> None:
         try:
             await serve(shell, arguments)
-        except (StoreOpenError, StoreUnavailableError) as error:
+        except (StoreOpenError, StoreUnavailableError, ReadOnlyError) as error:
             raise StartError(str(error)) from error
 
     return run(within, shell_options(arguments))

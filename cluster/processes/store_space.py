@@ -23,6 +23,8 @@ from storage.remote.etcd3.url import RemoteUrl, parse_url
 REGISTRY: Final = b"/registry/"
 FIRST_ANSWER_S_MAX: Final = 3.0
 """Where nothing answers, people hear of it soon."""
+CUT_OFF: Final = "Socket closed"
+"""What comes of plain words to a server that speaks TLS."""
 CALL_S_MAX: Final = 30.0
 PAGE: Final = 5000
 """Keys that are removed at once: longer ones hold up a store's other callers."""
@@ -67,10 +69,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("action", choices=("count", "clear"))
     parser.add_argument("store", metavar="URL")
     arguments = parser.parse_args(argv)
-    shown = arguments.store
+    shown, tls = "", True
     try:
         url = parse_url(arguments.store)
-        shown = url.redacted
+        shown = url.redacted.partition("?")[0]
+        tls = url.tls
         if arguments.action == "clear":
             asyncio.run(clear(url))
         else:
@@ -80,7 +83,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except CallError as error:
         words = "nothing answers at" if error.code == "UNAVAILABLE" else "no good answer from"
-        sys.stderr.write(f"{words} {shown}: {error.details or error.code}\n")
+        hint = "" if tls or CUT_OFF not in error.details else " (with TLS: ?cacert=FILE)"
+        sys.stderr.write(f"{words} {shown}: {error.details or error.code}{hint}\n")
         return 1
     return 0
 
