@@ -42,7 +42,15 @@ class Capabilities(NamedTuple):
     """Several writes may share a revision, so a watch resumes at least once, not exactly once."""
     others_write: bool = False
     """Other processes write to it, too: a read that must see their acknowledged writes waits until
-    ``current_revision()`` has reached ``latest_revision()``."""
+    ``current_revision()`` has reached ``latest_revision()``. ``get``, ``list`` and ``count`` may
+    speak of a later revision than ``current_revision()``, and another store may be opened on the
+    same place."""
+    ordered_writes: bool = True
+    """Writes are judged at the call, in the order of the calls. False: by a server when they arrive
+    there, so of writes that are under way together any may be first."""
+    given_clock: bool = True
+    """TTLs run by the clock that the store was given, and end on time. False: by a server's, in
+    real time, never too early."""
 
 
 class Watcher(Protocol):

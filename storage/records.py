@@ -77,10 +77,12 @@ class StoreStatus(NamedTuple):
     """The oldest revision that is kept: readable, and what a watch may resume after."""
     keys: int
     logical_bytes: int
-    """Bytes of the live keys and values."""
+    """Bytes of the live keys and values; where others write too, at least that (see
+    ``Capabilities.others_write``): what the server says that it has in use, history and all."""
     disk_bytes: int
     alarm: str
     """Why the store is read-only; empty when it is not."""
     commits: int
-    """Durable commits so far; writes / commits is the mean size of a group."""
+    """Durable commits so far; writes / commits is the mean size of a group. Both are this
+    store's own, whoever else writes."""
     writes: int

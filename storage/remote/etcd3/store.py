@@ -50,6 +50,8 @@ REMOTE_ETCD3: Final = Capabilities(
     lease_objects=False,
     shared_revisions=False,
     others_write=True,
+    ordered_writes=False,
+    given_clock=False,
 )
 
 
