@@ -97,6 +97,21 @@ class CorruptObjectError(StoreError):
         self.key = key
 
 
+class HistoryLostError(StoreError):
+    """A remote store has fewer revisions than it had, or is another one.
+
+    So it is after a restore from an older snapshot: what was read or watched may never have been.
+    """
+
+    def __init__(self, revision: int, current: int) -> None:
+        super().__init__(
+            f"the store's history is lost: it had come to revision {revision}, "
+            f"and now is another one, at {current}"
+        )
+        self.revision = revision
+        self.current = current
+
+
 class UnsupportedError(StoreError):
     """The store declares that it cannot do this (see ``Capabilities``)."""
 

@@ -153,6 +153,10 @@ class WatchHub:
                 self._tell(watches, Batch(revision, tuple(bucket)))
         if self._spans:
             self._deliver_spans(changes, revision)
+        self.mark()
+
+    def mark(self) -> None:
+        """Let the synced watches know, now or soon, what has been applied without their changes."""
         if self._synced_count <= EAGER_MARKS:
             self._mark_all()
         elif self._marks is None:

@@ -10,18 +10,22 @@ the feed's memory begins, its watchers join the feed's hub, which tells them the
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.engine.reads import HISTORY_PAGE
-from storage.errors import CompactedError, StoreError
+from storage.errors import CompactedError, HistoryLostError, StoreError
 from storage.interface import Watch, Watcher
 from storage.records import Batch, Change
-from storage.remote.etcd3.failures import CallError, cancelled_watch
+from storage.remote.etcd3.failures import COMPACTED, FUTURE, CallError
 from storage.remote.etcd3.feed import Feed
 from storage.remote.etcd3.keys import ALL, KeySpace
-from storage.remote.etcd3.link import PAUSE_S, Link
-from storage.remote.etcd3.rpc import Stream
+from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
+from storage.remote.etcd3.rpc import RANGE
+from storage.remote.etcd3.watching import WholeRevisions
+
+_log = logging.getLogger(__name__)
 
 QUIET_S: Final = 5.0
 """A replay that is told nothing for so long asks another endpoint."""
@@ -96,7 +100,7 @@ class CatchUp:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            self._running, self._new = self._new, []
+            self._take_new()
             self.replays += 1
             await self._replay()
 
@@ -107,37 +111,61 @@ class CatchUp:
                 watch.end(error)
         self._running, self._new = [], []
 
+    def _take_new(self) -> None:
+        """Let the new ones run, and end those that want what is known to be gone."""
+        self._running = [watch for watch in self._running + self._new if watch.live]
+        self._new = []
+        self._end_compacted(self._feed.compacted)
+
     async def _replay(self) -> None:
+        pause_s = PAUSE_S
         while self._running:
             stream, index = self._link.watch()
+            watching = WholeRevisions(stream, min(watch.position for watch in self._running))
+            begun = watching.after
             try:
-                await self._follow(stream, min(watch.position for watch in self._running))
+                await self._follow(watching)
             except CallError as error:
+                _log.info("replay from %s ended: %s", self._link.endpoint, error)
                 self._link.turn(index)
                 await self._link.recover(error)
-                await asyncio.sleep(PAUSE_S)
+                pause_s = PAUSE_S if watching.after > begun else min(2 * pause_s, PAUSE_MAX_S)
+                await asyncio.sleep(pause_s)
             except TimeoutError:
                 self._link.turn(index)
             except CompactedError as error:
-                self._end_compacted(error)
+                self._end_compacted(error.compacted)
+            except HistoryLostError as error:
+                self._end_all(error)
             finally:
                 stream.cancel()
+            self._take_new()
 
-    async def _follow(self, stream: Stream, after: int) -> None:
-        create = rpc.WatchCreateRequest(
-            key=ALL, range_end=ALL, start_revision=after + 1, prev_kv=True
-        )
-        await stream.write(rpc.WatchRequest(create_request=create))
+    async def _follow(self, watching: WholeRevisions) -> None:
+        async with asyncio.timeout(QUIET_S):
+            await watching.begin()
+        await self._check_kept(watching.after)
         while self._running:
             async with asyncio.timeout(QUIET_S):
-                response = await stream.read()
-            if response.canceled:
-                if response.compact_revision:
-                    raise CompactedError(after, response.compact_revision)
-                raise cancelled_watch(response.cancel_reason)
-            if response.events:
-                upto = response.events[-1].kv.mod_revision
-                await self._tell(list(self._keys.changes(response.events)), upto)
+                events = await watching.read()
+            if events:
+                await self._tell(list(self._keys.changes(events)), watching.after)
+
+    async def _check_kept(self, after: int) -> None:
+        """Check that everything after a revision is still there. Raises CallError, StoreError.
+
+        etcd's watch does not tell: it ends with "compacted" only where its first revision is below
+        the compact revision, and at that one a delete is gone, too.
+        """
+        request = rpc.RangeRequest(key=ALL, limit=1, count_only=True, revision=after)
+        try:
+            await self._link.read(RANGE, request)
+        except CallError as error:
+            if COMPACTED in error.details:
+                raise CompactedError(after, after + 1) from error
+            if FUTURE in error.details:  # it was there once
+                raise HistoryLostError(after, 0) from error
+            raise
 
     async def _tell(self, changes: list[Change], upto: int) -> None:
         """Tell a piece of history, a page a turn of the loop, then let join who can."""
@@ -164,9 +192,14 @@ class CatchUp:
                 staying.append(watch)
         self._running = staying
 
-    def _end_compacted(self, error: CompactedError) -> None:
-        compacted = self._feed.compacted = max(self._feed.compacted, error.compacted)
+    def _end_compacted(self, oldest: int) -> None:
+        compacted = self._feed.compacted = max(self._feed.compacted, oldest)
         ended = [watch for watch in self._running if watch.position < compacted]
         self._running = [watch for watch in self._running if watch.position >= compacted]
         for watch in ended:
             watch.end(CompactedError(watch.position, compacted))
+
+    def _end_all(self, error: StoreError) -> None:
+        ended, self._running = self._running, []
+        for watch in ended:
+            watch.end(error)

@@ -9,7 +9,9 @@ When the stream ends it is opened again after the last revision that was told, a
 nothing is missed and nothing told twice. So it is when the link turns to another endpoint, and when
 nothing is told for ``SILENT_S`` although etcd has answered a later revision: a member may hang.
 If etcd has compacted beyond that meanwhile, every watcher is closed with CompactedError, and the
-feed goes on from etcd's present revision.
+feed goes on from etcd's present revision. So it does, with HistoryLostError and a line in the log,
+where etcd has been restored from an older snapshot: ``last`` goes back then. (Where it has come
+further again before the stream was opened, nobody can tell.)
 """
 
 from __future__ import annotations
@@ -25,12 +27,13 @@ from serialization.api.etcd import rpc_pb2 as rpc
 from storage.engine.ledger import RecentStates
 from storage.engine.reads import HISTORY_PAGE
 from storage.engine.watch_hub import WatchHub
-from storage.errors import CompactedError, StoreError, UnknownOutcomeError
+from storage.errors import CompactedError, HistoryLostError, StoreError, UnknownOutcomeError
 from storage.records import Change, KeyValue
-from storage.remote.etcd3.failures import CallError, cancelled_watch
+from storage.remote.etcd3.failures import CallError
 from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
 from storage.remote.etcd3.rpc import RANGE, Stream
+from storage.remote.etcd3.watching import WholeRevisions
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +65,11 @@ class Ring:
         """Add the changes of whole revisions."""
         kept = self._changes
         kept.extend(changes)
-        self._bytes += sum(len(c.value) for c in changes if c.value is not None)
+        self._bytes += sum(map(_weight, changes))
         while len(kept) > RING_MAX or self._bytes > RING_BYTES_MAX:
             self.floor = kept[0].revision
             while kept and kept[0].revision == self.floor:
-                self._bytes -= len(kept.popleft().value or b"")
+                self._bytes -= _weight(kept.popleft())
 
     def clear(self, floor: int) -> None:
         """Forget everything up to ``floor``."""
@@ -91,6 +94,12 @@ def _revision(change: Change) -> int:
     return change.revision
 
 
+def _weight(change: Change) -> int:
+    """Return what a change holds: the value before it has come over the wire anew."""
+    _key, value, _revision, _created, previous, _version, _lease = change
+    return len(value or b"") + (len(previous.value) if previous is not None else 0)
+
+
 class Feed:
     """Feeds watches and waiting writes from etcd's watch."""
 
@@ -103,6 +112,7 @@ class Feed:
         self.ring = Ring(0)
         self._link = link
         self._keys = keys
+        self._cluster_id = 0
         self._waiting: dict[int, list[asyncio.Future[int]]] = {}
         self._failing: dict[int, list[tuple[asyncio.Future[int], StoreError]]] = {}
         self._patience: asyncio.Timeout | None = None
@@ -114,8 +124,9 @@ class Feed:
 
     async def begin(self) -> None:
         """Find etcd's present revision, from which the feed starts. Raises CallError."""
-        answer = await self._link.read(RANGE, rpc.RangeRequest(key=ALL, limit=1, count_only=True))
-        self.last = answer.header.revision
+        header = await self._ask()
+        self.last = header.revision
+        self._cluster_id = header.cluster_id
         self.ring.clear(self.last)
 
     async def run(self) -> None:
@@ -132,7 +143,7 @@ class Feed:
                 await self._link.recover(error)
             except TimeoutError:
                 self._link.turn(index)
-            except CompactedError as error:
+            except (CompactedError, HistoryLostError) as error:
                 await self._begin_anew(error)
             finally:
                 stream.cancel()
@@ -169,18 +180,31 @@ class Feed:
         self._give_up(1 << 63, "closed before the write was told")
 
     async def _follow(self, stream: Stream) -> None:
+        watching = WholeRevisions(stream, self.last)
         async with asyncio.timeout(CREATED_S):
-            create = rpc.WatchCreateRequest(
-                key=ALL, range_end=ALL, start_revision=self.last + 1, prev_kv=True
-            )
-            await stream.write(rpc.WatchRequest(create_request=create))
-            self._take(await stream.read())
+            header = await watching.begin()
+        await self._check_same(header)
         try:
             async with asyncio.timeout(None) as self._patience:
                 while True:
-                    self._take(await stream.read())
+                    events = await watching.read()
+                    if events:
+                        self._deliver(list(self._keys.changes(events)), watching.after)
         finally:
             self._patience = None
+
+    async def _check_same(self, header: rpc.ResponseHeader) -> None:
+        """Check that this is the etcd that told ``last``. Raises HistoryLostError, CallError.
+
+        A member may lag behind, so only what all of them have agreed on proves anything.
+        """
+        current = header.revision
+        if header.cluster_id == self._cluster_id:
+            if current < self.last:
+                current = (await self._ask()).revision
+            if current >= self.last:
+                return
+        raise HistoryLostError(self.last, current)
 
     def _leave(self) -> None:
         """Open another stream, in place of the one that is read."""
@@ -213,19 +237,6 @@ class Feed:
                     future.set_exception(UnknownOutcomeError(why))
         self._release_failures(upto)
 
-    def _take(self, response: rpc.WatchResponse) -> None:
-        """Take a response of the stream. Raises CallError, CompactedError."""
-        if response.canceled:
-            if response.compact_revision:
-                raise CompactedError(self.last, response.compact_revision)
-            raise cancelled_watch(response.cancel_reason)
-        if not response.events:
-            return
-        revision = response.events[-1].kv.mod_revision
-        if response.events[0].kv.mod_revision <= self.last:  # it may begin before what was asked
-            raise CallError("UNAVAILABLE", "the watch told a revision again")
-        self._deliver(list(self._keys.changes(response.events)), revision)
-
     def _deliver(self, changes: list[Change], revision: int) -> None:
         states: dict[bytes, KeyValue | None] = {}
         for key, value, at, created, _, version, lease in changes:
@@ -237,6 +248,8 @@ class Feed:
         self.last = revision
         if changes:
             self.hub.deliver(changes)
+        else:
+            self.hub.mark()
         self._release(changes, revision)
 
     def _release(self, changes: list[Change], revision: int) -> None:
@@ -255,21 +268,31 @@ class Feed:
                 if not future.done():
                     future.set_exception(error)
 
-    async def _begin_anew(self, error: CompactedError) -> None:
+    async def _begin_anew(self, error: CompactedError | HistoryLostError) -> None:
         """Go on at etcd's present: what lies between is lost to every watcher, and they know."""
-        self.compacted = max(self.compacted, error.compacted)
         try:
             await self.begin()
         except CallError:
             return  # the next round finds the same
+        _log.error("all watches of %s end: %s", self._link.endpoint, error)
+        if isinstance(error, CompactedError):
+            self.compacted = max(self.compacted, error.compacted)
+        else:
+            self.compacted = 1
+            self._give_up(1 << 63, str(error))
         self.recent = RecentStates()
-        self.hub.close(CompactedError(error.revision, error.compacted))
+        self.hub.close(error)
         for revision in sorted(self._waiting):
             if revision <= self.last:
                 for future in self._waiting.pop(revision):
                     if not future.done():
                         future.set_result(revision)
         self._release_failures(self.last)
+
+    async def _ask(self) -> rpc.ResponseHeader:
+        """Return what etcd's members agree on. Raises CallError."""
+        request = rpc.RangeRequest(key=ALL, limit=1, count_only=True)
+        return (await self._link.read(RANGE, request)).header
 
     def _history(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
         return self.ring.page(prefix, after, upto)

@@ -8,7 +8,7 @@ from typing import Final
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.errors import CompactedError, StoreError
 from storage.records import KeyValue, Listing
-from storage.remote.etcd3.failures import CallError, read_failure
+from storage.remote.etcd3.failures import COMPACTED, CallError, read_failure
 from storage.remote.etcd3.feed import Feed
 from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import Link
@@ -85,12 +85,13 @@ class Reader:
         try:
             return await self._link.read(RANGE, request)
         except CallError as error:
+            if COMPACTED in error.details:  # so much is known of what others have compacted
+                self._feed.compacted = max(self._feed.compacted, request.revision + 1)
             raise self.failure(error, request.revision) from error
 
     def failure(self, error: CallError, revision: int) -> StoreError:
         """Say what a failed read means."""
-        oldest = max(self._feed.compacted, 0)
-        return read_failure(error, revision, oldest, self._feed.last)
+        return read_failure(error, revision, self._feed.compacted, self._feed.last)
 
     async def _list(self, prefix: bytes, limit: int, after: bytes, revision: int) -> Listing:
         first, end = self._keys.span(prefix, after)
