@@ -15,15 +15,17 @@ from storage.records import Change, KeyValue, Listing
 class Model:
     """What a store should hold and answer, for writes in the order in which they are judged."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 1, compacted: int = 1) -> None:
+        """It is empty at revision ``start``; all since ``compacted`` is kept."""
         self.history: list[Change] = []
-        self.compacted = 1
+        self.start = start
+        self.compacted = compacted
         self.deadlines: dict[bytes, int] = {}
         """When keys end by themselves: wall milliseconds."""
 
     @property
     def revision(self) -> int:
-        return self.history[-1].revision if self.history else 1
+        return self.history[-1].revision if self.history else self.start
 
     def state(self, revision: int = 0) -> dict[bytes, KeyValue]:
         state: dict[bytes, KeyValue] = {}

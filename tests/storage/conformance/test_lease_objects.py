@@ -13,6 +13,7 @@ from storage.errors import LeaseExistsError, LeaseNotFoundError
 from storage.interface import LeasingStore
 from storage.registry import StoreEntry, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
+from tests.storage.conftest import Make
 from tests.storage.recorder import Recorder
 
 Story = Callable[[LeasingStore], Coroutine[object, object, None]]
@@ -36,6 +37,11 @@ def play(entry: StoreEntry, tmp_path: Path) -> Play:
         clock.offset_s += 3600
 
     return run
+
+
+async def test_store_has_leases_as_objects_as_declared(entry: StoreEntry, make: Make) -> None:
+    async with make() as store:
+        assert hasattr(store, "leases") == entry.capabilities.lease_objects
 
 
 async def keys(store: LeasingStore) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Values with a TTL, on virtual time."""
+"""Values with a TTL, on virtual time; where a server's clock ends them, on real time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from storage.errors import UnsupportedError
 from storage.interface import Store
 from storage.registry import StoreEntry, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
+from tests.storage.conformance.revisions import Revisions
 from tests.storage.recorder import Recorder
 
 
@@ -20,7 +21,17 @@ def make(entry: StoreEntry, tmp_path: Path, clock: VirtualClock | None = None) -
     )
 
 
+def needs_given_clock(entry: StoreEntry) -> None:
+    """Skip the test of a store whose TTLs a test's clock cannot end: the last test is for all."""
+    if not entry.capabilities.leases:
+        pytest.skip("declares no leases")
+    if not entry.capabilities.given_clock:
+        pytest.skip("declares that TTLs run by its server's clock")
+
+
 def test_ttl_is_honoured_or_refused_as_declared(entry: StoreEntry, tmp_path: Path) -> None:
+    if entry.capabilities.leases:
+        needs_given_clock(entry)
     recorder = Recorder(after=1)
 
     async def scenario() -> None:
@@ -44,8 +55,7 @@ def test_ttl_is_honoured_or_refused_as_declared(entry: StoreEntry, tmp_path: Pat
 
 
 def test_update_renews_or_ends_a_ttl(entry: StoreEntry, tmp_path: Path) -> None:
-    if not entry.capabilities.leases:
-        pytest.skip("declares no leases")
+    needs_given_clock(entry)
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
@@ -65,8 +75,7 @@ def test_update_renews_or_ends_a_ttl(entry: StoreEntry, tmp_path: Path) -> None:
 
 
 def test_update_of_nothing_but_the_ttl_writes(entry: StoreEntry, tmp_path: Path) -> None:
-    if not entry.capabilities.leases:
-        pytest.skip("declares no leases")
+    needs_given_clock(entry)
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
@@ -90,8 +99,7 @@ def test_update_of_nothing_but_the_ttl_writes(entry: StoreEntry, tmp_path: Path)
 
 
 def test_key_made_again_without_a_ttl_stays(entry: StoreEntry, tmp_path: Path) -> None:
-    if not entry.capabilities.leases:
-        pytest.skip("declares no leases")
+    needs_given_clock(entry)
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
@@ -107,8 +115,7 @@ def test_key_made_again_without_a_ttl_stays(entry: StoreEntry, tmp_path: Path) -
 
 
 def test_many_ttls_that_end_together_all_end(entry: StoreEntry, tmp_path: Path) -> None:
-    if not entry.capabilities.leases:
-        pytest.skip("declares no leases")
+    needs_given_clock(entry)
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
@@ -123,8 +130,9 @@ def test_many_ttls_that_end_together_all_end(entry: StoreEntry, tmp_path: Path) 
 
 
 def test_ttl_goes_on_over_a_restart(entry: StoreEntry, tmp_path: Path) -> None:
-    if not (entry.capabilities.leases and entry.capabilities.durable):
-        pytest.skip("declares no durable leases")
+    needs_given_clock(entry)
+    if not entry.capabilities.durable:
+        pytest.skip("declares no durability")
     later = VirtualClock()
     later.offset_s = 3600
 
@@ -144,3 +152,40 @@ def test_ttl_goes_on_over_a_restart(entry: StoreEntry, tmp_path: Path) -> None:
 
     run_virtual(before())
     run_virtual(after())
+
+
+@pytest.mark.slow
+def test_ttls_end_one_after_another_and_never_early(entry: StoreEntry, tmp_path: Path) -> None:
+    if not entry.capabilities.leases:
+        pytest.skip("declares no leases")
+
+    async def scenario() -> None:
+        now = asyncio.get_running_loop().time
+        async with make(entry, tmp_path) as store:
+            at = Revisions(store)
+            recorder = Recorder(after=at(1))
+            store.watch(b"/", recorder, after=at(1))
+            begun_s = now()
+            await store.create(b"/ends", b"one", ttl_s=2)
+            for key in (b"/renewed", b"/kept", b"/again"):
+                await store.create(key, b"one", ttl_s=2)
+            await store.update(b"/renewed", b"one", expected=at(3), ttl_s=3)
+            await store.update(b"/kept", b"one", expected=at(4))
+            await store.delete(b"/again")
+            await store.create(b"/again", b"two")
+
+            await recorder.reach(at(10))
+            assert now() - begun_s >= 2
+            left = [item.key for item in (await store.list(b"/")).items]
+            await recorder.reach(at(11))
+            assert now() - begun_s >= 3
+
+            assert left == [b"/again", b"/kept", b"/renewed"]
+            ended = [(change.key, change.value) for change in recorder.changes[-2:]]
+            assert ended == [(b"/ends", None), (b"/renewed", None)]
+            assert [item.key for item in (await store.list(b"/")).items] == [b"/again", b"/kept"]
+
+    if entry.capabilities.given_clock:
+        run_virtual(scenario())
+    else:
+        asyncio.run(scenario())

@@ -10,6 +10,7 @@ from storage.engine.reads import HISTORY_PAGE, HISTORY_SCAN
 from storage.errors import CompactedError
 from storage.interface import Store
 from storage.registry import StoreEntry
+from tests.storage.conformance.revisions import Revisions
 from tests.storage.conftest import Make
 from tests.storage.recorder import Recorder
 
@@ -41,14 +42,19 @@ async def test_oldest_revision_is_that_of_the_status(make: Make) -> None:
 
 
 async def test_watch_after_the_oldest_revision_replays_all_that_is_kept(make: Make) -> None:
-    live, resumed, too_old = Recorder(after=1), Recorder(after=33), Recorder(after=32)
     async with make() as store:
-        store.watch(b"/", live, after=1)
+        at = Revisions(store)
+        live, resumed, too_old = (
+            Recorder(after=at(1)),
+            Recorder(after=at(33)),
+            Recorder(after=at(32)),
+        )
+        store.watch(b"/", live, after=at(1))
         last = await overwrite(store, 10, 5)
-        await store.compact(33)
+        await store.compact(at(33))
 
         store.watch(b"/", resumed, after=store.oldest_revision())
-        store.watch(b"/", too_old, after=32)
+        store.watch(b"/", too_old, after=at(32))
 
         await resumed.reach(last)
         assert resumed.changes == live.changes[32:]
@@ -56,16 +62,17 @@ async def test_watch_after_the_oldest_revision_replays_all_that_is_kept(make: Ma
 
 
 async def test_long_history_is_replayed_in_pieces_without_gap_or_repeat(make: Make) -> None:
-    everything, rare = Recorder(after=1), Recorder(after=1)
     async with make() as store:
+        at = Revisions(store)
+        everything, rare = Recorder(after=at(1)), Recorder(after=at(1))
         last = await overwrite(store, 1000, HISTORY_SCAN // 1000 + 1)
 
-        store.watch(b"/", everything, after=1)
-        store.watch(b"/other", rare, after=1)
+        store.watch(b"/", everything, after=at(1))
+        store.watch(b"/other", rare, after=at(1))
         await everything.reach(last)
         await rare.reach(last)
 
-        assert everything.revisions == list(range(2, last + 1))
+        assert everything.revisions == list(range(at(2), last + 1))
         assert max(len(batch.changes) for batch in everything.batches) == HISTORY_PAGE
         assert rare.revisions == [last]
 
@@ -75,18 +82,19 @@ async def test_reopened_durable_store_replays_exactly_its_history(
 ) -> None:
     if not entry.capabilities.durable:
         pytest.skip("declares no durability")
-    live = Recorder(after=1)
     async with make() as store:
-        store.watch(b"/", live, after=1)
+        at = Revisions(store)
+        live = Recorder(after=at(1))
+        store.watch(b"/", live, after=at(1))
         last = await overwrite(store, 20, 100)
         await store.delete(b"/k/7")
-        await store.compact(777)
+        await store.compact(at(777))
 
-    for after in (777, 778, 1500, last):
+    for after in (at(777), at(778), at(1500), last):
         resumed = Recorder(after=after)
         async with make() as store:
-            assert (store.oldest_revision(), store.current_revision()) == (777, last + 1)
+            assert (store.oldest_revision(), store.current_revision()) == (at(777), last + 1)
             store.watch(b"/", resumed, after=after)
             await resumed.reach(last + 1)
 
-        assert resumed.changes == live.changes[after - 1 :]
+        assert resumed.changes == live.changes[after - at(1) :]
