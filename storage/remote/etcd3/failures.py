@@ -14,6 +14,7 @@ from storage.errors import (
     CompactedError,
     FutureRevisionError,
     ReadOnlyError,
+    StoreClosedError,
     StoreError,
     StoreUnavailableError,
     UnsupportedError,
@@ -39,6 +40,8 @@ TOKEN_IS_OLD: Final = (
     "etcdserver: revision of auth store is old",
     "etcdserver: user name is empty",
 )
+
+CLOSED: Final = "the connection has been closed by its owner"
 
 PASSING: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"})
 """Codes of what another member, or the same one a little later, may well answer."""
@@ -71,7 +74,7 @@ class CallError(Exception):
     @property
     def passing(self) -> bool:
         """It may go better at another member, or later."""
-        return self.code in PASSING or self.refused
+        return (self.code in PASSING and self.details != CLOSED) or self.refused
 
     @property
     def token_is_old(self) -> bool:
@@ -110,6 +113,8 @@ def read_failure(error: CallError, revision: int, oldest: int, current: int) -> 
 
 def write_refusal(error: CallError) -> StoreError:
     """Say what it means that etcd has refused a write, or any call that is not a read."""
+    if error.details == CLOSED:
+        return StoreClosedError("the store has been closed")
     if NO_SPACE in error.details:
         return ReadOnlyError("etcd: database space exceeded")
     if CORRUPT in error.details:

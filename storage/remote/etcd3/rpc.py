@@ -6,6 +6,7 @@ called by its path with its serializers.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -14,7 +15,7 @@ from google.protobuf.message import Message
 from grpc import aio
 
 from serialization.api.etcd import rpc_pb2 as rpc
-from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.failures import CLOSED, CallError
 
 Ask = TypeVar("Ask", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
@@ -103,6 +104,7 @@ class Connection:
 
     def __init__(self, target: str, tls: TlsFiles | None) -> None:
         self.target = target
+        self._closed = False
         if tls is None:
             self._channel = aio.insecure_channel(target, options=CHANNEL_OPTIONS)
         else:
@@ -137,6 +139,11 @@ class Connection:
             )
         except aio.AioRpcError as error:
             raise _call_error(error) from None
+        except (asyncio.CancelledError, aio.UsageError):  # gRPC's, where the channel is closed
+            task = asyncio.current_task()
+            if not self._closed or (task is not None and task.cancelling()):
+                raise
+            raise CallError("CANCELLED", CLOSED) from None
         return answer
 
     def watch(self, metadata: Metadata) -> Stream:
@@ -162,7 +169,8 @@ class Connection:
         return answer.TTL
 
     async def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
+        """Close the channel; calls in flight fail, as all later ones."""
+        self._closed = True
         await self._channel.close()
 
 

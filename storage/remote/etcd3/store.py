@@ -24,6 +24,7 @@ from storage.errors import (
     StoreError,
     StoreOpenError,
     StoreUnavailableError,
+    UnknownOutcomeError,
 )
 from storage.interface import Capabilities, Watch, Watcher
 from storage.records import KeyValue, Listing, StoreStatus
@@ -55,6 +56,10 @@ REMOTE_ETCD3: Final = Capabilities(
 )
 
 
+CLOSE_S: Final = 5.0
+"""How long the writes that are under way may take when a store is closed."""
+
+
 def capabilities_of(url: RemoteUrl) -> Capabilities:
     """Return what a store at this address declares."""
     return REMOTE_ETCD3._replace(shared_revisions=url.batch)
@@ -74,6 +79,9 @@ class _Open:
         self.writer = Writer(self.link, self.keys, self.feed, self.reader, self.batches)
         self.leases = TtlLeases(self.link, clock)
         self.under_way: set[asyncio.Future[int]] = set()
+        """Answers to writes that are not there yet."""
+        self.writing: set[asyncio.Task[None]] = set()
+        """Who waits for etcd to judge one."""
 
     def counters(self) -> Mapping[str, float]:
         batches, owner = self.batches, self.owner
@@ -139,10 +147,15 @@ class RemoteStore:
         if opened is None or tasks is None:
             return
         self._opened = self._tasks = None
-        if opened.under_way:
-            await asyncio.wait(opened.under_way)
+        try:
+            if opened.under_way:
+                await asyncio.wait(opened.under_way, timeout=CLOSE_S)
+        finally:
+            await self._close(opened, tasks)
+
+    async def _close(self, opened: _Open, tasks: asyncio.TaskGroup) -> None:
         self._counted = opened.counters()
-        for task in self._running:
+        for task in [*self._running, *opened.writing]:
             task.cancel()
         await tasks.__aexit__(None, None, None)
         closed = StoreClosedError("the store has been closed")
@@ -264,7 +277,9 @@ class RemoteStore:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         opened.under_way.add(future)
         future.add_done_callback(opened.under_way.discard)
-        tasks.create_task(_carry_out(opened.feed, future, write))
+        task = tasks.create_task(_carry_out(opened.feed, future, write))
+        opened.writing.add(task)
+        task.add_done_callback(opened.writing.discard)
         return future
 
     def _refused(self, error: CallError) -> StoreError:
@@ -282,6 +297,9 @@ async def _carry_out(
         feed.fail(future, judged.error, judged.revision)
     except StoreError as error:
         feed.fail(future, error, 0)
+    except asyncio.CancelledError:
+        feed.fail(future, UnknownOutcomeError("closed while the write was under way"), 0)
+        raise
     else:
         feed.acknowledge(future, revision)
 
