@@ -1,4 +1,4 @@
-"""A whole cluster over a real etcd that is away for a while: what its users meet, then and later."""
+"""A whole cluster over a real etcd that is away for a while: what its users meet, and after."""
 
 from __future__ import annotations
 
