@@ -201,16 +201,13 @@ class Call:
     def leave(self, words: str) -> None:
         """End it if it might go on for ever, since the server ends."""
         if self._method.answers_stream and not self._answered:
-            self._finish(StatusCode.UNAVAILABLE, words)
-            if self._task is not None:
-                self._wire.cancel(self._task)
+            self._give_up(StatusCode.UNAVAILABLE, words)
 
     def lost(self) -> None:
         """Take it that nobody waits for the answer any more."""
         self._answered = True
         self._out = None
-        if self._task is not None:
-            self._wire.cancel(self._task)
+        self._cancel()
 
     # Requests
 
@@ -330,8 +327,12 @@ class Call:
     def _give_up(self, code: StatusCode, details: str) -> None:
         """End a call whose method may be under way."""
         self._finish(code, details)
-        if self._task is not None:
-            self._wire.cancel(self._task)
+        self._cancel()
+
+    def _cancel(self) -> None:
+        task, self._task = self._task, None  # a cancelled one holds the call by its traceback
+        if task is not None:
+            self._wire.cancel(task)
 
     def _finish(self, code: StatusCode, details: str) -> None:
         """End the call, when all that it has to send is sent."""

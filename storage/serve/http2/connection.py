@@ -58,6 +58,10 @@ class Host(Protocol):
         ...
 
 
+def _nowhere(_data: bytes) -> None:
+    return
+
+
 class Connection(asyncio.Protocol):
     """A client's connection, from its preface to its end."""
 
@@ -67,6 +71,7 @@ class Connection(asyncio.Protocol):
         """How much the peer lets us send yet, over all streams."""
         self.stream_window = frames.WINDOW_BYTES
         """How much it lets us send on a new stream."""
+        self.write: Callable[[bytes], None] = _nowhere
         self.paused = False
         self.loop = host.loop
         self.cancel = host.cancel
@@ -111,6 +116,9 @@ class Connection(asyncio.Protocol):
         calls, self.calls = self.calls, {}
         for call in calls.values():
             call.lost()
+        # No circles: what survives a while is taken out of the collector's sight.
+        self._kinds = ()
+        self.write = _nowhere
 
     def pause_writing(self) -> None:
         """As ``asyncio.Protocol``."""
@@ -299,11 +307,13 @@ class Connection(asyncio.Protocol):
     def _window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         more = frames.number_of(payload) & STREAM_MASK
         if not stream_id:
+            empty = self.window <= 0  # else no call waits for it
             self.window += more
             if self.window > frames.WINDOW_MAX:
                 raise ProtocolError(Code.FLOW_CONTROL_ERROR, "too large a window")
-            for call in list(self.calls.values()):
-                call.go_on()
+            if empty:
+                for call in list(self.calls.values()):
+                    call.go_on()
             return
         waiting = self.calls.get(stream_id)
         if waiting is not None:

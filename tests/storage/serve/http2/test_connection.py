@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Never
 
@@ -11,6 +12,7 @@ import pytest
 
 from storage.serve.http2 import frames
 from storage.serve.http2.calls import Call
+from storage.serve.http2.connection import Connection
 from storage.serve.http2.frames import Code
 from storage.serve.http2.hpack import literal
 from storage.serve.http2.methods import Method
@@ -92,7 +94,9 @@ def within(session: Callable[[Client], Awaitable[None]]) -> Client:
         await session(client)
         client.connection.abort()
         client.connection.connection_lost(None)
-        await asyncio.gather(*client.host.cancelled, return_exceptions=True)
+        if client.host.cancelled:
+            await asyncio.wait(client.host.cancelled)
+        client.host.cancelled.clear()
         return client
 
     return asyncio.run(run())
@@ -427,6 +431,32 @@ def test_the_trailers_of_a_client_end_its_requests() -> None:
         assert status_of(client, client.frames()) == (b"0", b"")
 
     within(session)
+
+
+def test_calls_and_connections_leave_no_circles() -> None:
+    async def session(client: Client) -> None:
+        for _ in range(5):
+            client.call("/reverse", b"abc")
+            client.call("/refuse", b"")
+            client.call("/never", b"")
+            client.call("/large", b"")
+            client.feed(frames.reset(client.call("/ignore"), Code.CANCEL))
+            client.feed(data(client.call("/reverse"), b"\1", ended=True))
+            client.call("/echo", b"x", ended=False)
+        await settle()
+        client.connection.leave()
+
+    def alive() -> int:
+        return sum(isinstance(each, (Connection, Call)) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        within(session)
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 async def _pages(path: str) -> Page:
