@@ -119,6 +119,8 @@ class Feed:
         """Of the stream that is read, once it has been created."""
         self._silence: asyncio.TimerHandle | None = None
         self._silences = 0
+        self._expected = 0
+        """The newest revision that etcd has answered."""
         link.on_turn(self._leave)
         self.hub = WatchHub(asyncio.get_running_loop(), self, self._history, lambda: self.compacted)
 
@@ -161,8 +163,9 @@ class Feed:
 
     def expect(self, revision: int) -> None:
         """Etcd has answered this revision, so the watch is to tell it soon."""
+        self._expected = max(self._expected, revision)
         if revision > self.last and self._silence is None:
-            self._listen(revision)
+            self._listen()
 
     def fail(self, future: asyncio.Future[int], error: StoreError, revision: int) -> None:
         """Fail a write once the ``revision`` at which it was judged has been told."""
@@ -212,12 +215,12 @@ class Feed:
             self._patience.reschedule(asyncio.get_running_loop().time())
             self._patience = None
 
-    def _listen(self, expected: int) -> None:
+    def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        self._silence = loop.call_later(SILENT_S, self._judge_silence, self.last, expected)
+        self._silence = loop.call_later(SILENT_S, self._judge_silence, self.last)
 
-    def _judge_silence(self, before: int, expected: int) -> None:
-        self._silence = None
+    def _judge_silence(self, before: int) -> None:
+        self._silence, expected = None, self._expected
         if self.last > before:
             self._silences = 0
         else:
@@ -226,8 +229,8 @@ class Feed:
             self._leave()
             if self._silences >= SILENCES_MAX:
                 self._give_up(expected, "etcd has taken the write, but no watch tells it")
-        if self._waiting or self._failing or self.last < expected:
-            self._listen(max([expected, *self._waiting, *self._failing]))
+        if self.last < expected:
+            self._listen()
 
     def _give_up(self, upto: int, why: str) -> None:
         """Answer the writes up to a revision that wait although etcd has judged them."""
@@ -288,6 +291,7 @@ class Feed:
                     if not future.done():
                         future.set_result(revision)
         self._release_failures(self.last)
+        self._expected = max([0, *self._waiting, *self._failing])  # not what has been lost
 
     async def _ask(self) -> rpc.ResponseHeader:
         """Return what etcd's members agree on. Raises CallError."""

@@ -16,6 +16,17 @@ from tests.storage.serve.served import served
 
 Story = Callable[[World], Awaitable[None]]
 
+SILENT_S = 0.2
+WARM_S = 1.0
+"""Until a test's world is up, which takes its time on a slow machine, silence is longer."""
+
+
+@pytest.fixture
+def silences(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what makes silences brief, to be called when the world is up."""
+    monkeypatch.setattr(feed, "SILENT_S", WARM_S)
+    return lambda: monkeypatch.setattr(feed, "SILENT_S", SILENT_S)
+
 
 def run(story: Story, *, second: bool) -> None:
     async def whole() -> None:
@@ -79,10 +90,10 @@ def test_another_endpoint_is_asked_and_watched_where_one_hangs(
     run(story, second=True)
 
 
-def test_silent_watch_is_opened_again_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "SILENT_S", 0.05)
-
+@pytest.mark.slow
+def test_silent_watch_is_opened_again_elsewhere(silences: Callable[[], None]) -> None:
     async def story(it: World) -> None:
+        silences()
         before = await it.direct.latest_revision()
         it.proxy.keep(Kept.WATCHES)
 
@@ -92,10 +103,10 @@ def test_silent_watch_is_opened_again_elsewhere(monkeypatch: pytest.MonkeyPatch)
     run(story, second=True)
 
 
-def test_revision_that_others_made_breaks_the_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "SILENT_S", 0.05)
-
+@pytest.mark.slow
+def test_revision_that_others_made_breaks_the_silence(silences: Callable[[], None]) -> None:
     async def story(it: World) -> None:
+        silences()
         it.proxy.keep(Kept.WATCHES)
         made = await it.direct.create(it.key(b"a"), b"one")
         await it.proxy.kept_events(it.key(b"a"))
@@ -107,12 +118,12 @@ def test_revision_that_others_made_breaks_the_silence(monkeypatch: pytest.Monkey
     run(story, second=True)
 
 
+@pytest.mark.slow
 def test_write_that_no_watch_tells_is_unknown_and_told_later(
-    monkeypatch: pytest.MonkeyPatch,
+    silences: Callable[[], None],
 ) -> None:
-    monkeypatch.setattr(feed, "SILENT_S", 0.02)
-
     async def story(it: World) -> None:
+        silences()
         before = await it.direct.latest_revision()
         it.proxy.keep(Kept.WATCHES)
         with pytest.raises(UnknownOutcomeError, match="no watch tells it"):
