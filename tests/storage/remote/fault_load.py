@@ -81,9 +81,20 @@ class Journal:
 class Writer:
     """Writes to its own keys until it is told to stop, whatever happens to the members."""
 
-    def __init__(self, store: Store, number: int, journal: Journal, seed: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        number: int,
+        journal: Journal,
+        seed: int,
+        *,
+        prefix: bytes = PREFIX,
+        form: bytes = b"%b",
+    ) -> None:
+        """``form`` is what values look like; the part that makes each of them another goes in."""
         self._store = store
-        self._keys = [PREFIX + b"%02d/%d" % (number, k) for k in range(KEYS_A_WRITER)]
+        self._form = form
+        self._keys = [prefix + b"%02d/%d" % (number, k) for k in range(KEYS_A_WRITER)]
         self._known: dict[bytes, KeyValue | None] = dict.fromkeys(self._keys)
         self._journal = journal
         self._random = Random(seed * 1000 + number)
@@ -118,7 +129,7 @@ class Writer:
 
     def _choose(self, key: bytes, known: KeyValue | None) -> Write:
         self._made += 1
-        value = b"%d.%d" % (self._number, self._made)
+        value = self._form % (b"%d.%d" % (self._number, self._made))
         if known is None:
             return Write(key, value, 0)
         if self._random.randrange(5) == 0:

@@ -43,13 +43,14 @@ class World:
 async def world(upstream: str, *, second: bool = False) -> AsyncIterator[World]:
     """``second``: the store may turn to the etcd itself, too."""
     async with FaultProxy(upstream) as proxy:
-        url = parse_url(f"{proxy.url},{upstream}" if second else proxy.url)
-        direct_url = parse_url(f"etcd3://{upstream}")
+        space = f"?prefix=/{uuid4().hex}"
+        url = parse_url((f"{proxy.url},{upstream}" if second else proxy.url) + space)
+        direct_url = parse_url(f"etcd3://{upstream}{space}")
         async with (
             RemoteStore(direct_url, SystemClock()) as direct,
             RemoteStore(url, SystemClock()) as store,
         ):
-            prefix = b"/registry/%s/" % uuid4().hex.encode()
+            prefix = b"/registry/things/"
             start = store.current_revision()
             recorder = Recorder(start)
             store.watch(prefix, recorder, after=start)
