@@ -104,18 +104,19 @@ def store_at(etcd: EtcdCluster, prefix: str = "") -> RemoteStore:
 
 
 async def stored(etcd: EtcdCluster, prefix: bytes) -> dict[bytes, kv_pb2.KeyValue]:
-    """Return what stands under a prefix, read past our store."""
+    """Return what stands under a prefix, by the rest of its keys, read past our store."""
     request = rpc.RangeRequest(key=prefix or ALL, range_end=end_of(prefix))
     async with aio.insecure_channel(etcd.endpoints[0]) as channel:
         answer = await call(channel, "KV/Range", request, rpc.RangeResponse)
-    return {kv.key: kv for kv in answer.kvs}
+    return {kv.key.removeprefix(prefix): kv for kv in answer.kvs}
 
 
-async def put(etcd: EtcdCluster, values: dict[bytes, bytes]) -> None:
+async def put(etcd: EtcdCluster, values: dict[bytes, bytes], prefix: bytes = b"") -> None:
     """Write past our store, as another server does."""
     async with aio.insecure_channel(etcd.endpoints[0]) as channel:
         for key, value in values.items():
-            await call(channel, "KV/Put", rpc.PutRequest(key=key, value=value), rpc.PutResponse)
+            request = rpc.PutRequest(key=prefix + key, value=value)
+            await call(channel, "KV/Put", request, rpc.PutResponse)
 
 
 def post_all(api: InProcess) -> dict[str, dict[str, str]]:
@@ -161,7 +162,6 @@ def test_what_we_store_is_what_a_real_api_server_stored(etcd: EtcdCluster) -> No
     with serving(recorded_strategies(), store=store_at(etcd, OURS)) as api:
         made = post_all(api)
         found = api.run(stored(etcd, OURS.encode()))
-    found = {key.removeprefix(OURS.encode()): kv for key, kv in found.items()}
     differ = {}
 
     for record in records():
@@ -204,18 +204,26 @@ def names_of(api: InProcess, path: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_what_a_real_api_server_stored_is_answered_as_it_answered(etcd: EtcdCluster) -> None:
-    """Our server begins over the etcd of a real one, and leaves alone what it does not know."""
+@pytest.mark.parametrize("codec", ["protobuf", "json", "orjson"])
+def test_what_a_real_api_server_stored_is_answered_as_it_answered(
+    etcd: EtcdCluster, codec: str
+) -> None:
+    """Our server begins over the etcd of a real one, and leaves alone what it does not know.
+
+    Whatever ``codec`` it stores in itself.
+    """
+    prefix = "" if codec == "protobuf" else f"/{codec}"
     left = {
         record["etcdKey"].encode(): recorded(f"{record['id']}.stored.bin") for record in records()
     }
     left |= FOREIGN
     left[b"/registry/configmaps/golden/in-json"] = RECORDED_JSON % b"in-json"
     left[b"/registry/configmaps/golden/torn"] = CORRUPT["torn object"]
-    asyncio.run(put(etcd, left))
+    asyncio.run(put(etcd, left, prefix.encode()))
 
-    with serving(recorded_strategies(), store=store_at(etcd)) as api:
-        before = api.run(stored(etcd, b""))
+    store = store_at(etcd, prefix)
+    with serving(recorded_strategies(), storage_codec=codec, store=store) as api:
+        before = api.run(stored(etcd, prefix.encode()))
         read = 0
         for record in records():
             if record["kind"] not in SERVED:
@@ -239,7 +247,7 @@ def test_what_a_real_api_server_stored_is_answered_as_it_answered(etcd: EtcdClus
             "spec": {"clusterIP": "10.96.119.236", "ports": [{"port": 80}]},
         }
         assert api.call("POST", "/api/v1/namespaces/golden/services", twice).code == 422
-        after = api.run(stored(etcd, b""))
+        after = api.run(stored(etcd, prefix.encode()))
 
     for key in FOREIGN:
         assert after[key] == before[key]
@@ -276,3 +284,39 @@ def test_value_that_cannot_be_read_spoils_nothing_else(etcd: EtcdCluster, name: 
         assert api.call("GET", f"{path}/torn").code == 200
         assert api.call("DELETE", f"{path}/torn").code == 200
         assert api.call("GET", f"{path}/torn").code == 404
+
+
+@pytest.mark.slow
+def test_event_ends_with_its_lease_and_not_before(etcd: EtcdCluster) -> None:
+    """As ``kubectl get events`` sees it; the lease is revoked, an hour before it would end."""
+    path = "/api/v1/namespaces/default/events"
+    event: Json = {
+        "metadata": {"name": "pulled"},
+        "involvedObject": {"kind": "Pod", "namespace": "default", "name": "a"},
+        "reason": "Pulled",
+    }
+
+    with serving(recorded_strategies(), store=store_at(etcd, "/events")) as api:
+        made = api.create(path, event)
+        second = api.create(path, {**event, "metadata": {"name": "started"}})
+        patched = {**second, "count": 2}
+        assert api.call("PUT", f"{path}/started", patched).code == 200
+        assert names_of(api, path) == ["pulled", "started"]
+        leases = {kv.lease for kv in api.run(stored(etcd, b"/events/registry/events/")).values()}
+        assert len(leases) == 1
+        api.run(revoke(etcd, leases.pop()))
+
+        assert names_of(api, path) == []
+        assert api.call("GET", f"{path}/pulled").code == 404
+        version = cast("dict[str, str]", made["metadata"])["resourceVersion"]
+        watched = api.call("GET", f"{path}?watch=true&timeoutSeconds=1&resourceVersion={version}")
+        told = [json.loads(line) for line in watched.body.splitlines()]
+        assert [each["type"] for each in told] == ["ADDED", "MODIFIED", "DELETED", "DELETED"]
+        assert api.create(path, event)["metadata"] != made["metadata"]
+
+
+async def revoke(etcd: EtcdCluster, lease: int) -> None:
+    """End a lease past our store."""
+    request = rpc.LeaseRevokeRequest(ID=lease)
+    async with aio.insecure_channel(etcd.endpoints[0]) as channel:
+        await call(channel, "Lease/LeaseRevoke", request, rpc.LeaseRevokeResponse)
