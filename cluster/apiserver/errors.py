@@ -350,7 +350,8 @@ STATUS_BY_ERROR: Final[dict[type[BaseException], Callable[[Exception], StatusErr
     FutureRevisionError: _from_future,
     ReadOnlyError: _unavailable,
     StoreClosedError: _unavailable,
-    StoreUnavailableError: _unavailable,
+    # This server has asked for ten seconds: a Retry-After would have kubectl come ten times more.
+    StoreUnavailableError: lambda error: StatusError(503, "ServiceUnavailable", str(error)),
     # A lease ended between its grant and the write that was to use it: nothing was written.
     LeaseNotFoundError: _unavailable,
     LeaseExistsError: _unavailable,

@@ -204,7 +204,7 @@ async def test_resource_that_is_listed_again_is_not_read_meanwhile(error: Except
 @pytest.mark.parametrize(
     ("error", "code", "reason", "retry_s"),
     [
-        (StoreUnavailableError("no endpoint answers"), 503, "ServiceUnavailable", 1),
+        (StoreUnavailableError("no endpoint answers"), 503, "ServiceUnavailable", 0),
         (ReadOnlyError("full"), 503, "ServiceUnavailable", 1),
         (StoreClosedError("closed"), 503, "ServiceUnavailable", 1),
         (LeaseNotFoundError(7), 503, "ServiceUnavailable", 1),
