@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from storage.clock import SystemClock
-from storage.errors import StoreOpenError, StoreUnavailableError
+from storage.errors import StoreError, StoreOpenError, StoreUnavailableError
+from storage.remote.etcd3 import link
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import parse_url
 from tests.etcd_members import EtcdCluster, EtcdOptions
@@ -93,25 +94,44 @@ async def opened(url: str) -> None:
 
 
 async def all_opened(urls: list[str]) -> list[BaseException | None]:
-    """Try all at once: each of them tries for ten seconds."""
+    """Try all at once: those that cannot connect try until their time is over."""
     return await asyncio.gather(*map(opened, urls), return_exceptions=True)
 
 
 @pytest.mark.slow
-def test_store_is_kept_out_with_a_reason(etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path) -> None:
+def test_store_is_kept_out_with_a_reason(
+    etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "CALL_S", 2.0)
     good = address(etcd, tls, tmp_path)
     where = etcd.endpoints[0]
     wrong = tmp_path / "wrong"
     wrong.write_text("guessed\n", "utf-8")
-    bad_password = good.replace(str(tmp_path / "password"), str(wrong))
     (tmp_path / "stranger").mkdir()
     stranger = make_certificates(tmp_path / "stranger").ca.cert
-    bad_authority = good.replace(f"cacert={tls.ca_file}", f"cacert={stranger}")
-    no_certificate = f"etcd3://root@{where}?cacert={tls.ca_file}&password-file={wrong}"
+    tries: dict[str, tuple[type[StoreError], str]] = {
+        good.replace(str(tmp_path / "password"), str(wrong)): (
+            StoreOpenError,
+            "authentication failed",
+        ),
+        address(etcd, tls, tmp_path, user="reader"): (StoreOpenError, "permission denied"),
+        address(etcd, tls, tmp_path, user="nobody"): (StoreOpenError, "authentication failed"),
+        good.replace(f"cacert={tls.ca_file}", f"cacert={stranger}"): (
+            StoreUnavailableError,
+            "CERTIFICATE_VERIFY_FAILED",
+        ),
+        f"etcd3://root@{where}?cacert={tls.ca_file}&password-file={wrong}": (
+            StoreUnavailableError,
+            "cannot reach",
+        ),
+        f"etcd3://root@{where}?password-file={wrong}": (StoreUnavailableError, "cannot reach"),
+    }
 
-    refusals = asyncio.run(all_opened([bad_password, bad_authority, no_certificate]))
+    refusals = asyncio.run(all_opened(list(tries)))
 
-    for refusal in refusals:
-        assert isinstance(refusal, StoreUnavailableError | StoreOpenError)
+    for refusal, (kind, words) in zip(refusals, tries.values(), strict=True):
+        assert type(refusal) is kind
+        assert words in str(refusal)
         assert "guessed" not in str(refusal)
+        assert PASSWORD not in str(refusal)
         assert "\n" not in str(refusal)
