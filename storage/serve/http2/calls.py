@@ -87,6 +87,7 @@ class Call:
         "_answered",
         "_ended",
         "_headed",
+        "_held",
         "_messages",
         "_method",
         "_out",
@@ -120,6 +121,8 @@ class Call:
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._unread = 0
+        self._held = 0
+        """Bytes of requests that the method has not taken yet."""
 
     # What the method uses
 
@@ -153,6 +156,7 @@ class Call:
             self._waiter = self._wire.loop.create_future()
             await self._waiter
         message = messages.popleft()
+        self._held -= len(message) + PREFIX_BYTES
         self.credit(len(message) + PREFIX_BYTES)
         return self._read(message)
 
@@ -168,10 +172,13 @@ class Call:
             self._finish(StatusCode.INTERNAL, "the request is missing")
 
     def received(self, payload: bytes, *, ended: bool) -> None:
-        """Take what was sent."""
+        """Take what was sent. Raises ProtocolError where that is more than was allowed."""
         if self._answered:
             return
         self._ended = ended
+        self._held += len(payload)
+        if self._held > self._wire.message_bytes + FRAME_BYTES:
+            raise frames.ProtocolError(Code.FLOW_CONTROL_ERROR, "more than the stream's window")
         text: bytes | bytearray = payload
         if self._partial or not ended:
             self._partial += payload

@@ -113,9 +113,7 @@ class Connection(asyncio.Protocol):
         self.host.left(self)
         if self._plain is not None and self._plain.task is not None:
             self.cancel(self._plain.task)
-        calls, self.calls = self.calls, {}
-        for call in calls.values():
-            call.lost()
+        self._lose_calls()
         # No circles: what survives a while is taken out of the collector's sight.
         self._kinds = ()
         self.write = _nowhere
@@ -165,11 +163,9 @@ class Connection(asyncio.Protocol):
         self._close_if_done()
 
     def abort(self) -> None:
-        """End it, whatever is under way."""
-        for call in list(self.calls.values()):
-            call.lost()
-        self.calls.clear()
-        self.transport.close()
+        """End it, whatever is under way, though the peer should never read what it was sent."""
+        self._lose_calls()
+        self.transport.abort()
 
     def ended(self, call: Call) -> None:
         """Forget a call."""
@@ -328,4 +324,10 @@ class Connection(asyncio.Protocol):
 
     def _end(self, code: Code, reason: str) -> None:
         self.write(frames.goaway(self._last_stream, code, reason))
-        self.abort()
+        self._lose_calls()
+        self.transport.close()
+
+    def _lose_calls(self) -> None:
+        calls, self.calls = self.calls, {}
+        for call in calls.values():
+            call.lost()

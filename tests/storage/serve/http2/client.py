@@ -48,6 +48,9 @@ class FakeTransport:
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
     def is_reading(self) -> bool:
         return self.reading
 

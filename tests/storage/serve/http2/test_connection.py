@@ -213,6 +213,8 @@ def test_a_message_that_cannot_be_taken_ends_its_call_alone(sent: bytes, code: b
         (header(2, "/reverse"), Code.PROTOCOL_ERROR),
         (data(5, b"", ended=True), Code.PROTOCOL_ERROR),
         (data(0, b"", ended=True), Code.PROTOCOL_ERROR),
+        (header(1, "/reverse") + data(1, bytes(9000), ended=False) * 2, Code.FLOW_CONTROL_ERROR),
+        (header(1, "/ignore") + data(1, bytes(9000), ended=False) * 2, Code.FLOW_CONTROL_ERROR),
         (frames.frame(frames.PUSH_PROMISE, 0, 1, b""), Code.PROTOCOL_ERROR),
         (frames.frame(frames.CONTINUATION, 0, 1, b""), Code.PROTOCOL_ERROR),
         (header(1, "/x", flags=0) + frames.frame(frames.PING, 0, 0, bytes(8)), Code.PROTOCOL_ERROR),
