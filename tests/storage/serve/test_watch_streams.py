@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serialization.api.etcd.rpc_pb2 import WatchCreateRequest
-from storage.serve.etcd3.watch_events import EventEncoder, Responses, Told
+from storage.records import Batch, Change
+from storage.serve.etcd3.watch_events import (
+    KEPT_BYTES_MAX,
+    EventEncoder,
+    Responses,
+    Told,
+)
 from storage.serve.etcd3.watch_streams import (
     DUPLICATE,
     EMPTY_RANGE,
@@ -243,6 +249,17 @@ def test_an_event_is_encoded_once_for_all_watches_of_a_flavour() -> None:
     source.write(put(b"a"))
 
     assert encoder.encoded == 2
+
+
+def test_histories_that_end_at_one_revision_are_not_all_kept() -> None:
+    encoder = EventEncoder()
+    for _ in range(20):  # each watch's own replay: changes that nobody else is told of
+        change = Change(b"key", bytes(1 << 20), 7, 7, None, 1)
+        assert encoder.frames(Batch(7, (change,)), 0).size > 1 << 20
+
+    assert encoder.kept_bytes <= KEPT_BYTES_MAX + (2 << 20)
+    encoder.frames(Batch(8, (Change(b"key", b"v", 8, 7, None, 2),)), 0)
+    assert encoder.kept_bytes < 100
 
 
 def test_a_client_that_does_not_read_is_bounded_and_told_all_when_it_reads() -> None:
