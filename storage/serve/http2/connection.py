@@ -289,10 +289,12 @@ class Connection(asyncio.Protocol):
                 if value > frames.WINDOW_MAX:
                     raise ProtocolError(Code.FLOW_CONTROL_ERROR, "too large a window")
                 more, self.stream_window = value - self.stream_window, value
-                for call in list(self.calls.values()):
+                for call in self.calls.values():
                     call.window += more
-                    call.go_on()
+        # First of all: a client takes data beyond its former windows for an error until it is told.
         self.write(frames.frame(frames.SETTINGS, frames.ACK, 0, b""))
+        for call in list(self.calls.values()):
+            call.go_on()
 
     def _ping(self, flags: int, _stream_id: int, payload: bytes) -> None:
         if len(payload) != 8:

@@ -280,6 +280,22 @@ def test_an_answer_waits_for_the_windows_of_its_stream_and_of_the_connection() -
     within(session)
 
 
+def test_larger_windows_are_used_after_they_were_acknowledged() -> None:
+    async def session(client: Client) -> None:
+        client.call("/large", b"")
+        await settle()
+        client.feed(window(0, 100_000))
+        client.frames()
+
+        client.feed(frames.settings({frames.INITIAL_WINDOW_SIZE: 200_000}))
+
+        first, *others = client.frames()
+        assert first == Frame(frames.SETTINGS, frames.ACK, 0, b"")
+        assert len(body_of(others)) == 100_005 - frames.WINDOW_BYTES
+
+    within(session)
+
+
 def test_a_window_may_become_less_than_nothing() -> None:
     async def session(client: Client) -> None:
         stream = client.call("/large", b"")
