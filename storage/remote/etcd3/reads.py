@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from serialization.api.etcd import rpc_pb2 as rpc
@@ -28,8 +27,6 @@ class Reader:
         self._link = link
         self._keys = keys
         self._feed = feed
-        self._asking: asyncio.Future[int] | None = None
-        self._next: asyncio.Future[int] | None = None
 
     async def get(self, key: bytes, revision: int) -> KeyValue | None:
         """Return a key's state as of ``revision`` (0: newest)."""
@@ -56,14 +53,12 @@ class Reader:
     async def latest_revision(self) -> int:
         """Return etcd's revision as of a moment after this call.
 
-        One question is on its way at a time; who asks meanwhile waits for the next one.
+        Every call asks: who reads much lets many reads share a question (``watchcache.freshness``).
         """
-        if self._asking is None:
-            self._asking = asyncio.ensure_future(self._ask())
-            return await asyncio.shield(self._asking)
-        if self._next is None:
-            self._next = asyncio.ensure_future(self._ask_after(self._asking))
-        return await asyncio.shield(self._next)
+        request = rpc.RangeRequest(key=ALL, limit=1, count_only=True)
+        latest = (await self.range(request)).header.revision
+        self._feed.expect(latest)
+        return latest
 
     async def find_compacted(self) -> int:
         """Return the oldest revision that etcd keeps, found by halving: some twenty Ranges."""
@@ -108,16 +103,3 @@ class Reader:
             if not answer.more or len(items) == limit:
                 return Listing(items, pinned, answer.count - len(answer.kvs))
             first = answer.kvs[-1].key + b"\0"
-
-    async def _ask(self) -> int:
-        try:
-            request = rpc.RangeRequest(key=ALL, limit=1, count_only=True)
-            latest = (await self.range(request)).header.revision
-        finally:
-            self._asking, self._next = self._next, None
-        self._feed.expect(latest)
-        return latest
-
-    async def _ask_after(self, before: asyncio.Future[int]) -> int:
-        await asyncio.wait([before])
-        return await self._ask()
