@@ -67,7 +67,7 @@ class Link:
         self._url = url
         self._endpoints: list[Endpoint] = []
         self._current = 0
-        self._plain: Metadata = (CLIENT_VERSION,)
+        self._plain: Metadata = ()
         self._metadata: Metadata = self._plain
         self._password = ""
         self._signing_in: asyncio.Future[None] | None = None
@@ -167,7 +167,7 @@ class Link:
 
     def watch(self) -> tuple[Stream, int]:
         """Open a watch stream at the present endpoint; return it, and the endpoint's number."""
-        metadata = (*self._metadata, HAS_LEADER)
+        metadata = (*self._metadata, CLIENT_VERSION, HAS_LEADER)
         return self._endpoints[self._current].connection.watch(metadata), self._current
 
     async def keep_alive(self, lease_id: int) -> int:

@@ -27,18 +27,9 @@ from storage.records import KeyValue
 from storage.remote.etcd3.batches import Asks, Batches, Judgement
 from storage.remote.etcd3.failures import CallError, write_refusal
 from storage.remote.etcd3.feed import Feed
-from storage.remote.etcd3.keys import (
-    GREATER,
-    NOT_EQUAL,
-    VALUE,
-    VERSION,
-    KeySpace,
-    compare_mod,
-    delete_op,
-    put_op,
-    range_op,
-)
+from storage.remote.etcd3.keys import KeySpace
 from storage.remote.etcd3.reads import Reader
+from storage.remote.etcd3.requests import delete, judged, judged_to_exist, put, unless_equal
 from storage.remote.etcd3.rpc import TXN
 
 
@@ -79,11 +70,8 @@ class Writer:
     async def create(self, key: bytes, value: bytes, lease: int) -> int:
         """Make a key."""
         full = self._root + key
-        request = rpc.TxnRequest(
-            compare=(compare_mod(full, 0),),
-            success=(put_op(full, value, lease),),
-            failure=(range_op(full),),
-        )
+        request = judged(full, 0)
+        put(request, full, value, lease)
         answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
@@ -95,25 +83,15 @@ class Writer:
     async def update(self, key: bytes, value: bytes, expected: int, lease: int) -> int:
         """Replace a value."""
         full = self._root + key
-        compares: tuple[rpc.Compare, ...]
-        known = self._feed.recent.get(key)
-        if lease:
-            compares = (compare_mod(full, expected),)
-        elif known is None or known.revision != expected:
-            compares = (
-                compare_mod(full, expected),
-                rpc.Compare(key=full, target=VALUE, result=NOT_EQUAL, value=value),
-            )
-        elif known.value == value and not known.lease:
-            current = await self._reader.get(key, 0)
-            return self._unchanged(key, current, expected, self._feed.last)
-        else:
-            compares = (compare_mod(full, expected),)
-        request = rpc.TxnRequest(
-            compare=compares,
-            success=(put_op(full, value, lease),),
-            failure=(range_op(full),),
-        )
+        request = judged(full, expected)
+        if not lease:
+            known = self._feed.recent.get(key)
+            if known is None or known.revision != expected:
+                unless_equal(request, full, value)
+            elif known.value == value and not known.lease:
+                current = await self._reader.get(key, 0)
+                return self._unchanged(key, current, expected, self._feed.last)
+        put(request, full, value, lease)
         answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
@@ -126,13 +104,8 @@ class Writer:
     async def delete(self, key: bytes, expected: int | None) -> int:
         """Remove a key."""
         full = self._root + key
-        if expected is None:
-            compare = rpc.Compare(key=full, target=VERSION, result=GREATER, version=0)
-        else:
-            compare = compare_mod(full, expected)
-        request = rpc.TxnRequest(
-            compare=(compare,), success=(delete_op(full),), failure=(range_op(full),)
-        )
+        request = judged_to_exist(full) if expected is None else judged(full, expected)
+        delete(request, full)
         answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
@@ -155,11 +128,8 @@ class Writer:
     async def _detach(self, state: KeyValue) -> int:
         """Write a state once more, without its lease."""
         full = self._root + state.key
-        request = rpc.TxnRequest(
-            compare=(compare_mod(full, state.revision),),
-            success=(put_op(full, state.value, 0),),
-            failure=(range_op(full),),
-        )
+        request = judged(full, state.revision)
+        put(request, full, state.value, 0)
         answer, revision = await self._txn(full, request)
         if answer.succeeded:
             self.writes += 1
