@@ -185,6 +185,11 @@ class FaultProxy:
         """Take connections again."""
         self._refusing = False
 
+    def turn_to(self, upstream: str) -> None:
+        """Be a proxy of another etcd from now on; all connections end."""
+        self._upstream = upstream
+        self.cut()
+
     def keep(self, *what: Kept) -> None:
         """Keep back from now on."""
         self._keeping.update(what)

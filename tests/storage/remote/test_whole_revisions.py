@@ -1,0 +1,219 @@
+"""Watch responses in fragments: whatever they are cut into, revisions come out whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serialization.api.etcd import kv_pb2
+from serialization.api.etcd import rpc_pb2 as rpc
+from storage.clock import SystemClock
+from storage.errors import CompactedError
+from storage.mvcc import PutOp, Txn
+from storage.remote.etcd3.failures import CallError
+from storage.remote.etcd3.rpc import Connection, Stream
+from storage.remote.etcd3.store import RemoteStore
+from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.watching import WholeRevisions
+from tests.etcd_members import EtcdCluster
+from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
+from tests.storage.recorder import Recorder
+from tests.storage.serve.served import Served, served
+
+FRAGMENT_BYTES = (3 << 19) + (512 << 10)
+"""As etcd has it: what a request may be, and overhead."""
+
+
+class Told:
+    """A stream that tells what it is given."""
+
+    def __init__(self, responses: Iterable[rpc.WatchResponse]) -> None:
+        self.requests: list[rpc.WatchRequest] = []
+        self._responses = iter(responses)
+
+    async def write(self, request: rpc.WatchRequest) -> None:
+        self.requests.append(request)
+
+    async def read(self) -> rpc.WatchResponse:
+        response = next(self._responses, None)
+        if response is None:
+            raise CallError("UNAVAILABLE", "the stream has ended")
+        return response
+
+    def cancel(self) -> None:
+        return
+
+
+class Weighed:
+    """Another stream, whose responses are weighed."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.sizes: list[int] = []
+        self.fragments = 0
+        self._stream = stream
+        self.write = stream.write
+        self.cancel = stream.cancel
+
+    async def read(self) -> rpc.WatchResponse:
+        response = await self._stream.read()
+        self.sizes.append(response.ByteSize())
+        self.fragments += response.fragment
+        return response
+
+
+def event(revision: int, number: int) -> kv_pb2.Event:
+    kv = kv_pb2.KeyValue(key=b"/%d/%d" % (revision, number), mod_revision=revision)
+    return kv_pb2.Event(kv=kv)
+
+
+async def all_of(watching: WholeRevisions) -> list[Sequence[kv_pb2.Event]]:
+    await watching.begin()
+    pieces = []
+    while True:
+        try:
+            pieces.append(await watching.read())
+        except CallError:
+            return pieces
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4)), max_size=8),
+    st.lists(st.integers(0, 30), max_size=8),
+    st.lists(st.integers(0, 30), max_size=4),
+)
+def test_revisions_come_out_whole_however_they_are_cut(
+    revisions: list[tuple[int, int]], cuts: list[int], ends: list[int]
+) -> None:
+    events, at = [], 7
+    for step, count in revisions:
+        at += step
+        events += [event(at, number) for number in range(count)]
+    # A response, unlike a fragment, ends where a revision does.
+    firsts = {n for n, (a, b) in enumerate(pairwise(events), 1) if revision_of(a) != revision_of(b)}
+    whole = firsts & {end for end in ends if end < len(events)}
+    places = sorted({0, len(events), *(cut for cut in cuts if cut < len(events)), *whole})
+    responses = [rpc.WatchResponse(created=True)]
+    for start, stop in pairwise(places):
+        fragment = stop < len(events) and stop not in whole
+        responses.append(rpc.WatchResponse(events=events[start:stop], fragment=fragment))
+    watching = WholeRevisions(Told(responses), 7)
+
+    pieces = asyncio.run(all_of(watching))
+
+    assert [each for piece in pieces for each in piece] == events
+    told = [{revision_of(each) for each in piece} for piece in pieces]
+    assert sum(map(len, told)) == len(set().union(*told)), "a revision is in two pieces"
+    assert watching.after == at
+
+
+def revision_of(each: kv_pb2.Event) -> int:
+    return each.kv.mod_revision
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_revision_that_was_told_before_ends_the_stream(*, cut: bool) -> None:
+    responses = [rpc.WatchResponse(), rpc.WatchResponse(events=[event(7, 0), event(8, 0)])]
+    if cut:
+        responses[1:] = [
+            rpc.WatchResponse(events=[event(7, 0)], fragment=True),
+            rpc.WatchResponse(events=[event(8, 0)]),
+        ]
+    watching = WholeRevisions(Told(responses), 7)
+    await watching.begin()
+    if cut:
+        assert list(await watching.read()) == []
+
+    with pytest.raises(CallError, match="told a revision again"):
+        await watching.read()
+
+
+async def test_end_of_a_watch_says_whether_it_was_compacted() -> None:
+    told = Told([rpc.WatchResponse(), rpc.WatchResponse(canceled=True, compact_revision=9)])
+    watching = WholeRevisions(told, 7)
+    await watching.begin()
+    with pytest.raises(CompactedError) as caught:
+        await watching.read()
+    assert (caught.value.revision, caught.value.compacted) == (7, 9)
+
+    told = Told([rpc.WatchResponse(canceled=True, cancel_reason="permission denied")])
+    with pytest.raises(CallError, match="permission denied"):
+        await WholeRevisions(told, 7).begin()
+
+
+async def weighed(target: str, after: int, end: int) -> tuple[list[int], Weighed]:
+    """Read revisions straight from a server; return them, and the stream they came from."""
+    connection = Connection(target, None)
+    stream = Weighed(connection.watch(()))
+    watching = WholeRevisions(stream, after)
+    revisions: list[int] = []
+    try:
+        await watching.begin()
+        while watching.after < end:
+            revisions += [revision_of(each) for each in await watching.read()]
+    finally:
+        stream.cancel()
+        await connection.close()
+    return revisions, stream
+
+
+async def replayed(target: str, prefix: bytes) -> Weighed:
+    """Write 8 MB, replay them through a store; return how they came."""
+    async with RemoteStore(parse_url(f"etcd3://{target}"), SystemClock()) as store:
+        start = store.current_revision()
+        for number in range(40):
+            await store.create(prefix + b"%d" % number, bytes(200_000))
+        end = store.current_revision()
+    async with RemoteStore(parse_url(f"etcd3://{target}"), SystemClock()) as store:
+        recorder = Recorder(start)
+        store.watch(prefix, recorder, after=start)
+        await recorder.reach(end)
+
+    revisions, stream = await weighed(target, start, end)
+
+    assert revisions == recorder.revisions == list(range(start + 1, end + 1))
+    assert max(stream.sizes) <= FRAGMENT_BYTES
+    return stream
+
+
+async def test_long_history_of_a_served_engine_comes_in_pieces() -> None:
+    async with served() as engine:
+        await replayed(engine.target, b"/pieces/")
+
+
+@pytest.mark.slow
+async def test_long_history_of_a_real_etcd_comes_in_fragments(
+    shared_etcd: EtcdCluster,  # noqa: F811  # the fixture
+) -> None:
+    stream = await replayed(shared_etcd.endpoints[0], b"/fragments/")
+
+    assert stream.fragments >= 3
+
+
+async def written_at_once(engine: Served, count: int) -> int:
+    puts = tuple(PutOp(b"/k/%d" % number, bytes(100_000)) for number in range(count))
+    return (await engine.store.txn(Txn((), puts))).revision
+
+
+async def test_one_revision_in_fragments_is_one_batch() -> None:
+    async with served() as engine:
+        url = parse_url(f"etcd3://{engine.target}")
+        async with RemoteStore(url, SystemClock()) as store:
+            live = Recorder(1)
+            store.watch(b"/", live, after=1)
+            assert await written_at_once(engine, 50) == 2
+            await live.reach(2)
+        async with RemoteStore(url, SystemClock()) as store:
+            replayed = Recorder(1)
+            store.watch(b"/", replayed, after=1)
+            await replayed.reach(2)
+        _revisions, stream = await weighed(engine.target, 1, 2)
+
+        assert stream.fragments >= 2
+        for recorder in (live, replayed):
+            (batch,) = recorder.batches
+            assert [change.key for change in batch.changes] == [b"/k/%d" % n for n in range(50)]
