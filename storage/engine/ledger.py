@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from storage.engine.backend import Stored
 from storage.engine.key_index import KeyIndex, row_of, shared_row
@@ -21,6 +21,9 @@ from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError, Stor
 from storage.records import Change, KeyValue
 
 T = TypeVar("T")
+
+_new: Final = tuple.__new__
+"""A named tuple's own constructor is a function of Python's: 0.3 us against 0.1, twice a write."""
 
 RECENT_MAX = 8192
 RECENT_BYTES_MAX = 16 << 20
@@ -147,7 +150,9 @@ class Ledger:
         self.assigned = revision = self.assigned + 1
         group = self.open
         group.states[key] = None
-        group.changes.append(Change(key, None, revision, current.create_revision, current, 0))
+        group.changes.append(
+            _new(Change, (key, None, revision, current.create_revision, current, 0, 0))
+        )
         return Verdict(revision, group)
 
     def join(self, changes: list[Change], states: dict[bytes, KeyValue | None]) -> Group:
@@ -235,8 +240,9 @@ class Ledger:
         if previous is not None:
             created, version = previous.create_revision, previous.version + 1
         group = self.open
-        group.states[key] = KeyValue(key, value, revision, created, version, lease)
-        group.changes.append(Change(key, value, revision, created, previous, version, lease))
+        group.states[key] = _new(KeyValue, (key, value, revision, created, version, lease))
+        change = _new(Change, (key, value, revision, created, previous, version, lease))
+        group.changes.append(change)
         if deadline_ms:
             group.deadlines[revision] = deadline_ms
         return Verdict(revision, group)

@@ -10,9 +10,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
+from typing import Final
 
 from storage.engine.backend import Backend
-from storage.engine.key_index import KeyIndex, Wrote, row_of
+from storage.engine.key_index import KeyIndex, Point, Wrote, row_of
 from storage.engine.ranges import Found, at_hand, enough, filled, needs_values, select
 from storage.engine.spans import bounds_of
 from storage.errors import CompactedError, FutureRevisionError
@@ -32,6 +33,10 @@ A revision's changes are never torn apart, so one that is shared by more goes be
 
 HISTORY_SCAN = 5000
 """Revisions that it looks at in one turn to find them: about 0.5 ms when none matches."""
+
+_new: Final = tuple.__new__
+"""A named tuple's own constructor is a function of Python's: 0.3 us against 0.1, where a get costs
+2 us, and a list 1.2 a key."""
 
 
 class Pins:
@@ -79,8 +84,9 @@ class Reader:
             point = self._index.newest(key)
         if point is None or not point[2]:
             return None
-        value, lease = self._backend.value(row_of(point))
-        return KeyValue(key, value, point[0], point[1], point[2], lease)
+        # As ``row_of`` says; a call is 3 % of what a get costs.
+        value, lease = self._backend.value(point[0] if len(point) == 3 else point[3])
+        return _new(KeyValue, (key, value, point[0], point[1], point[2], lease))
 
     async def collect(self, prefix: bytes, limit: int, after: bytes, revision: int) -> Listing:
         """Return a page of ``limit`` keys, or all, as of ``revision`` (0: newest)."""
@@ -206,14 +212,19 @@ class Reader:
 
     def _page(self, prefix: bytes, after: bytes, size: int, revision: int) -> list[KeyValue]:
         at = self._index.at
-        found: list[Found] = []
+        found: list[tuple[bytes, Point]] = []
         for key in self._index.keys_from(prefix, after):
             point = at(key, revision)
             if point is not None:
-                found.append((key, point, None))
+                found.append((key, point))
                 if len(found) == size:
                     break
-        return filled(found, self._backend.values)
+        # As ``ranges.filled``, for pages of which nothing is at hand.
+        stored = self._backend.values([row_of(point) for _, point in found])
+        return [
+            _new(KeyValue, (key, value, point[0], point[1], point[2], lease))
+            for (key, point), (value, lease) in zip(found, stored, strict=True)
+        ]
 
     def _check(self, revision: int) -> None:
         if revision > self._index.last:

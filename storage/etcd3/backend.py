@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from storage.engine.backend import Recovered, Stored
-from storage.engine.key_index import FIRST_REVISION
+from storage.engine.key_index import FIRST_REVISION, REVISION_MASK
 from storage.engine.staging import Staging
 from storage.errors import StoreError, StoreOpenError
 from storage.etcd3.data_dir import DataDir
@@ -22,6 +23,7 @@ from storage.etcd3.rows import (
     encode_leases,
     encode_meta,
     encode_rows,
+    plain_row_key,
     recover,
     row_key,
     stored_in,
@@ -108,10 +110,14 @@ class Etcd3Backend:
         self._dir.release()
 
     def value(self, row: int) -> Stored:
-        return self._file.cut((row_key(row),), stored_in)[0]
+        name = plain_row_key(row) if row <= REVISION_MASK else row_key(row)
+        return self._file.cut((name,), stored_in)[0]
 
     def values(self, rows: Sequence[int]) -> list[Stored]:
-        return self._file.cut(map(row_key, rows), stored_in)
+        try:
+            return self._file.cut(map(plain_row_key, rows), stored_in)
+        except struct.error:  # a revision is shared: rare, so others do not pay for it
+            return self._file.cut(map(row_key, rows), stored_in)
 
     def disk_bytes(self) -> int:
         return self._file.used_bytes()

@@ -45,6 +45,10 @@ _LEASE = struct.Struct(">QQ")
 _MAGIC = b"kubedyno-etcd3-1"
 
 
+plain_row_key = _REVISION.pack
+"""(row) -> its key, where the row is the first of its revision; struct.error where it is not."""
+
+
 def row_key(row: int) -> bytes:
     """Return the key under which a row stands; a revision is the row of its first write."""
     if row <= REVISION_MASK:
@@ -126,7 +130,9 @@ def stored_in(row: memoryview) -> Stored:
     """Return a copy of the value in a row, and its lease."""
     deadline, length = _TAIL.unpack_from(row, _TAIL_AT)
     value = bytes(row[_HEADER.size + length :])
-    return value, deadline & LEASE_ID_MAX if deadline & LEASE_MARK else 0
+    if deadline and deadline & LEASE_MARK:
+        return value, deadline & LEASE_ID_MAX
+    return value, 0
 
 
 def recover(rows: Iterable[tuple[memoryview, memoryview]], meta: Meta) -> Recovered:
