@@ -83,7 +83,8 @@ async def test_replay_passes_foreign_keys_over_and_marks_its_end() -> None:
         await engine.put(b"/outside")
         own_revision = await engine.put(b"/inside/a")
         for number in range(3):
-            last = await engine.put(b"/outside/%d" % number)
+            await engine.put(b"/outside/%d" % number)
+        last = engine.store.current_revision()
         async with inside(engine) as store:
             replayed = Recorder(1)
             store.watch(b"/", replayed, after=1)
