@@ -15,11 +15,13 @@ from storage.watchcache.selection import Selection
 class Contents:
     """Objects, their indexes and the ring of their changes. Pure: it is told what happens."""
 
-    __slots__ = ("_by_field", "_tables", "bytes_held", "objects", "ring")
+    __slots__ = ("_by_field", "_tables", "bytes_held", "objects", "ring", "unread")
 
     def __init__(self, fields: FieldSet, ring: EventRing) -> None:
         self.objects = OrderedObjects()
         self.ring = ring
+        self.unread: dict[bytes, CachedObject] = {}
+        """What stood, when it could last be read, where a value stands now that cannot be."""
         self.bytes_held = 0
         """Sum of the sizes of the objects as they were stored, without their types."""
         self._by_field: dict[str, dict[str, dict[bytes, CachedObject]]] = {
@@ -33,9 +35,17 @@ class Contents:
     def apply(self, change: Change, obj: CachedObject | None) -> CacheEvent | None:
         """Take a change and the object that it left; return the event, None where there is none.
 
-        ``obj`` is None for a deletion, and for a value that nobody can read.
+        ``obj`` is None for a deletion, and for a value that nobody can read. That is no event: who
+        took it for a deletion would remove what belongs to the object.
         """
-        previous = self._drop(change.key) if obj is None else self.put(obj)
+        key = change.key
+        previous = self._drop(key) if obj is None else self.put(obj)
+        if obj is None and change.value is not None:
+            if previous is not None:
+                self.unread[key] = previous
+            return None
+        if self.unread and previous is None:
+            previous = self.unread.pop(key, None)
         if obj is None and previous is None:
             return None
         event = CacheEvent(change.revision, obj, previous)

@@ -150,6 +150,9 @@ class Opening:
         after = None
         if change.value is not None:
             after = self._version(key, change.value, change.revision)
+            if after is None:  # no event, see ``Contents.apply``
+                states[key] = before
+                return
         states[key] = after
         if not known:
             ring.forget(change.revision)

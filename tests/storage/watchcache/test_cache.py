@@ -178,11 +178,18 @@ async def test_value_that_no_codec_reads_is_left_out_and_counted() -> None:
         found = await place.store.get(key)
         assert found is not None
 
-        await place.store.update(key, b"garbage", expected=found.revision)
+        broken = await place.store.update(key, b"garbage", expected=found.revision)
 
         assert place.cache.counters.undecodable == 1
         assert place.pods.get("default", "a") is None
-        assert sink.told == [("DELETED", "a", 3)]
+        assert sink.told == []  # it was not deleted: what belongs to it must stay
+
+        mended = await place.store.update(key, found.value, expected=broken)
+        assert sink.told == [("MODIFIED", "a", mended)]
+        await place.store.update(key, b"garbage", expected=mended)
+        gone = await place.store.delete(key)
+        assert sink.told[1:] == [("DELETED", "a", gone)]
+        assert place.pods.get("default", "a") is None
 
 
 async def test_select_by_node_looks_up_what_a_filter_would_find() -> None:
