@@ -187,7 +187,7 @@ class Mvcc(LeasingStore, Protocol):
 
         A single put or delete is a transaction without compares. Raises LeaseNotFoundError,
         KeyNotFoundError (``ignore_value`` or ``ignore_lease`` without the key), CompactedError,
-        FutureRevisionError, ReadOnlyError, StoreClosedError.
+        FutureRevisionError, StoreClosedError, and ReadOnlyError if it holds a write.
         """
         ...
 

@@ -22,7 +22,7 @@ from storage.engine.ledger import Group, Ledger
 from storage.engine.lessor import Lessor
 from storage.engine.reads import Pins, Reader
 from storage.engine.reaper import Reaper
-from storage.engine.transactions import Transactions
+from storage.engine.transactions import Transactions, may_write
 from storage.engine.watch_hub import HubWatch, WatchHub
 from storage.errors import ReadOnlyError, StoreClosedError, StoreError
 from storage.interface import Capabilities, Watcher
@@ -196,7 +196,7 @@ class EngineStore:
         return await self._reader.range(op)
 
     def txn(self, txn: Txn) -> asyncio.Future[TxnDone]:
-        if not self._open or self._commits.alarm:
+        if not self._open or (self._commits.alarm and may_write(txn)):
             return self._refused()
         return self._commits.answer(self._transactions.judge(txn))
 

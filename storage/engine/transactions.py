@@ -90,6 +90,14 @@ class Transactions:
         return Verdict(revision if wrote else 0, overlay.seen)
 
 
+def may_write(txn: Txn) -> bool:
+    """Tell whether a transaction holds a write, in whatever branch."""
+    return any(
+        may_write(op) if isinstance(op, Txn) else not isinstance(op, RangeOp)
+        for op in (*txn.success, *txn.failure)
+    )
+
+
 class Overlay:
     """One transaction's view: its own writes over the ledger's pending state."""
 

@@ -82,6 +82,10 @@ def test_failed_commit_fails_every_transaction_on_top_of_it() -> None:
             assert errors == [ReadOnlyError] * 3
             refused = stage.store.txn(ops(PutOp(b"/a", b"v")))
             assert isinstance(refused.exception(), ReadOnlyError)
+            nested = stage.store.txn(Txn((), (), (Txn((), (DeleteOp(Span(b"/a")),)),)))
+            assert isinstance(nested.exception(), ReadOnlyError)
+            read = stage.store.txn(Txn((), (Txn((), (RangeOp(Span(b"/", b"0")),)),)))
+            assert (await read).revision == 1
             assert (await stage.store.range(RangeOp(Span(b"/", b"0"))))[0].kvs == []
             await asyncio.sleep(2 * PROBE_FIRST_S)
             await stage.committer.finish()
