@@ -344,6 +344,25 @@ def test_a_client_may_send_no_more_than_its_window_until_requests_are_taken() ->
     within(session)
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("/reverse", message(b"x")), ("/ignore", message(bytes(MESSAGE_BYTES)))],
+)
+def test_a_client_that_sends_more_than_its_window_is_left(path: str, text: bytes) -> None:
+    async def session(client: Client) -> None:
+        stream = client.call(path)
+        for _ in range((MESSAGE_BYTES + frames.FRAME_BYTES) // len(text)):
+            client.feed(data(stream, text, ended=False))
+        assert all(frame.kind != frames.GOAWAY for frame in client.frames())
+        client.feed(data(stream, text, ended=False))
+
+        last = client.frames()[-1]
+        assert last.kind == frames.GOAWAY
+        assert NUMBER.unpack_from(last.payload, 4) == (Code.FLOW_CONTROL_ERROR,)
+
+    within(session)
+
+
 def test_answers_of_a_generator_are_sent_and_its_end() -> None:
     async def session(client: Client) -> None:
         client.call("/count", b"3")
