@@ -77,7 +77,8 @@ def _share(part: float | None, whole: float | None) -> str:
 def _each(cpu_s: float, operations: int, operation: str) -> str:
     if not operations:
         return ""
-    return f"{duration_ms(cpu_s * 1000 / operations)} a {operation}"
+    article = "an" if operation.startswith("e") else "a"
+    return f"{duration_ms(cpu_s * 1000 / operations)} {article} {operation}"
 
 
 def _encodes(encodes: Encodes) -> Markup:

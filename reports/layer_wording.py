@@ -26,7 +26,11 @@ LAYERS: Final = {
     "decode": Words("decode", "bodies and cached states into messages", "#ddaa33"),
     "admit": Words("admit", "defaults, validation, metadata, patches", "#cc6677"),
     "encode": Words("encode", "storage codec, and bytes of answers", "#ee8866"),
-    "store": Words("store", "judging writes, group commit on the loop, key index", "#44aa99"),
+    "grpc": Words("gRPC", "calls and streams, as far as they are Python", "#6699cc"),
+    "serve": Words("serve", "etcd's services: ranges, transactions, watches, leases", "#cc6677"),
+    "store": Words(
+        "store", "judging writes, group commit, key index; or asking an etcd", "#44aa99"
+    ),
     "commit": Words("commit", "the commit thread", "#117733"),
     "cache": Words("cache", "watch cache: header, map, ring", "#999933"),
     "read": Words("read", "GET and LIST, a watch's first state, pages such as /metrics", "#bbcc33"),
@@ -43,7 +47,9 @@ LAYERS: Final = {
     "history": Words("history", "writing down what was asked and seen", "#117733"),
     "record": Words("record", "what a measurement writes down", "#44aa99"),
     "drive": Words("drive", "the workload of a measurement", "#cc6677"),
-    "threads": Words("other threads", "whatever is not on the loop's thread", "#656d76"),
+    "threads": Words(
+        "other threads", "whatever is not on the loop's thread, such as gRPC's", "#656d76"
+    ),
     "collector": Words("collector", "the cyclic garbage collector", "#a0a7ae"),
 }
 REST_COLOUR: Final = RULE

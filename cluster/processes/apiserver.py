@@ -120,7 +120,7 @@ def _count(text: str) -> int:
 
 async def serve(shell: Shell, arguments: argparse.Namespace) -> None:
     """Serve until the process is asked to end."""
-    layers = meter(arguments, SERVER, "commit")
+    layers = meter(arguments, SERVER, "commit" if arguments.store in STORES else "threads")
     with keep_history(shell, arguments.history, arguments.name) as history, layers.running():
         truth = None if history is None else StoreHistory(history)
         await _serve(shell, arguments, layers, truth)

@@ -97,8 +97,11 @@ SERVER: Final[Places] = {
     "storage/engine/": "store",
     "storage/etcd3/": "store",
     "storage/memory/": "commit",
+    "storage/remote/": "store",
+    "grpc/": "grpc",
 }
-"""Of the API server. Its other threads are ``commit``: the store's."""
+"""Of the API server. Its other threads are ``commit``: the embedded store's. Over an etcd they are
+``threads``, gRPC's, and of ``grpc`` only what is Python is told."""
 
 _SERVE: Final = "storage/serve/etcd3/"
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 import storage
-from cluster.processes.layer_places import CLIENT, SERVER
+from cluster.processes.layer_places import CLIENT, ETCD, SERVER
 from reports.layer_wording import LAYERS
 
 ROOT = Path(storage.__file__).parent.parent
-PLACES = sorted({**SERVER, **CLIENT})
+PLACES = sorted({**SERVER, **CLIENT, **ETCD})
+OTHERS = ("uvicorn/", "grpc/")
+"""Packages that are not ours."""
 
 
-@pytest.mark.parametrize("place", [each for each in PLACES if not each.startswith("uvicorn/")])
+@pytest.mark.parametrize("place", [each for each in PLACES if not each.startswith(OTHERS)])
 def test_a_place_is_somewhere(place: str) -> None:
     path, _, _function = place.partition(":")
     found = ROOT / path
@@ -37,4 +39,4 @@ def test_a_function_that_is_a_place_is_in_its_file(place: str) -> None:
 
 
 def test_every_layer_has_words() -> None:
-    assert {*SERVER.values(), *CLIENT.values()} - {""} <= set(LAYERS)
+    assert {*SERVER.values(), *CLIENT.values(), *ETCD.values(), "threads"} - {""} <= set(LAYERS)
