@@ -106,7 +106,9 @@ SERVER: Final[Places] = {
 _SERVE: Final = "storage/serve/etcd3/"
 
 ETCD: Final[Places] = {
-    "grpc/": "grpc",
+    "storage/serve/http2/": "grpc",
+    "storage/serve/http2/calls.py:_answer": "socket",
+    "storage/serve/http2/calls.py:_flush": "socket",
     f"{_SERVE}methods.py": "grpc",
     f"{_SERVE}methods.py:_serialized": "encode",
     f"{_SERVE}requests.py": "decode",
@@ -121,7 +123,7 @@ ETCD: Final[Places] = {
     "storage/etcd3/": "store",
     "storage/memory/": "commit",
 }
-"""Of a served engine. Most of it is gRPC's own C code, which no layer is charged with."""
+"""Of a served engine."""
 
 CLIENT: Final[Places] = {
     **_CODEC_PLACES,
