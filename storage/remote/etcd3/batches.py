@@ -37,6 +37,10 @@ OPS_MAX: Final = 128
 BATCH_BYTES_MAX: Final = 1 << 20
 """etcd takes 1.5 MiB a request."""
 
+LATE_S: Final = 1.5
+"""So long others wait for a Txn that is not answered. Where another endpoint is asked meanwhile
+(``overtake``) they wait no longer than that: a member that hangs holds up one batch."""
+
 FRAME_BYTES: Final = 16
 """Of a nested Txn, beside its own bytes."""
 
@@ -82,10 +86,22 @@ class _Waiting:
         """In its batch."""
         self.size = request.ByteSize() + FRAME_BYTES
         self.weight = max(len(request.compare), len(request.success), len(request.failure))
-        self.told: asyncio.Future[Judgement | list[_Waiting] | None] = (
+        self.told: asyncio.Future[Judgement | _Batch | None] = (
             asyncio.get_running_loop().create_future()
         )
-        """A list: it is to carry these, itself the first; None: it is to go alone."""
+        """A batch: it is to carry it, itself the first; None: it is to go alone."""
+
+
+class _Batch(NamedTuple):
+    """Writes that go together."""
+
+    flight: int
+    writes: list[_Waiting]
+
+    @property
+    def others(self) -> list[_Waiting]:
+        """Return those behind the first whose callers still wait."""
+        return [one for one in self.writes[1:] if not one.told.done()]
 
 
 class Batches:
@@ -112,9 +128,16 @@ class Batches:
         self.refused = 0
         """Batches that were taken apart again."""
         self.singles = 0
+        self.overtaken = 0
+        """Txns that took so long that others were sent beside them."""
         self._link = link
         self._owner = owner
-        self._under_way = False
+        self._flights = 0
+        self._flight = 0
+        """The number of the Txn that the others wait for; 0: there is none."""
+        self._begun = 0.0
+        """Loop time at which it was sent."""
+        self._patience: asyncio.TimerHandle | None = None
         self._waiting: deque[_Waiting] = deque()
         """No more than there are callers."""
 
@@ -127,9 +150,10 @@ class Batches:
         """Send a write of one key, alone or with others. Raises CallError."""
         waiting = _Waiting(key, request)
         self._waiting.append(waiting)
-        if not self._under_way:
-            self._under_way = True
-            asyncio.get_running_loop().call_soon(self._send_next)
+        if not self._flight:
+            asyncio.get_running_loop().call_soon(self._send_after, self._begin())
+        elif self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(LATE_S, self._lose_patience)
         try:
             told = await waiting.told
         except asyncio.CancelledError:
@@ -137,7 +161,7 @@ class Batches:
             raise
         if told is None:
             return await self._alone(request)
-        if isinstance(told, list):
+        if isinstance(told, _Batch):
             return await self._carry(told)
         return told
 
@@ -146,21 +170,49 @@ class Batches:
         answer = await self._link.write(TXN, request)
         return Judgement(answer, answer.header.revision)
 
+    def overtake(self) -> None:
+        """Send those that wait though a Txn is under way: other calls may be answered sooner."""
+        if self._flight and self._waiting:
+            self.overtaken += 1
+            self._send_next()
+
+    def _lose_patience(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._patience = None
+        if self._flight and loop.time() >= self._begun + LATE_S:
+            self.overtake()
+        if self._waiting:
+            due = max(self._begun, loop.time()) + LATE_S
+            self._patience = loop.call_at(due, self._lose_patience)
+
+    def _begin(self) -> int:
+        self._flights += 1
+        self._flight = self._flights
+        self._begun = asyncio.get_running_loop().time()
+        return self._flight
+
+    def _send_after(self, flight: int) -> None:
+        """Send the next batch when a Txn is over, unless it was overtaken."""
+        if flight == self._flight:
+            self._send_next()
+
     def _send_next(self) -> None:
         """Have the first of those that wait carry the next batch, if there is one."""
-        batch = self._gathered()
-        self._under_way = bool(batch)
-        if batch:
-            batch[0].told.set_result(batch)
+        writes = self._gathered()
+        if writes:
+            writes[0].told.set_result(_Batch(self._begin(), writes))
+        else:
+            self._flight = 0
 
     def _leave(self, waiting: _Waiting) -> None:
         """Let the others go on where one is cancelled that was to carry them."""
         if waiting.told.cancelled() or waiting.told.exception() is not None:
             return
         batch = waiting.told.result()
-        if isinstance(batch, list):
-            self._waiting.extendleft(reversed(batch[1:]))
-            self._send_next()
+        if isinstance(batch, _Batch):
+            self._waiting.extendleft(reversed(batch.others))
+            if self._flight in {0, batch.flight}:
+                self._send_next()
 
     def _gathered(self) -> list[_Waiting]:
         """Take what goes together, the oldest first; the rest goes on waiting, in its order."""
@@ -186,33 +238,37 @@ class Batches:
         waiting.extendleft(reversed(passed))
         return batch
 
-    async def _carry(self, batch: list[_Waiting]) -> Judgement:
+    async def _carry(self, batch: _Batch) -> Judgement:
         """Send a batch, for all that are in it; return the first one's judgement."""
+        first = batch.writes[0]
+        if len(batch.writes) == 1:
+            try:
+                return await self._alone(first.request)
+            finally:
+                self._send_after(batch.flight)
         try:
-            judgements = await self._sent(batch)
+            judgements = await self._sent(batch.writes)
         except CallError as error:
-            for one in _still_there(batch):
+            for one in batch.others:
                 one.told.set_exception(error)
             raise
         except BaseException:
-            for one in _still_there(batch):
+            for one in batch.others:
                 one.told.cancel()
             raise
         finally:
-            self._send_next()
-        for one in _still_there(batch):
+            self._send_after(batch.flight)
+        for one in batch.others:
             one.told.set_result(None if judgements is None else judgements[one.place])
-        return await self._alone(batch[0].request) if judgements is None else judgements[0]
+        return await self._alone(first.request) if judgements is None else judgements[0]
 
-    async def _sent(self, batch: list[_Waiting]) -> list[Judgement] | None:
-        """Send a batch; None where it has done nothing and its writes are to go alone."""
-        if len(batch) == 1:
-            return [await self._alone(batch[0].request)]
+    async def _sent(self, writes: list[_Waiting]) -> list[Judgement] | None:
+        """Send several as one; None where that has done nothing and they are to go alone."""
         proof = self._owner.proof()
         if proof is None:
             return None
         request = rpc.TxnRequest(compare=(proof,))
-        for one in batch:  # a third of what a list of constructors costs
+        for one in writes:  # a third of what a list of constructors costs
             request.success.add().request_txn.CopyFrom(one.request)
         try:
             answer = await self._link.write(TXN, request)
@@ -226,13 +282,8 @@ class Batches:
             self._owner.disproved()
             return None
         self.batches += 1
-        self.batched_writes += len(batch)
+        self.batched_writes += len(writes)
         revision = answer.header.revision
         judgements = [Judgement(each.response_txn, revision) for each in answer.responses]
         self.shared += max(sum(each.answer.succeeded for each in judgements) - 1, 0)
         return judgements
-
-
-def _still_there(batch: list[_Waiting]) -> list[_Waiting]:
-    """Return those behind the first whose callers still wait."""
-    return [one for one in batch[1:] if not one.told.done()]

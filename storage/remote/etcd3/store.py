@@ -76,6 +76,8 @@ class _Open:
         self.reader = Reader(self.link, self.keys, self.feed)
         self.owner = Ownership(self.link) if url.batch else None
         self.batches = Batches(self.link, self.owner) if self.owner is not None else None
+        if self.batches is not None:
+            self.link.on_turn(self.batches.overtake)
         self.writer = Writer(self.link, self.keys, self.feed, self.reader, self.batches)
         self.leases = TtlLeases(self.link, clock)
         self.under_way: set[asyncio.Future[int]] = set()
@@ -91,6 +93,7 @@ class _Open:
             "store_batches": 0 if batches is None else batches.batches,
             "store_batched_writes": 0 if batches is None else batches.batched_writes,
             "store_shared_writes": 0 if batches is None else batches.shared,
+            "store_batches_overtaken": 0 if batches is None else batches.overtaken,
             "store_batches_refused": 0 if batches is None else batches.refused,
             "store_owner_losses": 0 if owner is None else owner.losses,
         }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serialization.api.etcd import rpc_pb2 as rpc
-from storage.remote.etcd3.batches import Batches, Judgement
+from storage.remote.etcd3.batches import LATE_S, Batches, Judgement
 from storage.remote.etcd3.failures import CallError
 from storage.remote.etcd3.keys import (
     GREATER,
@@ -299,5 +299,45 @@ def test_those_behind_a_write_whose_caller_leaves_go_all_the_same() -> None:
             assert tasks[0].cancelled()
             assert [task.result().answer.succeeded for task in tasks[1:]] == [True, True]
             assert [list(map(key_of, nested(batch))) for batch in fake.asked] == [KEYS[1:]]
+
+    run_virtual(story())
+
+
+def test_a_txn_that_hangs_is_overtaken_when_patience_ends_or_another_endpoint_is_asked() -> None:
+    async def story() -> None:
+        async with fake_etcd() as (fake, owner):
+            loop = asyncio.get_running_loop()
+            batches = Batches(fake, owner)
+            fake.call_s = 5.0
+            async with asyncio.TaskGroup() as group:
+                hanging = group.create_task(send(batches, put(KEYS[0]), put(KEYS[1])))
+                await asyncio.sleep(0.1)
+                fake.call_s = 0.01
+                begun_s = loop.time()
+
+                late = await send(batches, put(KEYS[2]), put(b"/registry/d"))
+                waited_s = loop.time() - begun_s
+                turned = group.create_task(send(batches, drop(KEYS[2])))
+                await turned
+                assert not hanging.done()
+
+            assert succeeded(late + turned.result() + hanging.result()) == [True] * 5
+            assert waited_s == pytest.approx(LATE_S - 0.1 + 0.02, abs=0.01)
+            assert batches.overtaken == 1
+
+            fake.call_s = 5.0
+            async with asyncio.TaskGroup() as group:
+                hanging = group.create_task(send(batches, drop(KEYS[0])))
+                await asyncio.sleep(0.1)
+                fake.call_s = 0.01
+                soon = group.create_task(send(batches, drop(KEYS[1])))
+                await asyncio.sleep(0.1)
+                batches.overtake()
+                await asyncio.sleep(0.1)
+                assert succeeded(soon.result()) == [True]
+                assert not hanging.done()
+
+            assert fake.under_way == 0
+            assert succeeded(await send(batches, *map(put, KEYS))) == [True] * 3
 
     run_virtual(story())
