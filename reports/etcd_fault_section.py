@@ -10,8 +10,8 @@ from reports.html import Markup, element, join, table
 from reports.wording import NOT_MEASURED, whole, with_unit
 
 KINDS: Final = {
-    "kill-leader": "the leader was killed, and started again on its data",
-    "stop-leader": "the leader was stopped, and went on later",
+    "kill-leader": "leader killed, started again",
+    "stop-leader": "leader stopped, continued",
 }
 HEADS: Final = (
     "fault",
@@ -22,7 +22,7 @@ HEADS: Final = (
     "back after",
     "all healthy after",
     "writes stood still",
-    "before any fault",
+    "longest before any fault",
     "unknown outcomes",
     "refused",
 )
@@ -35,8 +35,8 @@ NOTE: Final = (
 
 
 def etcd_fault_section(faults: Sequence[EtcdFault]) -> Markup:
-    """Return a table, a fault a row."""
-    rows = (
+    """Return a table, a fault a column: as rows they are wider than a page."""
+    columns = [
         (
             KINDS.get(fault.kind, fault.kind) + (f" ({fault.failure})" if fault.failure else ""),
             fault.member,
@@ -51,8 +51,9 @@ def etcd_fault_section(faults: Sequence[EtcdFault]) -> Markup:
             _count(fault.refused_writes),
         )
         for fault in faults
-    )
-    return join((table(HEADS, rows, labels=2), element("p", NOTE, style="missing")))
+    ]
+    head, *rows = zip(HEADS, *columns, strict=True)
+    return join((table(head, rows, labels=1), element("p", NOTE, style="missing")))
 
 
 def _seconds(value: float | None) -> str:

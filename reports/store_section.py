@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from reports.html import Markup, element, facts, join, table
-from reports.store_model import StoreUse
+from reports.store_model import MemberUse, StoreUse
 from reports.wording import NOT_MEASURED, counted, process_title, size, whole, with_unit
 
 KINDS: Final = {
@@ -13,6 +14,10 @@ KINDS: Final = {
     "served": "our engine in a process of its own, over its gRPC face",
     "real": "a real etcd, started for this run",
     "remote": "one that others run",
+}
+SYNCS: Final = {
+    "real": "syncs, of logs and databases",
+    "remote": "syncs, of logs and databases",
 }
 NOTE: Final = (
     "All of it in the fill, or as at its end. Writes wait for the syncs of etcd's log, or for our "
@@ -36,8 +41,8 @@ def store_section(store: StoreUse) -> Markup:
     shown = facts(
         (
             ("what it is", described(store)),
-            ("address", store.url),
-            ("syncs", _count(store.syncs, store.syncs_per_s)),
+            ("address", store.url.replace(",", ", ")),
+            (SYNCS.get(store.kind, "syncs"), _count(store.syncs, store.syncs_per_s)),
             ("writes", _count(store.writes, store.writes_per_s)),
             ("writes a group", with_unit(store.writes_per_sync, "")),
             ("on the disk", _size(store.disk_bytes)),
@@ -45,22 +50,29 @@ def store_section(store: StoreUse) -> Markup:
             ("of that in use", _size(store.db_bytes_in_use)),
         )
     )
-    rows = (
-        (
-            process_title(name),
-            *(
-                NOT_MEASURED if value is None else whole(value)
-                for value in (use.wal_syncs, use.backend_commits, use.commits)
-            ),
-            *(_size(value) or NOT_MEASURED for value in (use.sent_bytes, use.received_bytes)),
-        )
-        for name, use in store.by_member.items()
-    )
-    heads = ("process", "log syncs", "database commits", "engine commits", "sent", "received")
     parts = [shown]
     if store.by_member:
-        parts.append(table(heads, rows, labels=1))
+        parts.append(_members(store.by_member))
     return join((*parts, element("p", NOTE, style="missing")))
+
+
+def _members(members: Mapping[str, MemberUse]) -> Markup:
+    """Return a table, without the columns that none of them has: etcd's are not our engine's."""
+    columns: list[tuple[str, list[str]]] = [
+        ("process", [process_title(name) for name in members]),
+        ("log syncs", [_whole(use.wal_syncs) for use in members.values()]),
+        ("database commits", [_whole(use.backend_commits) for use in members.values()]),
+        ("engine commits", [_whole(use.commits) for use in members.values()]),
+        ("sent", [_size(use.sent_bytes) for use in members.values()]),
+        ("received", [_size(use.received_bytes) for use in members.values()]),
+    ]
+    shown = [(head, texts) for head, texts in columns if any(texts)]
+    rows = zip(*([text or NOT_MEASURED for text in texts] for _, texts in shown), strict=True)
+    return table([head for head, _ in shown], rows, labels=1)
+
+
+def _whole(value: float | None) -> str:
+    return "" if value is None else whole(value)
 
 
 def _count(count: float | None, per_s: float | None) -> str:

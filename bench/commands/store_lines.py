@@ -10,7 +10,7 @@ KINDS = {
     "embedded": "in the API server",
     "served": "our engine, served",
     "real": "etcd",
-    "remote": "elsewhere",
+    "remote": "one that others run, etcd",
 }
 MIB = 1 << 20
 
@@ -24,7 +24,8 @@ def store_lines(store: StoreUse) -> Iterator[str]:
         said += f" {store.version}"
     if store.members > 1:
         said += f", {store.members} members"
-    said += f": {store.syncs:,} syncs in the fill"
+    both = " of logs and databases" if store.kind in ("real", "remote") else ""
+    said += f": {store.syncs:,} syncs{both} in the fill"
     if store.syncs_per_s is not None:
         said += f", {store.syncs_per_s:,.0f} a second"
     if store.writes_per_sync is not None:

@@ -40,7 +40,9 @@ def test_section_shows_syncs_and_sizes_and_says_what_is_not_known() -> None:
     for words in ("33 (8.25 a second)", "40 (10.0 a second)", "64.0 MiB", "2.00 KiB", "etcd 1"):
         assert words in page
     assert "not measured" in page
-    assert "etcd3://127.0.0.1:1,127.0.0.1:2" in page
+    assert "etcd3://127.0.0.1:1, 127.0.0.1:2" in page  # so that the line can break
+    assert "syncs, of logs and databases" in page
+    assert "engine commits" not in page  # no member has some
 
 
 def test_processes_of_a_sort_stand_together_in_every_order() -> None:
