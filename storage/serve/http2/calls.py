@@ -16,8 +16,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from struct import Struct
-from typing import Any, Final, Never, Protocol
+from typing import Any, Never, Protocol
 
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
@@ -25,22 +24,18 @@ from grpc import StatusCode
 from storage.serve.http2 import frames
 from storage.serve.http2.frames import FRAME_BYTES, HEAD, Code
 from storage.serve.http2.hpack import literal
+from storage.serve.http2.messages import (
+    PREFIX,
+    PREFIX_BYTES,
+    framed,
+    header,
+    trailers,
+    whole_answer,
+)
 from storage.serve.http2.methods import Method
+from storage.serve.http2.plain import Page
 
 logger = logging.getLogger(__name__)
-
-PREFIX: Final = Struct(">BI")
-"""Of a message: whether it is compressed, and its length."""
-PREFIX_BYTES: Final = 5
-STATUS_OK: Final = b"\x88" + literal(b"content-type", b"application/grpc")
-"""``:status 200`` is the eighth field that HPACK knows by itself."""
-DONE: Final = literal(b"grpc-status", b"0")
-LAST: Final = frames.END_HEADERS | frames.END_STREAM
-_ANSWER: Final = Struct(f">IBI{len(STATUS_OK)}sIBIBI")
-_TRAILERS: Final = Struct(f">IBI{len(DONE)}s")
-_HEADER_WORD: Final = len(STATUS_OK) << 8 | frames.HEADERS
-_TRAILERS_WORD: Final = len(DONE) << 8 | frames.HEADERS
-_PLAIN: Final = frozenset(range(0x20, 0x7F)) - {ord("%")}
 
 
 class AbortedError(Exception):
@@ -135,12 +130,22 @@ class Call:
         body = self._method.write(message)
         if not self._headed:
             self._headed = True
-            head = frames.frame(frames.HEADERS, frames.END_HEADERS, self.stream_id, STATUS_OK)
-            self._wire.write(head)
-        self._queue(PREFIX.pack(0, len(body)) + body)
+            self._wire.write(header(self.stream_id))
+        self._queue(framed(body))
         while (self._out or self._wire.paused) and not self._answered:
             self._room = self._wire.loop.create_future()
             await self._room
+
+    def answer_page(self, page: Page, *, body: bool) -> None:
+        """Answer, without anything of gRPC's, what was no call of it."""
+        block = literal(b":status", b"%d" % page.status.value)
+        block += literal(b"content-type", page.content_type.encode())
+        head = frames.frame(frames.HEADERS, frames.END_HEADERS, self.stream_id, block)
+        self._wire.write(head)
+        if body:
+            self._queue(page.text.encode())
+        if not self._answered:
+            self._end(frames.frame(frames.DATA, frames.END_STREAM, self.stream_id, b""))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """Return the requests."""
@@ -301,25 +306,13 @@ class Call:
             return
         self._answered = True
         wire.window -= size
-        head = _ANSWER.pack(
-            _HEADER_WORD,
-            frames.END_HEADERS,
-            stream_id,
-            STATUS_OK,
-            size << 8 | frames.DATA,
-            0,
-            stream_id,
-            0,
-            size - PREFIX_BYTES,
-        )
-        wire.write(head + body + _TRAILERS.pack(_TRAILERS_WORD, LAST, stream_id, DONE))
+        wire.write(whole_answer(stream_id, body))
         wire.ended(self)
 
     def _answer_in_pieces(self, body: bytes) -> None:
         self._headed = True
-        head = frames.frame(frames.HEADERS, frames.END_HEADERS, self.stream_id, STATUS_OK)
-        self._wire.write(head)
-        self._queue(PREFIX.pack(0, len(body)) + body)
+        self._wire.write(header(self.stream_id))
+        self._queue(framed(body))
         self._finish(StatusCode.OK, "")
 
     def _fail(self, error: BaseException) -> None:
@@ -345,13 +338,11 @@ class Call:
         """End the call, when all that it has to send is sent."""
         if self._answered:
             return
+        self._end(trailers(self.stream_id, code, details, headed=self._headed))
+
+    def _end(self, last: bytes) -> None:
         self._answered = True
-        number: int = code.value[0]
-        block = b"" if self._headed else STATUS_OK
-        block += literal(b"grpc-status", b"%d" % number)
-        if details:
-            block += literal(b"grpc-message", _escaped(details))
-        self._trailers = frames.frame(frames.HEADERS, LAST, self.stream_id, block)
+        self._trailers = last
         self._flush(self._out or deque())
 
     def _queue(self, payload: bytes) -> None:
@@ -387,10 +378,3 @@ class Call:
             wire.ended(self)
         elif pieces:
             wire.write(b"".join(pieces))
-
-
-def _escaped(text: str) -> bytes:
-    """Return a message as it may stand in a header."""
-    return b"".join(
-        bytes((byte,)) if byte in _PLAIN else b"%%%02X" % byte for byte in text.encode()
-    )

@@ -8,24 +8,33 @@ from typing import Any, NamedTuple
 import grpc
 
 from storage.serve.http2.hpack import Field
+from storage.serve.http2.plain import Pages, page_for
 
 
 class Head(NamedTuple):
     """What the header of a request says, as far as it is looked at."""
 
+    verb: str
     path: str
     content_type: str
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether it asks for a method, not for a page."""
+        return self.content_type.startswith("application/grpc")
 
 
 def head_of(fields: list[Field]) -> Head:
     """Return what a header's fields say."""
-    path = content_type = b""
+    verb = path = content_type = b""
     for name, value in fields:
         if name == b":path":
             path = value
+        elif name == b":method":
+            verb = value
         elif name == b"content-type":
             content_type = value
-    return Head(path.decode("latin-1"), content_type.decode("latin-1"))
+    return Head(verb.decode("latin-1"), path.decode("latin-1"), content_type.decode("latin-1"))
 
 
 class Method(NamedTuple):
@@ -51,6 +60,15 @@ def method_of(handler: grpc.RpcMethodHandler[Any, Any]) -> Method:
     assert call is not None, "a handler has the function of its kind"
     read, write = handler.request_deserializer, handler.response_serializer
     return Method(call, takes_stream, answers_stream, read or bytes, write or bytes)
+
+
+def page_of(pages: Pages, head: Head) -> Method:
+    """Return the method of a request for a page, as browsers and probes send it over TLS."""
+
+    async def answer(_requests: object, call: Any) -> None:  # any call
+        call.answer_page(await page_for(pages, head.verb, head.path), body=head.verb != "HEAD")
+
+    return Method(answer, takes_stream=True, answers_stream=True, read=bytes, write=bytes)
 
 
 def refusing_content(content_type: str) -> Method:

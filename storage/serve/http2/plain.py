@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the port of gRPC: pages that people and probes GET, one to a connection."""
+"""Pages on the port of gRPC, that people and probes GET; over HTTP/1.1 one to a connection."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ NOT_ALLOWED: Final = Page("Method Not Allowed\n", status=HTTPStatus.METHOD_NOT_A
 BAD_REQUEST: Final = Page("400 Bad Request", status=HTTPStatus.BAD_REQUEST)
 
 
+async def page_for(pages: Pages, method: str, target: str) -> Page:
+    """Return what a request is answered."""
+    if method not in ("GET", "HEAD"):
+        return NOT_ALLOWED
+    return await pages(target.partition("?")[0])
+
+
 class PlainRequest:
     """Gathers the head of a request, and answers it; then the connection is closed."""
 
@@ -47,10 +54,7 @@ class PlainRequest:
 
     async def _answer(self) -> None:
         method, target = _asked(self._head)
-        if method not in ("GET", "HEAD"):
-            page = NOT_ALLOWED if method else BAD_REQUEST
-        else:
-            page = await self._pages(target.partition("?")[0])
+        page = await page_for(self._pages, method, target) if method else BAD_REQUEST
         body = page.text.encode()
         head = (
             f"HTTP/1.1 {page.status.value} {page.status.phrase}\r\n"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from storage.serve.http2.connection import Connection
-from storage.serve.http2.methods import Head, Method, refusing_content
+from storage.serve.http2.methods import Head, Method, page_of, refusing_content
 from storage.serve.http2.plain import Pages
 
 BACKLOG: Final = 1024
@@ -74,9 +74,11 @@ class Http2Server:
 
     def method(self, head: Head) -> Method:
         """As ``connection.Host``."""
-        if not head.content_type.startswith("application/grpc"):
+        if head.is_grpc:
+            return self._find(head.path)
+        if self.pages is None:
             return refusing_content(head.content_type)
-        return self._find(head.path)
+        return page_of(self.pages, head)
 
     def cancel(self, task: asyncio.Task[None]) -> None:
         """As ``connection.Host``."""

@@ -8,10 +8,10 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from storage.serve.http2 import frames
-from storage.serve.http2.calls import PREFIX
 from storage.serve.http2.connection import Connection
 from storage.serve.http2.hpack import Decoder, Field, literal
-from storage.serve.http2.methods import Head, Method
+from storage.serve.http2.messages import PREFIX
+from storage.serve.http2.methods import Head, Method, page_of
 from storage.serve.http2.plain import Pages
 
 MESSAGE_BYTES: Final = 1000
@@ -71,6 +71,8 @@ class FakeHost:
         self._methods = methods
 
     def method(self, head: Head) -> Method:
+        if self.pages is not None:
+            return page_of(self.pages, head)
         return self._methods[head.path]
 
     def cancel(self, task: asyncio.Task[None]) -> None:

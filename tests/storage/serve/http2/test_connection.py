@@ -16,7 +16,6 @@ from storage.serve.http2.connection import Connection
 from storage.serve.http2.frames import Code
 from storage.serve.http2.hpack import literal
 from storage.serve.http2.methods import Method
-from storage.serve.http2.plain import NOT_FOUND, Page
 from tests.storage.serve.http2.client import (
     MESSAGE_BYTES,
     NUMBER,
@@ -494,42 +493,3 @@ def test_calls_and_connections_leave_no_circles() -> None:
         assert alive() == before
     finally:
         gc.enable()
-
-
-async def _pages(path: str) -> Page:
-    return Page("well\n") if path == "/health" else NOT_FOUND
-
-
-@pytest.mark.parametrize(
-    ("sent", "begins", "ends"),
-    [
-        (b"GET /health?x HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"\r\n\r\nwell\n"),
-        (b"HEAD /health HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n"),
-        (b"GET /x HTTP/1.0\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n", b"not found\n"),
-        (b"PUT /x HTTP/1.1\r\n\r\n", b"HTTP/1.1 405 ", b"Not Allowed\n"),
-        (b"\x16\x03\x01\r\n\r\n", b"HTTP/1.1 400 ", b"400 Bad Request"),
-        (b"GET /" + b"x" * 17_000, b"HTTP/1.1 400 ", b"400 Bad Request"),
-    ],
-)
-def test_plain_http_is_answered_on_the_same_port(sent: bytes, begins: bytes, ends: bytes) -> None:
-    async def run() -> bytes:
-        client = Client(METHODS, _pages)
-        client.feed(sent[:3])
-        client.feed(sent[3:])
-        await settle()
-        assert client.transport.is_closed()
-        return bytes(client.transport.written)
-
-    said = asyncio.run(run())
-
-    assert said.startswith(begins)
-    assert said.endswith(ends)
-
-
-def test_what_is_neither_is_refused_where_there_are_no_pages() -> None:
-    async def run() -> list[Frame]:
-        client = Client(METHODS)
-        client.feed(b"GET / HTTP/1.1\r\n\r\n")
-        return client.frames()
-
-    assert [frame.kind for frame in asyncio.run(run())] == [frames.GOAWAY]
