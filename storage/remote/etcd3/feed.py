@@ -115,13 +115,15 @@ class Feed:
         self._cluster_id = 0
         self._waiting: dict[int, list[asyncio.Future[int]]] = {}
         self._failing: dict[int, list[tuple[asyncio.Future[int], StoreError]]] = {}
+        self._opening: asyncio.Timeout | None = None
+        """Of the stream that is being created."""
         self._patience: asyncio.Timeout | None = None
         """Of the stream that is read, once it has been created."""
         self._silence: asyncio.TimerHandle | None = None
         self._silences = 0
         self._expected = 0
         """The newest revision that etcd has answered."""
-        link.on_turn(self._leave)
+        link.on_turn(self._follow_turn)
         self.hub = WatchHub(asyncio.get_running_loop(), self, self._history, lambda: self.compacted)
 
     async def begin(self) -> None:
@@ -184,17 +186,18 @@ class Feed:
 
     async def _follow(self, stream: Stream) -> None:
         watching = WholeRevisions(stream, self.last)
-        async with asyncio.timeout(CREATED_S):
-            header = await watching.begin()
-        await self._check_same(header)
         try:
+            async with asyncio.timeout(CREATED_S) as self._opening:
+                header = await watching.begin()
+            self._opening = None
+            await self._check_same(header)
             async with asyncio.timeout(None) as self._patience:
                 while True:
                     events = await watching.read()
                     if events:
                         self._deliver(list(self._keys.changes(events)), watching.after)
         finally:
-            self._patience = None
+            self._opening = self._patience = None
 
     async def _check_same(self, header: rpc.ResponseHeader) -> None:
         """Check that this is the etcd that told ``last``. Raises HistoryLostError, CallError.
@@ -208,6 +211,13 @@ class Feed:
             if current >= self.last:
                 return
         raise HistoryLostError(self.last, current)
+
+    def _follow_turn(self) -> None:
+        """Leave the endpoint that the link has left, also one that has not answered yet."""
+        if self._opening is not None:
+            self._opening.reschedule(asyncio.get_running_loop().time())
+            self._opening = None
+        self._leave()
 
     def _leave(self) -> None:
         """Open another stream, in place of the one that is read."""

@@ -154,6 +154,11 @@ class FaultProxy:
             await asyncio.wait(tasks)
 
     @property
+    def well(self) -> bool:
+        """Whether it takes connections and passes everything on."""
+        return not self._refusing and not self._keeping
+
+    @property
     def target(self) -> str:
         """Where it listens."""
         return f"{HOST}:{self._port}"
