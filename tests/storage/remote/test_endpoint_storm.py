@@ -105,7 +105,7 @@ async def storm(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", (0, 4))
+@pytest.mark.parametrize("seed", [0, 4])
 def test_writers_go_on_while_one_endpoint_is_well(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
