@@ -46,6 +46,8 @@ class StoreUse:
     writes_per_s: float | None = None
     writes_per_sync: float | None = None
     """Over the syncs that writes wait for, at one member: the mean size of a group."""
+    writes_per_txn: float | None = None
+    """Of the API servers to an etcd, where they join writes (``--etcd-batch on``)."""
     disk_bytes: int | None = None
     """On the disk, all members, logs and snapshots too."""
     db_bytes: int | None = None

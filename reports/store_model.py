@@ -31,6 +31,7 @@ class StoreUse:
     writes: float | None = None
     writes_per_s: float | None = None
     writes_per_sync: float | None = None
+    writes_per_txn: float | None = None
     disk_bytes: float | None = None
     db_bytes: float | None = None
     db_bytes_in_use: float | None = None

@@ -45,6 +45,7 @@ def store_section(store: StoreUse) -> Markup:
             (SYNCS.get(store.kind, "syncs"), _count(store.syncs, store.syncs_per_s)),
             ("writes", _count(store.writes, store.writes_per_s)),
             ("writes a group", with_unit(store.writes_per_sync, "")),
+            ("writes a Txn", with_unit(store.writes_per_txn, "")),
             ("on the disk", _size(store.disk_bytes)),
             ("database", _size(store.db_bytes)),
             ("of that in use", _size(store.db_bytes_in_use)),

@@ -30,6 +30,8 @@ def store_lines(store: StoreUse) -> Iterator[str]:
         said += f", {store.syncs_per_s:,.0f} a second"
     if store.writes_per_sync is not None:
         said += f", {store.writes_per_sync:.1f} writes a group"
+    if store.writes_per_txn is not None:
+        said += f", {store.writes_per_txn:.1f} a Txn"
     if store.disk_bytes is not None:
         said += f", {store.disk_bytes / MIB:,.0f} MiB on the disk"
     yield said

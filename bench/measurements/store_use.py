@@ -24,6 +24,9 @@ from bench.switches import APISERVER
 
 COMMITS: Final = "store_commits"
 ENGINE_DISK_BYTES: Final = "store_disk_bytes"
+CLIENT_WRITES: Final = "store_client_writes"
+CLIENT_TXNS: Final = "store_txns"
+CLIENT_BATCHES: Final = "store_batches"
 EMBEDDED: Final = {
     "kubedyno_store_commits_total": COMMITS,
     "apiserver_storage_size_bytes": ENGINE_DISK_BYTES,
@@ -76,6 +79,7 @@ def _measured(base: StoreUse, begin: Mark, end: Mark) -> StoreUse:
         writes=writes,
         writes_per_s=None if writes is None else writes / seconds,
         writes_per_sync=_ratio(writes, max(awaited, default=0)),
+        writes_per_txn=_writes_per_txn(begin, end),
         disk_bytes=_whole(sum, _gauges(after, DISK_BYTES, ENGINE_DISK_BYTES)),
         db_bytes=_whole(max, _gauges(after, DB_BYTES, ENGINE_DISK_BYTES)),
         db_bytes_in_use=_whole(max, _gauges(after, DB_BYTES_IN_USE)),
@@ -105,6 +109,16 @@ def _member(before: Mapping[str, float], after: Mapping[str, float]) -> MemberUs
         sent_bytes=moved(SENT_BYTES),
         received_bytes=moved(RECEIVED_BYTES),
     )
+
+
+def _writes_per_txn(begin: Mark, end: Mark) -> float | None:
+    """Return it where writes were joined; without that it is 1, but for conflicts."""
+
+    def moved(counter: str) -> int:
+        last, first = end.counters.values(), begin.counters.values()
+        return int(sum(t.get(counter, 0) for t in last) - sum(t.get(counter, 0) for t in first))
+
+    return _ratio(moved(CLIENT_WRITES), moved(CLIENT_TXNS)) if moved(CLIENT_BATCHES) else None
 
 
 def _gauges(counters: Counters, *names: str) -> list[float]:

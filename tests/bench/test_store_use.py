@@ -121,3 +121,15 @@ def test_several_servers_are_one_in_the_counters_of_a_mark() -> None:
         "apiserver",
         "etcd",
     }
+
+
+@pytest.mark.parametrize(("batches", "expected"), [(3, 4.0), (0, None)])
+def test_writes_a_txn_are_told_where_they_were_joined(batches: int, expected: float | None) -> None:
+    begin: Counters = {"apiserver": {"store_client_writes": 10, "store_txns": 10}}
+    end: Counters = {
+        "apiserver": {"store_client_writes": 50, "store_txns": 20, "store_batches": batches}
+    }
+
+    use = store_use(told(StoreFacts("real", 1), begin, end))
+
+    assert use.writes_per_txn == expected

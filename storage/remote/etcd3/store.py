@@ -88,7 +88,7 @@ class _Open:
     def counters(self) -> Mapping[str, float]:
         batches, owner = self.batches, self.owner
         return {
-            "store_writes": self.writer.writes,
+            "store_client_writes": self.writer.writes,
             "store_txns": self.writer.txns,
             "store_batches": 0 if batches is None else batches.batches,
             "store_batched_writes": 0 if batches is None else batches.batched_writes,

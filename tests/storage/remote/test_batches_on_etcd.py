@@ -71,7 +71,11 @@ async def test_writes_of_a_turn_share_revisions_and_are_told_at_once(url: str) -
         assert [change.revision for change in recorder.changes] == sorted(made)
         assert {change.key for change in recorder.changes} == set(keys(200))
         told = store.counters()
-        assert (told["store_batches"], told["store_txns"], told["store_writes"]) == (2, 2, 200)
+        assert (told["store_batches"], told["store_txns"], told["store_client_writes"]) == (
+            2,
+            2,
+            200,
+        )
         assert store.capabilities.shared_revisions
     assert store.counters() == told
 
