@@ -8,6 +8,7 @@ from typing import Final
 
 UNIX: Final = "unix:"
 PORT_MAX: Final = 65535
+ANY_IPV6: Final = "::"
 
 
 class BindError(Exception):
@@ -55,8 +56,9 @@ def _bound(family: int, place: tuple[str | int, ...]) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if family == socket.AF_INET6:  # "[::]" means every address, those of IPv4 among them
+            only = place[0] != ANY_IPV6
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
         made.bind(place)
     except OSError:
         made.close()
