@@ -8,7 +8,7 @@ from typing import Final
 from reports.apibench_model import Line, Spread
 from reports.apibench_page import aim_of
 from reports.environment_facts import environment_facts
-from reports.html import Markup, Tile, bullets, element, page, section, table, tiles
+from reports.html import Markup, Tile, bullets, element, join, page, section, table, tiles
 from reports.storebench_model import Comparison, StoreBench, StoreMicro, StoreRow, StoreTable
 from reports.wording import NOT_MEASURED, counted, duration_ms, plain
 
@@ -20,7 +20,7 @@ COLUMNS: Final = {
     "max_ms": "max ms",
     "syncs_per_s": "syncs a second",
     "writes_per_sync": "writes a sync",
-    "backend_syncs_per_s": "syncs of the backend a second",
+    "backend_syncs_per_s": "backend syncs a second",
     "server_us": "server CPU each, µs",
     "server_cores": "server cores",
     "store_cores": "cores of the store",
@@ -31,7 +31,7 @@ COLUMNS: Final = {
     "writes_per_s": "writes a second",
     "write_p99_ms": "p99 of a write, ms",
     "kib_per_watch": "KiB a watch",
-    "anon_before_mib": "anonymous memory before, MiB",
+    "anon_before_mib": "memory (anon) before, MiB",
     "anon_after_mib": "and after, MiB",
     "opened_per_s": "opened a second",
 }
@@ -122,7 +122,8 @@ def _spread(spread: Spread | None, name: str) -> str:
         return ""
     if spread.rounds == 1 or name != "per_s":
         return plain(spread.median)
-    return f"{plain(spread.median)} ({plain(spread.low)}-{plain(spread.high)})"
+    words = f"{plain(spread.low)}-{plain(spread.high)}"
+    return join((plain(spread.median), element("span", words, style="range")))
 
 
 def store_micro_page(results: StoreMicro) -> str:

@@ -13,16 +13,28 @@ from bench.commands.drawing import draw
 from bench.commands.interface import OK, UsageError
 from bench.load.settings import LOCUST_FILE
 from bench.matrix_results import CODECS_FILE, MATRIX_FILE
+from bench.micro.store_results import STORE_MICRO_FILE
 from bench.results import RESULTS_FILE
+from bench.storebench.results import STORE_BENCH_FILE
 
 HELP: Final = "draw the report of a results directory again"
-FILES: Final = (MATRIX_FILE, RESULTS_FILE, CODECS_FILE, LOCUST_FILE, API_BENCH_FILE)
+FILES: Final = (
+    MATRIX_FILE,
+    RESULTS_FILE,
+    CODECS_FILE,
+    LOCUST_FILE,
+    API_BENCH_FILE,
+    STORE_BENCH_FILE,
+    STORE_MICRO_FILE,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "directory", type=Path, help="of a run, a matrix, a codec table, a locust or api-bench run"
+        "directory",
+        type=Path,
+        help="of a run, a matrix, a micro, locust, api-bench or store-bench run",
     )
 
 

@@ -45,7 +45,8 @@ def print_store_bench(results: StoreBench, report: Path | None = None) -> None:
 def lines_of(results: StoreBench) -> Iterator[str]:
     """Yield the summary, line by line: a table a place, never mixed."""
     rounds = max((row.round for row in results.rows), default=0)
-    yield f"store-bench: {rounds} rounds: medians, ranges in brackets"
+    counted = "1 round" if rounds == 1 else f"{rounds} rounds: medians, ranges in brackets"
+    yield f"store-bench: {counted}"
     for table in results.tables:
         yield ""
         yield f"### {table.title}"

@@ -14,12 +14,14 @@ from bench.commands.interface import MISSED, OK, USAGE, VOID, UsageError
 from bench.commands.options import claim_directory, names
 from bench.commands.progress import Narrator
 from bench.commands.registry import COMMANDS
+from bench.commands.report import FILES as REPORTED
 from bench.commands.run import exit_code
 from bench.commands.summary import number, print_codecs, print_matrix, print_run
 from bench.comparisons import compare, summarize, values_of
 from bench.kubeconfig import kubeconfig
 from bench.matrix_results import METRICS, Cell, CodecResults, CodecRow, MatrixResults, Round
 from bench.results import ServiceLevel, Status, Verdict
+from reports.render import RENDERERS
 from storage.virtual_time import VirtualClock, run_virtual
 from tests.bench.run_results import ENVIRONMENT, results
 
@@ -233,3 +235,7 @@ def test_kubeconfig_names_the_server_as_its_current_context() -> None:
 
     assert document["clusters"][0]["cluster"]["server"] == "http://127.0.0.1:1"
     assert document["current-context"] == document["contexts"][0]["name"]
+
+
+def test_whatever_a_report_is_drawn_of_can_be_drawn_again() -> None:
+    assert set(REPORTED) == set(RENDERERS)

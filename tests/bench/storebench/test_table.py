@@ -161,7 +161,12 @@ def test_the_page_tells_what_the_summary_tells(tmp_path: Path) -> None:
 
     page = render(tmp_path).read_text()
 
-    for said in ("In process", "Over the protocol, wire client", "9,000 (8,000-10,000)", "1 of 2"):
+    for said in (
+        "In process",
+        "Over the protocol, wire client",
+        '9,000\n<span class="range">8,000-10,000</span>',
+        "1 of 2",
+    ):
         assert said in page
     for said in ("kubedyno-etcd3 / etcd", "client-bound", "round 3: because", "no program"):
         assert said in page
