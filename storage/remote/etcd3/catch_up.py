@@ -4,13 +4,15 @@ How it works. A *replay* is an etcd watch over the whole key space (only so can 
 it has come: one over a prefix tells nothing after the prefix's last change). It serves every
 watcher that was added before it began, so that the watch caches of an API server that starts share
 one; each takes what is under its prefix and after its own position. When a replay has come to where
-the feed's memory begins, its watchers join the feed's hub, which tells them the rest.
+the feed's memory begins, its watchers join the feed's hub, which tells them the rest. One that is
+told from there more slowly than new changes push out old ones is replayed again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from serialization.api.etcd import rpc_pb2 as rpc
@@ -19,7 +21,7 @@ from storage.errors import CompactedError, HistoryLostError, StoreError
 from storage.interface import Watch, Watcher
 from storage.records import Batch, Change
 from storage.remote.etcd3.failures import COMPACTED, FUTURE, CallError
-from storage.remote.etcd3.feed import Feed
+from storage.remote.etcd3.feed import Feed, OutrunError
 from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
 from storage.remote.etcd3.rpc import RANGE
@@ -37,20 +39,36 @@ class LateWatch:
     ``position`` is the revision up to which it has come; its watcher has been told of ``told``.
     """
 
-    __slots__ = ("joined", "live", "position", "prefix", "told", "watcher")
+    __slots__ = ("_outrun", "joined", "live", "position", "prefix", "told", "watcher")
 
-    def __init__(self, prefix: bytes, watcher: Watcher, after: int) -> None:
+    def __init__(
+        self, prefix: bytes, watcher: Watcher, after: int, outrun: Callable[[LateWatch], None]
+    ) -> None:
         self.prefix = prefix
         self.watcher = watcher
         self.position = self.told = after
         self.live = True
         self.joined: Watch | None = None
+        self._outrun = outrun
 
     def cancel(self) -> None:
         """End it: nothing is delivered after this returns. Idempotent."""
         self.live = False
         if self.joined is not None:
             self.joined.cancel()
+
+    def deliver(self, batch: Batch) -> None:
+        """Take what the feed tells (``storage.interface.Watcher``)."""
+        self.position = self.told = batch.revision
+        self.watcher.deliver(batch)
+
+    def closed(self, error: StoreError) -> None:
+        """Take the end of its watch at the feed: of itself, or of its page in recent history."""
+        self.joined = None
+        if isinstance(error, OutrunError):
+            self._outrun(self)
+        else:
+            self.end(error)
 
     def end(self, error: StoreError) -> None:
         """Tell the watcher that it has ended."""
@@ -89,11 +107,20 @@ class CatchUp:
         self._wanted = asyncio.Event()
 
     def add(self, prefix: bytes, watcher: Watcher, after: int) -> LateWatch:
-        """Start a watch after a revision below the feed's memory."""
-        watch = LateWatch(prefix, watcher, after)
+        """Start a watch after a revision in the past."""
+        watch = LateWatch(prefix, watcher, after, self._replay_next)
+        if after >= self._feed.ring.floor:
+            self._join(watch)
+        else:
+            self._replay_next(watch)
+        return watch
+
+    def _replay_next(self, watch: LateWatch) -> None:
         self._new.append(watch)
         self._wanted.set()
-        return watch
+
+    def _join(self, watch: LateWatch) -> None:
+        watch.joined = self._feed.hub.add(watch.prefix, watch, watch.position)
 
     async def run(self) -> None:
         """Replay, one after another, until cancelled."""
@@ -180,14 +207,15 @@ class CatchUp:
             await asyncio.sleep(0)
         for watch in self._running:
             watch.position = max(watch.position, upto)
-        self._join()
+        self._join_who_can()
 
-    def _join(self) -> None:
-        feed, staying = self._feed, []
+    def _join_who_can(self) -> None:
+        floor, staying = self._feed.ring.floor, []
         for watch in self._running:
-            if watch.live and watch.position >= feed.ring.floor:
+            if watch.live and watch.position >= floor:
                 watch.mark()
-                watch.joined = feed.hub.add(watch.prefix, watch.watcher, watch.position)
+                if watch.live:
+                    self._join(watch)
             elif watch.live:
                 staying.append(watch)
         self._running = staying

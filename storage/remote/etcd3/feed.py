@@ -53,6 +53,10 @@ SILENCES_MAX: Final = 4
 """After so many in a row, writes that etcd has taken wait no longer for the watch to tell them."""
 
 
+class OutrunError(StoreError):
+    """Recent history no longer goes back to where a watch has come: etcd's own does."""
+
+
 class Ring:
     """The newest changes, complete above ``floor``."""
 
@@ -78,8 +82,12 @@ class Ring:
         self.floor = floor
 
     def page(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
-        """Return how far this piece goes, and its changes under ``prefix`` (see ``WatchHub``)."""
-        assert after >= self.floor
+        """Return how far this piece goes, and its changes under ``prefix`` (see ``WatchHub``).
+
+        Raises OutrunError.
+        """
+        if after < self.floor:
+            raise OutrunError(f"{after} is forgotten; the oldest remembered is {self.floor}")
         kept = self._changes
         found: list[Change] = []
         for change in islice(kept, bisect_right(kept, after, key=_revision), None):
@@ -202,10 +210,11 @@ class Feed:
     async def _check_same(self, header: rpc.ResponseHeader) -> None:
         """Check that this is the etcd that told ``last``. Raises HistoryLostError, CallError.
 
-        A member may lag behind, so only what all of them have agreed on proves anything.
+        A member may lag behind, so only what all of them have agreed on proves anything. A proxy
+        may leave out of which cluster it is.
         """
         current = header.revision
-        if header.cluster_id == self._cluster_id:
+        if header.cluster_id in (0, self._cluster_id):
             if current < self.last:
                 current = (await self._ask()).revision
             if current >= self.last:

@@ -263,7 +263,7 @@ class RemoteStore:
 
     def watch(self, prefix: bytes, watcher: Watcher, *, after: int) -> Watch:
         opened = self._open()
-        if after >= opened.feed.ring.floor:
+        if after >= opened.feed.last:
             return opened.feed.hub.add(prefix, watcher, after)
         return opened.catch_up.add(prefix, watcher, after)
 

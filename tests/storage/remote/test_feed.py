@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from storage.clock import SystemClock
 from storage.engine.watch_hub import EAGER_MARKS
 from storage.errors import ConflictError
+from storage.mvcc import PutOp, Txn
 from storage.records import Batch, Change, KeyValue
 from storage.remote.etcd3 import feed as feed_module
 from storage.remote.etcd3.feed import Ring
@@ -130,3 +131,32 @@ def test_ring_is_bounded_and_complete_above_its_floor(
 
 def weight(each: Change) -> int:
     return len(each.value or b"") + (len(each.previous.value) if each.previous else 0)
+
+
+async def test_replay_that_recent_history_outruns_goes_on_in_etcds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = 2000
+    monkeypatch.setattr(feed_module, "HISTORY_PAGE", 1)
+    monkeypatch.setattr(feed_module, "RING_MAX", many)
+    async with served() as engine, inside(engine) as store:
+        start, end = store.current_revision(), store.current_revision() + many + 1
+        await asyncio.gather(*[engine.store.create(b"/inside/%d" % n, b"v") for n in range(many)])
+        await reached(store, start + many)
+        whole, rare, cancelled = (Recorder(start) for _ in range(3))
+        store.watch(b"/", whole, after=start)
+        store.watch(b"/new/7", rare, after=start)
+        watch = store.watch(b"/", cancelled, after=start)
+        puts = tuple(PutOp(b"/inside/new/%d" % number, b"v") for number in range(many + 1))
+        await engine.store.txn(Txn((), puts))
+        await reached(store, end)
+        watch.cancel()
+        told = len(cancelled.changes)
+        for recorder in (whole, rare):
+            await recorder.reach(end)
+        last = await store.create(b"/last", b"v")
+
+        assert whole.revisions == [*range(start + 1, end), *[end] * len(puts), last]
+        assert {each.key[:6] for each in rare.changes} == {b"/new/7"}
+        assert len(cancelled.changes) == told < many
+        assert whole.error is rare.error is cancelled.error is None

@@ -14,6 +14,7 @@ from storage.clock import SystemClock
 from storage.errors import CompactedError, HistoryLostError, UnknownOutcomeError
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import parse_url
+from storage.serve.etcd3 import serving
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import require_etcd
 from tests.storage.recorder import Recorder
@@ -122,6 +123,28 @@ async def test_store_tells_that_it_meets_another_etcd(caplog: pytest.LogCaptureF
         store.watch(b"/", again, after=2)
         assert await store.update(b"/0", b"again", expected=found.revision) == 3
         assert again.revisions == [3]
+
+
+@pytest.mark.parametrize("cluster_id", [0, 77])
+async def test_another_cluster_is_known_by_its_id_though_it_has_come_further(
+    monkeypatch: pytest.MonkeyPatch, cluster_id: int
+) -> None:
+    async with served() as before, FaultProxy(before.target) as proxy:
+        monkeypatch.setattr(serving, "stable_id", lambda _kind, _name: cluster_id)
+        async with served() as after, store_at(proxy.target) as store:
+            last = await store.create(b"/a", b"before")
+            recorder = Recorder(last)
+            store.watch(b"/", recorder, after=last)
+            for number in range(5):
+                await after.store.create(b"/%d" % number, b"after")
+            end = after.store.current_revision()
+            proxy.turn_to(after.target)
+
+            if cluster_id:
+                assert isinstance(await recorder.end(), HistoryLostError)
+            else:  # nothing tells
+                await recorder.reach(end)
+            assert store.current_revision() == end
 
 
 async def test_replay_tells_that_it_meets_another_etcd() -> None:
