@@ -14,6 +14,7 @@ from serialization.api.etcd.rpc_pb2 import (
     AlarmType,
     DefragmentRequest,
     DefragmentResponse,
+    DowngradeInfo,
     HashKVRequest,
     HashKVResponse,
     HashRequest,
@@ -29,7 +30,7 @@ from serialization.api.etcd.rpc_pb2 import (
 from storage.errors import StoreError
 from storage.serve.etcd3.errors import Refusal, RefusedError, refusal_of
 from storage.serve.etcd3.methods import Context, unary
-from storage.serve.etcd3.serving import RAFT_TERM, VERSION, Serving
+from storage.serve.etcd3.serving import CLUSTER_VERSION, RAFT_TERM, VERSION, Serving
 from storage.serve.etcd3.snapshot import stream
 
 SERVICE: Final = "etcdserverpb.Maintenance"
@@ -82,6 +83,8 @@ class Maintenance:
             raftIndex=found.revision,
             raftAppliedIndex=found.revision,
             raftTerm=RAFT_TERM,
+            storageVersion=CLUSTER_VERSION,
+            downgradeInfo=DowngradeInfo(),
             errors=[_told(alarm) for alarm in self._alarms.shown(member, found.alarm)],
         )
 

@@ -11,12 +11,11 @@ from typing import Final
 from storage.errors import StoreError
 from storage.mvcc import Mvcc
 from storage.records import StoreStatus
-from storage.serve.etcd3.serving import VERSION, Serving
+from storage.serve.etcd3.serving import CLUSTER_VERSION, VERSION, Serving
 from storage.serve.http2.plain import NOT_FOUND, Page
 
 JSON: Final = "application/json"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
-CLUSTER_VERSION: Final = VERSION.rpartition(".")[0] + ".0"
 
 
 class PlainPages:

@@ -15,6 +15,8 @@ from storage.serve.etcd3.limits import Limits
 VERSION: Final = "3.6.0"
 """What ``Maintenance.Status`` says. From 3.5.13 on clients may trust progress requests, and ours
 keep their promise."""
+CLUSTER_VERSION: Final = VERSION.rpartition(".")[0] + ".0"
+"""What all members of a cluster can do, by the version that was first to."""
 RAFT_TERM: Final = 2
 """Of a member that has always led: what a real one of its own says after its first election."""
 

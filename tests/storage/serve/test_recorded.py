@@ -24,9 +24,7 @@ ON_PURPOSE: Final = (
     "dbSizeInUse",
     "raftIndex",  # there is no log of a raft here: the revision stands for it
     "raftAppliedIndex",
-    "storageVersion",  # not told, as etcd 3.5 does not
-    "dbSizeQuota",
-    "downgradeInfo",
+    "dbSizeQuota",  # there is none to tell
 )
 
 

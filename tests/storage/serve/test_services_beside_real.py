@@ -36,6 +36,8 @@ def plain(message: Message) -> str:
     if isinstance(message, rpc.StatusResponse):
         for told in DIFFERENT_STATUS:
             message.ClearField(told)
+        message.ClearField("storageVersion")  # newer than 3.4
+        message.ClearField("downgradeInfo")
         message.errors.sort()
     if isinstance(message, rpc.AlarmResponse):  # a real one tells them in the order of a Go map
         message.alarms.sort(key=lambda alarm: alarm.memberID)
