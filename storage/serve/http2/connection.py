@@ -118,6 +118,12 @@ class Connection(asyncio.Protocol):
         self._kinds = ()
         self.write = _nowhere
 
+    def eof_received(self) -> bool:
+        """As ``asyncio.Protocol``: whoever asked for a page may send no more, and is answered."""
+        plain = self._plain
+        asked = plain is not None and plain.task is not None
+        return asked and self.transport.get_extra_info("sslcontext") is None
+
     def pause_writing(self) -> None:
         """As ``asyncio.Protocol``."""
         self.paused = True

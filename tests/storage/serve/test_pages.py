@@ -20,6 +20,7 @@ async def get(target: str, path: str) -> tuple[str, str]:
     async with asyncio.timeout(PATIENCE_S):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        writer.write_eof()
         head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
         writer.close()
         await writer.wait_closed()
