@@ -79,11 +79,6 @@ class KeySpace:
                 )
 
 
-def compare_mod(key: bytes, revision: int) -> rpc.Compare:
-    """Require that the key's last write was at ``revision``; 0: that there is no such key."""
-    return rpc.Compare(key=key, target=MOD, mod_revision=revision)
-
-
 def put_op(key: bytes, value: bytes, lease: int) -> rpc.RequestOp:
     """Write a key."""
     return rpc.RequestOp(request_put=rpc.PutRequest(key=key, value=value, lease=lease))
@@ -92,8 +87,3 @@ def put_op(key: bytes, value: bytes, lease: int) -> rpc.RequestOp:
 def range_op(key: bytes) -> rpc.RequestOp:
     """Read a key."""
     return rpc.RequestOp(request_range=rpc.RangeRequest(key=key))
-
-
-def delete_op(key: bytes) -> rpc.RequestOp:
-    """Remove a key."""
-    return rpc.RequestOp(request_delete_range=rpc.DeleteRangeRequest(key=key))

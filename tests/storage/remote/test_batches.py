@@ -12,16 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serialization.api.etcd import rpc_pb2 as rpc
+from storage.remote.etcd3 import requests
 from storage.remote.etcd3.batches import LATE_S, Batches, Judgement
 from storage.remote.etcd3.failures import CallError
-from storage.remote.etcd3.keys import (
-    GREATER,
-    VERSION,
-    compare_mod,
-    delete_op,
-    put_op,
-    range_op,
-)
+from storage.remote.etcd3.keys import VERSION
 from storage.remote.etcd3.rpc import TXN
 from storage.virtual_time import run_virtual
 from tests.storage.remote.fake_etcd import FakeEtcd, fake_etcd
@@ -30,16 +24,15 @@ KEYS: Final = [b"/registry/a", b"/registry/b", b"/registry/c"]
 
 
 def put(key: bytes, value: bytes = b"v", *, at: int = 0, lease: int = 0) -> rpc.TxnRequest:
-    return rpc.TxnRequest(
-        compare=[compare_mod(key, at)],
-        success=[put_op(key, value, lease)],
-        failure=[range_op(key)],
-    )
+    request = requests.judged(key, at)
+    requests.put(request, key, value, lease)
+    return request
 
 
 def drop(key: bytes) -> rpc.TxnRequest:
-    there = rpc.Compare(key=key, target=VERSION, result=GREATER, version=0)
-    return rpc.TxnRequest(compare=[there], success=[delete_op(key)], failure=[range_op(key)])
+    request = requests.judged_to_exist(key)
+    requests.delete(request, key)
+    return request
 
 
 def put_twice_judged(key: bytes) -> rpc.TxnRequest:
@@ -60,9 +53,9 @@ def nested(request: rpc.TxnRequest) -> list[rpc.TxnRequest]:
     return [operation.request_txn for operation in request.success]
 
 
-async def send(batches: Batches, *requests: rpc.TxnRequest) -> list[Judgement | BaseException]:
+async def send(batches: Batches, *asked: rpc.TxnRequest) -> list[Judgement | BaseException]:
     """Send writes in one turn of the loop."""
-    calls = (batches.txn(key_of(request), request) for request in requests)
+    calls = (batches.txn(key_of(request), request) for request in asked)
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
@@ -141,17 +134,21 @@ def states(answer: rpc.TxnResponse) -> list[tuple[bytes, int]]:
 
 
 @settings(max_examples=50)
-@given(STEPS, st.integers(0, 1 << 16))
-def test_writes_come_out_as_they_would_singly(steps: list[Step], seed: int) -> None:
+@given(STEPS, st.lists(st.integers(0, 30), max_size=3), st.integers(0, 1 << 16))
+def test_writes_come_out_as_they_would_singly(
+    steps: list[Step], overtakes_ms: list[int], seed: int
+) -> None:
     async def story() -> None:
         async with fake_etcd(Random(seed)) as (fake, owner):
             batches = Batches(fake, owner)
             calls = (make_step(fake, batches, step, n) for n, step in enumerate(steps))
+            for pause_ms in overtakes_ms:
+                asyncio.get_running_loop().call_later(pause_ms / 1000, batches.overtake)
             outcomes = await asyncio.gather(*calls)
 
             carried = [request for batch, _ in fake.applied for request in nested(batch)]
             assert len(carried) == len(steps)
-            assert fake.most_under_way == 1
+            assert fake.most_under_way <= 1 + batches.overtaken <= 1 + len(overtakes_ms)
             for batch, _ in fake.applied:
                 assert max(Counter(map(key_of, nested(batch))).values()) == 1
             await replay_singly(fake)
@@ -264,7 +261,7 @@ def test_nothing_is_joined_in_an_etcd_that_is_not_ours_any_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "sizes"),
+    ("asked", "sizes"),
     [
         ([put(b"/%d" % n) for n in range(200)], [127, 73]),
         ([put_twice_judged(b"/%d" % n) for n in range(130)], [126, 4]),
@@ -275,12 +272,12 @@ def test_nothing_is_joined_in_an_etcd_that_is_not_ours_any_more() -> None:
     ],
     ids=["keys", "two compares", "the heavier counts", "bytes", "too large", "in its turn"],
 )
-def test_batches_keep_within_the_limits(requests: list[rpc.TxnRequest], sizes: list[int]) -> None:
+def test_batches_keep_within_the_limits(asked: list[rpc.TxnRequest], sizes: list[int]) -> None:
     async def story() -> None:
         async with fake_etcd() as (fake, owner):
-            outcomes = await send(Batches(fake, owner), *requests)
+            outcomes = await send(Batches(fake, owner), *asked)
 
-            assert succeeded(outcomes) == [True] * len(requests)
+            assert succeeded(outcomes) == [True] * len(asked)
             assert [len(nested(batch)) for batch in fake.asked] == sizes
 
     run_virtual(story())
