@@ -164,6 +164,8 @@ def check_servers(config: Config) -> Config:
         raise UsageError("--etcd-batch is for a store that is an etcd: --real-etcd, or a URL")
     if batched and config.apiservers > 1:
         raise UsageError("--etcd-batch needs an etcd that is one API server's alone")
+    if config.keep_store and not is_url(config.store):
+        raise UsageError("--keep-store is for a store that others run, given by its URL")
     if is_url(config.store) and config.data_dir:
         raise UsageError("--data-dir is for a store of our own, not for one that others run")
     return config

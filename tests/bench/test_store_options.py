@@ -75,6 +75,8 @@ def test_store_has_a_name_in_results_and_cells(
         (("--etcd-batch", "on"), "--real-etcd, or a URL"),
         (("--real-etcd", "1", "--etcd-batch", "on", "--apiservers", "2"), "one API server's alone"),
         (("--store", "etcd3://a:1", "--data-dir", "/nowhere/d"), "--data-dir"),
+        (("--keep-store",), "given by its URL"),
+        (("--real-etcd", "1", "--keep-store"), "given by its URL"),
         (("--store", "etcd3://a:1?cacert=/nowhere/ca.pem"), "/nowhere/ca.pem, which cannot be"),
         (("--store", "etcd3://me@a:1?password-file=/nowhere/p"), "/nowhere/p, which cannot be"),
         (("--real-etcd", "1", "--data-dir", "/dev/null"), "/dev/null is no directory"),
