@@ -236,13 +236,14 @@ class Feed:
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        self._silence = loop.call_later(SILENT_S, self._judge_silence, self.last)
+        due = loop.time() + SILENT_S
+        self._silence = loop.call_at(due, self._judge_silence, self.last, due)
 
-    def _judge_silence(self, before: int) -> None:
+    def _judge_silence(self, before: int, due: float) -> None:
         self._silence, expected = None, self._expected
         if self.last > before:
             self._silences = 0
-        else:
+        elif asyncio.get_running_loop().time() - due < SILENT_S / 2:  # else it is we who hung
             _log.info("watch of %s is silent at %d of %d", self._link.endpoint, before, expected)
             self._silences += 1
             self._leave()
