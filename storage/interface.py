@@ -11,6 +11,10 @@ with an alarm, until a probe write succeeds.
 
 Reads (``get``, ``list``, ``count``) and ``current_revision`` speak of the last *applied* revision,
 never of one that is assigned but not yet durable.
+
+**A store that is elsewhere** declares what of this it cannot promise (``others_write``,
+``ordered_writes``, ``given_clock``); the rest holds, above all that an acknowledged write, and the
+state that a refused one was judged by, have been delivered to the watchers before the answer.
 """
 
 from __future__ import annotations
@@ -146,8 +150,9 @@ class Writable(Protocol):
         """Remove a key, at revision ``expected`` if given; answer the revision of the removal.
 
         With ``last`` the key is first given that value, at a revision of its own unless it has it
-        already, so that watchers see both. Nobody else's write comes between; where the store
-        itself fails between, the first may stand alone. Raises KeyNotFoundError, ConflictError.
+        already, so that watchers see both. Nobody else's write comes between (where
+        ``others_write``, one that does is a ConflictError); where the store itself fails between,
+        and then, the first may stand alone. Raises KeyNotFoundError, ConflictError.
         """
         ...
 
