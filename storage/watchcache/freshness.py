@@ -8,6 +8,9 @@ for two answers at most.
     read A   |---- asked ------|
     read B         .............|---- asked ----|
     read C              ........|---- asked ----|        B and C share a question
+
+Where the store could not be reached at all, which takes its client ten seconds to say, those who
+waited meanwhile are told so, too: they have waited for it as long as people do.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
+from storage.errors import StoreUnavailableError
 from storage.watchcache.counters import CacheCounters
 
 
@@ -69,10 +73,17 @@ class Freshness:
         try:
             revision = await self._store.latest_revision()
         except Exception as error:  # noqa: BLE001  it is the readers', whatever it is
-            question.set_exception(error)
-            question.exception()  # they may all have left: then nobody is to be told
+            _fail(question, error)
+            if isinstance(error, StoreUnavailableError) and self._next is not None:
+                _fail(self._next, error)
+                self._next = None
         except BaseException:
             question.cancel()
             raise
         else:
             question.set_result(revision)
+
+
+def _fail(question: asyncio.Future[int], error: Exception) -> None:
+    question.set_exception(error)
+    question.exception()  # the readers may all have left: then nobody is to be told
