@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from storage.serve.http2 import frames
 from storage.serve.http2.connection import Connection
 from storage.serve.http2.methods import Head, Method, page_of, refusing_content
 from storage.serve.http2.plain import Pages
@@ -27,7 +28,8 @@ class Http2Server:
         farewell: str = "the server ends",
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.message_bytes = message_bytes
+        # A message must find room in the window of a stream, which cannot be larger.
+        self.message_bytes = min(message_bytes, frames.WINDOW_MAX - frames.FRAME_BYTES)
         self.pages = pages
         self.farewell = farewell
         self._find = find
