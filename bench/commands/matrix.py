@@ -19,7 +19,12 @@ from bench.commands.options import (
     positive,
 )
 from bench.commands.progress import Narrator
-from bench.commands.store_options import add_real_argument, check_servers, chosen_stores
+from bench.commands.store_options import (
+    URL_FORM,
+    add_real_argument,
+    check_servers,
+    chosen_stores,
+)
 from bench.commands.summary import number as shown
 from bench.commands.summary import print_codecs, print_matrix, summary_console
 from bench.commands.switch_options import over_switches, switch_values
@@ -34,8 +39,9 @@ from bench.matrix_results import (
 from bench.measuring import Measuring
 from bench.micro.suites import SuiteFailedError, run_codecs
 from bench.results import Status
-from bench.store_choice import is_url
+from bench.store_choice import REAL, is_url
 from storage.clock import SystemClock
+from storage.registry import STORES
 
 HELP: Final = "the same load over codecs x stores x switches, in shuffled rounds -> one report"
 
@@ -44,8 +50,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_plane_arguments(parser)
     add_load_arguments(parser)
-    parser.add_argument("--codec", type=names, default=["json", "orjson", "protobuf"])
-    parser.add_argument("--store", type=_stores, default=["etcd3", "memory"], metavar="STORE,...")
+    parser.add_argument(
+        "--codec",
+        type=names,
+        default=["json", "orjson", "protobuf"],
+        metavar="CODEC,...",
+        help="default: json,orjson,protobuf",
+    )
+    parser.add_argument(
+        "--store",
+        type=_stores,
+        default=["etcd3", "memory"],
+        metavar="STORE,...",
+        help=f"of {', '.join(STORES)}, {REAL}, {REAL}3, {URL_FORM} (default: etcd3,memory)",
+    )
     add_real_argument(parser)
     parser.add_argument(
         "--switch",
