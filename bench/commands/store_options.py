@@ -20,8 +20,8 @@ from storage.registry import STORES
 from storage.remote.etcd3.url import parse_url
 
 URL_FORM: Final = (
-    "etcd3://[USER:PASSWORD@]HOST:PORT[,...]"
-    "[?cacert=FILE&cert=FILE&key=FILE&password-file=FILE&prefix=/PATH]"
+    "etcd3://[USER:PASSWORD@]HOST:PORT[,...] with ?option=value&... of "
+    "cacert, cert, key, password-file, prefix"
 )
 SERVERS_MAX: Final = 16
 MEMBERS_OF_A_QUORUM: Final = 3
