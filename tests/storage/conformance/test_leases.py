@@ -165,21 +165,22 @@ def test_ttls_end_one_after_another_and_never_early(entry: StoreEntry, tmp_path:
             at = Revisions(store)
             recorder = Recorder(after=at(1))
             store.watch(b"/", recorder, after=at(1))
-            begun_s = now()
-            await store.create(b"/ends", b"one", ttl_s=2)
-            for key in (b"/renewed", b"/kept", b"/again"):
-                await store.create(key, b"one", ttl_s=2)
-            # Two seconds after the other: a slow machine is to see what is left in between.
-            await store.update(b"/renewed", b"one", expected=at(3), ttl_s=4)
-            await store.update(b"/kept", b"one", expected=at(4))
+            await store.create(b"/kept", b"one", ttl_s=2)
+            await store.update(b"/kept", b"one", expected=at(2))
+            await store.create(b"/again", b"one", ttl_s=2)
             await store.delete(b"/again")
             await store.create(b"/again", b"two")
+            await store.create(b"/renewed", b"one", ttl_s=2)
+            renewed_s = now()
+            await store.update(b"/renewed", b"one", expected=at(7), ttl_s=4)
+            begun_s = now()
+            await store.create(b"/ends", b"one", ttl_s=2)
 
             await recorder.reach(at(10))
             assert now() - begun_s >= 2
             left = [item.key for item in (await store.list(b"/")).items]
             await recorder.reach(at(11))
-            assert now() - begun_s >= 4
+            assert now() - renewed_s >= 4
 
             assert left == [b"/again", b"/kept", b"/renewed"]
             ended = [(change.key, change.value) for change in recorder.changes[-2:]]
