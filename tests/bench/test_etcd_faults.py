@@ -196,7 +196,7 @@ def test_fault_is_told_in_a_line_and_on_the_page() -> None:
         "kill-leader of etcd-1 at 3.0 s: etcd-2 led after 1.0 s, all healthy after 5.2 s; writes "
         "stood still for 2.50 s (before it at most 0.10 s), 7 with an unknown outcome"
     )
-    assert "the leader was killed" in page
+    assert "leader killed, started again" in page
     assert ">7<" in page
 
 
