@@ -21,6 +21,7 @@ from storage.errors import (
     KeyNotFoundError,
     LeaseNotFoundError,
     StoreError,
+    StoreUnavailableError,
     UnknownOutcomeError,
 )
 from storage.records import KeyValue
@@ -123,7 +124,12 @@ class Writer:
                 raise JudgedError(KeyNotFoundError(key), self._feed.last)
             expected = current.revision
         revision = await self.update(key, last, expected, 0)
-        return await self.delete(key, revision)
+        try:
+            return await self.delete(key, revision)
+        except StoreUnavailableError as error:
+            if revision == expected:
+                raise
+            raise UnknownOutcomeError(f"written for the last time, not removed: {error}") from error
 
     async def _detach(self, state: KeyValue) -> int:
         """Write a state once more, without its lease."""
