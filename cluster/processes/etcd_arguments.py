@@ -36,7 +36,9 @@ _SWITCHES: Final = ("no_sync", "client_cert_auth")
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is served, as whom, within which limits."""
     limits = Limits()
-    parser.add_argument("--store", default="etcd3", choices=ENGINES)
+    parser.add_argument(
+        "--store", default="etcd3", choices=ENGINES, help="the engine (default: %(default)s)"
+    )
     parser.add_argument("--name", default="default", help="of the member (default: %(default)s)")
     parser.add_argument(
         "--advertise-client-urls",
