@@ -15,8 +15,8 @@ from reports.model import Run, process_order
 from reports.wording import plain, process_title
 
 TITLE: Final = "CPU by layer"
-LABELLED_SHARE: Final = 0.045
-"""Of the longest bar: a narrower part has no room for its number."""
+SHARE_A_CHARACTER: Final = 0.0105
+"""Of the longest bar: a part that is narrower than its number is long has no room for it."""
 
 Part = tuple[str, float, str]
 """Title, CPU seconds, colour."""
@@ -62,9 +62,10 @@ def _draw_bars(axes: Axes, bars: dict[str, list[Part]]) -> None:
         left = 0.0
         for title, cpu_s, colour in parts:
             axes.barh(row, cpu_s, left=left, height=0.66, color=colour)
-            if cpu_s > top * LABELLED_SHARE:
+            number = plain(cpu_s)
+            if cpu_s > top * SHARE_A_CHARACTER * len(number):
                 middle = (left + cpu_s / 2, row)
-                axes.annotate(plain(cpu_s), middle, ha="center", va="center", fontsize=8.5)
+                axes.annotate(number, middle, ha="center", va="center", fontsize=8.5)
             named.setdefault(title, colour)
             left += cpu_s
         axes.annotate(f" {plain(left)} s", (left, row), va="center", color=INK)
