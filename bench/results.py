@@ -166,7 +166,13 @@ class Config:
     @property
     def cell(self) -> str:
         """Return the name of its cell: ``protobuf-etcd3``, and every departure from the usual."""
-        parts = [self.codec, store_word(self.store)]
+        parts = [self.codec, store_word(self.store), *self.departures]
+        return "-".join(parts).replace("/", "_").replace(",", "+")
+
+    @property
+    def departures(self) -> list[str]:
+        """Return what is not as usual, beside codec and store."""
+        parts = []
         if self.apiservers != 1:
             parts.append(f"apiservers-{self.apiservers}")
         if self.etcd_faults:
@@ -183,8 +189,7 @@ class Config:
             parts.append(f"churn-{self.churn_per_s:g}")
         if self.compact_every_s != usual_compact_every_s(self.steady_s):
             parts.append(f"compact-{self.compact_every_s:g}s")
-        parts += departures(self.switches, self.behaviour)
-        return "-".join(parts).replace("/", "_").replace(",", "+")
+        return parts + departures(self.switches, self.behaviour)
 
 
 @dataclass(frozen=True, slots=True)

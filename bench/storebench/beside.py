@@ -86,7 +86,9 @@ def of_run(results: Results) -> Row:
         values["client_cores"] = (every - sum(used.values())) / seconds
     void = results.verdict.status == Status.VOID
     return Row(
-        cell=f"{server} run {config.nodes}/{config.pods} {config.codec}",
+        cell=" ".join(
+            (server, f"run {config.nodes}/{config.pods}", config.codec, *config.departures)
+        ),
         round=1,
         table=TABLE,
         server=server,

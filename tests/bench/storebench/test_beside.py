@@ -48,6 +48,21 @@ def _written(directory: Path, name: str, value: object) -> Path:
     return directory
 
 
+def test_a_run_that_departs_from_the_usual_is_a_cell_of_its_own(tmp_path: Path) -> None:
+    usual = _run("real", 100.0)
+    switches = replace(usual.config.switches, etcd_batch="on")
+    joined = replace(usual, config=replace(usual.config, switches=switches, apiservers=2))
+    directories = [
+        _written(tmp_path / str(at), RESULTS_FILE, results)
+        for at, results in enumerate((usual, joined))
+    ]
+
+    rows = rows_beside(directories)
+
+    assert [row.round for row in rows] == [1, 1]
+    assert rows[1].cell == f"{rows[0].cell} apiservers-2 etcd-batch-on"
+
+
 def test_runs_are_rounds_of_their_cell_and_compared_with_the_real_store(tmp_path: Path) -> None:
     directories = [
         _written(tmp_path / f"{kind}-{at}", RESULTS_FILE, _run(kind, rate))
