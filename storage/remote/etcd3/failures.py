@@ -19,13 +19,15 @@ from storage.errors import (
     StoreUnavailableError,
     UnsupportedError,
 )
+from storage.remote.http2 import failures as http2
 
 NOT_SENT: Final = (
+    http2.NOT_SENT,
     "failed to connect to all addresses",
     "DNS resolution failed",
     "name resolver",
 )
-"""How gRPC begins to tell that it had no connection to send a call on."""
+"""How the clients begin to tell that it had no connection to send a call on."""
 
 NOT_PROPOSED: Final = (
     "etcdserver: no leader",

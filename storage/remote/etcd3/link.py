@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from google.protobuf.message import Message
 
 from serialization.api.etcd import rpc_pb2 as rpc
+from storage.remote.etcd3.by_http2 import Http2Connection
 from storage.remote.etcd3.failures import NO_PERMISSION, NO_USERS, CallError
 from storage.remote.etcd3.rpc import (
     AUTHENTICATE,
@@ -74,12 +75,18 @@ class Link:
         self._stall_check: asyncio.TimerHandle | None = None
         self._on_turn: list[Callable[[], None]] = []
         self.failovers = 0
+        self.calls = 0
+        """How many were made that have one answer."""
 
     def open(self) -> None:
         """Make the channels; they connect when they are used. Raises StoreUrlError."""
         self._password = self._url.secret()
         tls = _tls_files(self._url)
-        self._endpoints = [Endpoint(Connection(target, tls)) for target in self._url.targets]
+        try:
+            connections = [_connection(self._url, target, tls) for target in self._url.targets]
+        except OSError as error:
+            raise StoreUrlError(f"cannot use a file of the store's address: {error}") from error
+        self._endpoints = [Endpoint(connection) for connection in connections]
 
     async def close(self) -> None:
         """Close the channels."""
@@ -150,6 +157,7 @@ class Link:
             if self._stall_check is None:
                 self._watch_for_stalls()
         endpoint.waiting += 1
+        self.calls += 1
         try:
             # etcd judges a token that is shown, even by who asks for another one.
             metadata = self._plain if method is AUTHENTICATE else self._metadata
@@ -242,6 +250,14 @@ class Link:
             self.turn(index)
         if len(self._endpoints) > 1 and any(one.waiting for one in self._endpoints):
             self._stall_check = loop.call_later(STALL_S / 3, self._watch_for_stalls)
+
+
+def _connection(url: RemoteUrl, target: str, tls: TlsFiles | None) -> Connection:
+    if url.client == "grpc":
+        from storage.remote.etcd3.by_grpc import GrpcConnection  # noqa: PLC0415  slow
+
+        return GrpcConnection(target, tls)
+    return Http2Connection(target, tls)
 
 
 def _tls_files(url: RemoteUrl) -> TlsFiles | None:

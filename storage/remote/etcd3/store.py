@@ -69,6 +69,7 @@ class _Open:
     """What there is while a store is open."""
 
     def __init__(self, url: RemoteUrl, clock: Clock) -> None:
+        self.client = url.client
         self.link = Link(url)
         self.keys = KeySpace(url.prefix.encode())
         self.feed = Feed(self.link, self.keys)
@@ -88,6 +89,7 @@ class _Open:
     def counters(self) -> Mapping[str, float]:
         batches, owner = self.batches, self.owner
         return {
+            f"store_calls_{self.client}": self.link.calls,
             "store_client_writes": self.writer.writes,
             "store_txns": self.writer.txns,
             "store_batches": 0 if batches is None else batches.batches,

@@ -5,8 +5,9 @@
 
 Options: ``cacert=FILE``, ``cert=FILE``, ``key=FILE`` (TLS, if any of them is given; ``cert`` and
 ``key`` go together), ``password-file=FILE`` (its first line), ``prefix=/under/here`` (all keys
-begin with it, as it is: ``/under/here2`` is no key space beside it), ``batch=on|off``. A user or a
-password with ``@``, ``:``, ``/``, ``?`` or ``%`` in it is written with per cent escapes.
+begin with it, as it is: ``/under/here2`` is no key space beside it), ``batch=on|off``, ``client=http2|grpc``
+(what carries the calls: our own client, or ``grpc.aio`` to compare it with). A user or a password
+with ``@``, ``:``, ``/``, ``?`` or ``%`` in it is written with per cent escapes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from storage.errors import StoreOpenError
 
 SCHEME: Final = "etcd3"
 UNIX_SCHEME: Final = "etcd3+unix"
-OPTIONS: Final = ("batch", "cacert", "cert", "key", "password-file", "prefix")
+OPTIONS: Final = ("batch", "cacert", "cert", "client", "key", "password-file", "prefix")
+CLIENTS: Final = ("http2", "grpc")
+"""The first is meant where none is named."""
 
 
 class StoreUrlError(StoreOpenError):
@@ -41,6 +44,7 @@ class RemoteUrl:
     key: Path | None = None
     prefix: str = ""
     batch: bool = False
+    client: str = CLIENTS[0]
 
     @property
     def tls(self) -> bool:
@@ -61,6 +65,7 @@ class RemoteUrl:
             "password-file": self.password_file,
             "prefix": self.prefix,
             "batch": "on" if self.batch else "",
+            "client": "" if self.client == CLIENTS[0] else self.client,
         }
         options = "&".join(f"{name}={value}" for name, value in given.items() if value)
         return f"{scheme}://{login}{where}" + (f"?{options}" if options else "")
@@ -107,6 +112,7 @@ def parse_url(text: str) -> RemoteUrl:
             key=_path(options, "key"),
             prefix=options.get("prefix", ""),
             batch=_switch(options, "batch"),
+            client=options.get("client", CLIENTS[0]),
         )
     )
 
@@ -118,6 +124,9 @@ def _checked(url: RemoteUrl) -> RemoteUrl:
         raise StoreUrlError("password-file= goes with a user and without a password")
     if url.user and not url.password and url.password_file is None:
         raise StoreUrlError(f"a store's address names the user {url.user}, but no password")
+    if url.client not in CLIENTS:
+        known = " or ".join(CLIENTS)
+        raise StoreUrlError(f"client= of a store's address is {known}, not {url.client}")
     if url.prefix and not url.prefix.startswith("/"):
         raise StoreUrlError("prefix= of a store's address begins with a slash")
     return url

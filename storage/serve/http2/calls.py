@@ -21,9 +21,9 @@ from typing import Any, Never, Protocol
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
-from storage.serve.http2 import frames
-from storage.serve.http2.frames import FRAME_BYTES, HEAD, Code
-from storage.serve.http2.hpack import literal
+from storage.http2 import frames
+from storage.http2.frames import FRAME_BYTES, HEAD, Code
+from storage.http2.hpack import literal
 from storage.serve.http2.messages import (
     PREFIX,
     PREFIX_BYTES,

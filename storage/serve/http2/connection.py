@@ -16,10 +16,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
-from storage.serve.http2 import frames
+from storage.http2 import frames
+from storage.http2.frames import HEAD, HEAD_BYTES, STREAM_MASK, Code, ProtocolError
+from storage.http2.hpack import Decoder, HpackError
 from storage.serve.http2.calls import Call
-from storage.serve.http2.frames import HEAD, HEAD_BYTES, STREAM_MASK, Code, ProtocolError
-from storage.serve.http2.hpack import Decoder, HpackError
 from storage.serve.http2.methods import Head, Method, head_of
 from storage.serve.http2.plain import Pages, PlainRequest
 

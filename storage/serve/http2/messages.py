@@ -7,8 +7,8 @@ from typing import Final
 
 from grpc import StatusCode
 
-from storage.serve.http2 import frames
-from storage.serve.http2.hpack import literal
+from storage.http2 import frames
+from storage.http2.hpack import literal
 
 PREFIX: Final = Struct(">BI")
 """Of a message: whether it is compressed, and its length."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from storage.serve.http2.hpack import Field
+from storage.http2.hpack import Field
 from storage.serve.http2.plain import Pages, page_for
 
 

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from storage.serve.http2 import frames
+from storage.http2 import frames
 from storage.serve.http2.connection import Connection
 from storage.serve.http2.methods import Head, Method, page_of, refusing_content
 from storage.serve.http2.plain import Pages

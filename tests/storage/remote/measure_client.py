@@ -27,10 +27,11 @@ from grpc import aio
 
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.clock import SystemClock
+from storage.remote.etcd3.by_grpc import CHANNEL_OPTIONS
 from storage.remote.etcd3.keys import ALL
 from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.requests import judged, put
-from storage.remote.etcd3.rpc import CHANNEL_OPTIONS, SERVICE, TXN
+from storage.remote.etcd3.rpc import SERVICE, TXN
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import parse_url
 from tests.etcd_members import EtcdCluster

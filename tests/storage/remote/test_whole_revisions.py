@@ -15,8 +15,9 @@ from serialization.api.etcd import rpc_pb2 as rpc
 from storage.clock import SystemClock
 from storage.errors import CompactedError
 from storage.mvcc import PutOp, Txn
+from storage.remote.etcd3.by_http2 import Http2Connection
 from storage.remote.etcd3.failures import CallError
-from storage.remote.etcd3.rpc import Connection, Stream
+from storage.remote.etcd3.rpc import Stream
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import parse_url
 from storage.remote.etcd3.watching import WholeRevisions
@@ -147,7 +148,7 @@ async def test_end_of_a_watch_says_whether_it_was_compacted() -> None:
 
 async def weighed(target: str, after: int, end: int) -> tuple[list[int], Weighed]:
     """Read revisions straight from a server; return them, and the stream they came from."""
-    connection = Connection(target, None)
+    connection = Http2Connection(target, None)
     stream = Weighed(connection.watch(()))
     watching = WholeRevisions(stream, after)
     revisions: list[int] = []

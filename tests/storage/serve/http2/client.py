@@ -7,9 +7,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final, NamedTuple
 
-from storage.serve.http2 import frames
+from storage.http2 import frames
+from storage.http2.hpack import Decoder, Field, literal
 from storage.serve.http2.connection import Connection
-from storage.serve.http2.hpack import Decoder, Field, literal
 from storage.serve.http2.messages import PREFIX
 from storage.serve.http2.methods import Head, Method, page_of
 from storage.serve.http2.plain import Pages

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.serve.http2 import frames
+from storage.http2 import frames
 from storage.serve.http2.calls import Call
 from storage.serve.http2.methods import Method
 from tests.storage.serve.http2.client import (

@@ -10,11 +10,11 @@ from typing import Never
 import grpc
 import pytest
 
-from storage.serve.http2 import frames
+from storage.http2 import frames
+from storage.http2.frames import Code
+from storage.http2.hpack import literal
 from storage.serve.http2.calls import Call
 from storage.serve.http2.connection import Connection
-from storage.serve.http2.frames import Code
-from storage.serve.http2.hpack import literal
 from storage.serve.http2.methods import Method
 from tests.storage.serve.http2.client import (
     MESSAGE_BYTES,

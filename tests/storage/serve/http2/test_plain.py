@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from storage.serve.http2 import frames
-from storage.serve.http2.hpack import literal
+from storage.http2 import frames
+from storage.http2.hpack import literal
 from storage.serve.http2.messages import LAST
 from storage.serve.http2.methods import Method
 from storage.serve.http2.plain import NOT_FOUND, TEXT, Page

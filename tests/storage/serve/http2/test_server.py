@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 
-from storage.serve.http2 import frames
+from storage.http2 import frames
 from storage.serve.http2.calls import Call
 from storage.serve.http2.server import Http2Server
 from storage.serve.http2.sockets import bind

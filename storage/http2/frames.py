@@ -1,4 +1,4 @@
-"""The frames of HTTP/2 (RFC 9113) as far as a server of gRPC meets them. Pure."""
+"""The frames of HTTP/2 (RFC 9113) as far as gRPC meets them. Pure."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ PADDED: Final = 0x8
 WITH_PRIORITY: Final = 0x20
 
 # Settings
+HEADER_TABLE_SIZE: Final = 1
+ENABLE_PUSH: Final = 2
 MAX_CONCURRENT_STREAMS: Final = 3
 INITIAL_WINDOW_SIZE: Final = 4
+MAX_FRAME_SIZE: Final = 5
 MAX_HEADER_LIST_SIZE: Final = 6
 
 _SETTING: Final = Struct(">HI")

@@ -1,8 +1,8 @@
-"""HPACK, the half that a server needs: header blocks of requests (RFC 7541). Pure.
+"""HPACK: header blocks are read, and fields written that refer to nothing (RFC 7541). Pure.
 
-How it works. A connection has one decoder, whose table of recent fields follows what the client
-does with its own. A client that calls the same method again sends the same few bytes, all of them
-references into that table: so a block that left the table as it was is remembered, with what was
+How it works. A connection has one decoder, whose table of recent fields follows what the peer
+does with its own. Who says the same again sends the same few bytes, all of them references into
+that table: so a block that left the table as it was is remembered, with what was
 made of it, until the table changes.
 """
 
@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from storage.serve.http2 import huffman
+from storage.http2 import huffman
 
 Field = tuple[bytes, bytes]
 T = TypeVar("T")
 
 TABLE_BYTES: Final = 4096
-"""What a client may use of our memory for its table, as long as we announce nothing else."""
+"""What a peer may use of our memory for its table, as long as we announce nothing else."""
 FIELD_OVERHEAD: Final = 32
 REMEMBERED_MAX: Final = 256
 INTEGER_BYTES_MAX: Final = 5

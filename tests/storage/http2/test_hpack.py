@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.serve.http2 import huffman
-from storage.serve.http2.hpack import STATIC, Decoder, Field, HpackError, literal
+from storage.http2 import huffman
+from storage.http2.hpack import STATIC, Decoder, Field, HpackError, literal
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/")]
 SITE = (b":authority", b"www.example.com")
