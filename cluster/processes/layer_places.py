@@ -98,6 +98,9 @@ SERVER: Final[Places] = {
     "storage/etcd3/": "store",
     "storage/memory/": "commit",
     "storage/remote/": "store",
+    "storage/remote/http2/": "grpc",
+    "storage/remote/http2/outgoing.py:flush": "socket",
+    "storage/http2/": "grpc",
     "grpc/": "grpc",
 }
 """Of the API server. Its other threads are ``commit``: the embedded store's. Over an etcd they are
@@ -106,6 +109,7 @@ SERVER: Final[Places] = {
 _SERVE: Final = "storage/serve/etcd3/"
 
 ETCD: Final[Places] = {
+    "storage/http2/": "grpc",
     "storage/serve/http2/": "grpc",
     "storage/serve/http2/calls.py:_answer": "socket",
     "storage/serve/http2/calls.py:_flush": "socket",

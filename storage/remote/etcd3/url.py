@@ -5,9 +5,9 @@
 
 Options: ``cacert=FILE``, ``cert=FILE``, ``key=FILE`` (TLS, if any of them is given; ``cert`` and
 ``key`` go together), ``password-file=FILE`` (its first line), ``prefix=/under/here`` (all keys
-begin with it, as it is: ``/under/here2`` is no key space beside it), ``batch=on|off``, ``client=http2|grpc``
-(what carries the calls: our own client, or ``grpc.aio`` to compare it with). A user or a password
-with ``@``, ``:``, ``/``, ``?`` or ``%`` in it is written with per cent escapes.
+begin with it, as it is: ``/under/here2`` is no key space beside it), ``batch=on|off``,
+``client=http2|grpc`` (what carries the calls: our own client, or ``grpc.aio`` to compare with). A
+user or a password with ``@``, ``:``, ``/``, ``?`` or ``%`` in it is written with per cent escapes.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """One connection to a server: frames out, frames in, windows, and the calls on it.
 
 How it works. All that is to be written in one step of the loop leaves in one piece at its end
-(``_flush``). What is received is taken apart in the step that brought it (``data_received``, the
+(``outgoing``). What is received is taken apart in the step that brought it (``data_received``, the
 hot path: three frames a call), and each call is told what is its own. A call goes out as soon as
 the peer takes one more stream; its message as far as the peer's windows have room.
 
-**What is certain when it ends.** A call whose header never left in a ``_flush``, that the peer says
+**What is certain when it ends.** A call whose header was never handed to the transport, that the peer says
 it has not looked at (GOAWAY, REFUSED_STREAM), or that still waited for its turn was not sent, and
 its failure says so. Of all others nobody knows.
 
@@ -21,17 +21,16 @@ from typing import Final, Protocol, cast
 
 from storage.http2 import frames
 from storage.http2.frames import FRAME_BYTES, HEAD, HEAD_BYTES, STREAM_MASK, Code, ProtocolError
-from storage.http2.hpack import Decoder, HpackError
-from storage.remote.http2.calls import PREFIX, PREFIX_BYTES, STREAM_WINDOW_BYTES, Call, Unary
+from storage.http2.hpack import TABLE_BYTES, Decoder, HpackError
+from storage.remote.http2.calls import STREAM_WINDOW_BYTES, Call
 from storage.remote.http2.failures import RpcError, not_sent
 from storage.remote.http2.headers import Encoder, head_of
+from storage.remote.http2.outgoing import Outgoing
 from storage.remote.http2.silence import Silence
 
 CREDIT_BYTES: Final = 1 << 30
 """So much received, and the window of the connection is made whole again."""
 HEADER_BYTES_MAX: Final = 64 << 10
-FRAME_BYTES_MAX: Final = 1 << 20
-"""Of ours, where the peer would take more."""
 STREAM_ID_MAX: Final = STREAM_MASK - 2
 _GREETING: Final = (
     frames.PREFACE
@@ -71,20 +70,13 @@ class ClientSession(asyncio.Protocol):
         self._encoder = encoder
         self._decoder = Decoder(head_of)
         self._transport: asyncio.Transport | None = None
+        self._outgoing = Outgoing(host.loop)
+        self._write = self._outgoing.write
         self._silence = Silence(host.loop, self._busy, self._ping, self._fall_silent)
         self._calls: dict[int, Call] = {}
         self._waiting: deque[Call] = deque()
         """For the peer to take one stream more."""
-        self._blocked: dict[int, Call] = {}
-        """Those with something unsent, by their streams: they wait for windows."""
         self._next_id = 1
-        self._flushed_id = 0
-        """The newest stream of which anything was handed to the transport."""
-        self._out: list[bytes] = []
-        self._paused = False
-        self._window = frames.WINDOW_BYTES
-        self._stream_window = frames.WINDOW_BYTES
-        self._frame_bytes = FRAME_BYTES
         self._streams_max = STREAM_MASK
         self._rest = b""
         self._received = 0
@@ -106,6 +98,7 @@ class ClientSession(asyncio.Protocol):
         """As ``asyncio.Protocol``."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are of no class of these
         self._transport.write(_GREETING)
+        self._outgoing.open(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As ``asyncio.Protocol``."""
@@ -113,18 +106,18 @@ class ClientSession(asyncio.Protocol):
             self.reason = f"the connection broke: {exc}".partition("\n")[0]
         self._lose_calls()
         self._transport = None
+        self._outgoing.close()
         self._kinds = {}  # no circles
         if not self.gone.done():
             self.gone.set_result(None)
 
     def pause_writing(self) -> None:
         """As ``asyncio.Protocol``."""
-        self._paused = True
+        self._outgoing.pause()
 
     def resume_writing(self) -> None:
         """As ``asyncio.Protocol``."""
-        self._paused = False
-        self._flush()
+        self._outgoing.resume()
 
     def data_received(self, data: bytes) -> None:
         """As ``asyncio.Protocol``."""
@@ -153,8 +146,7 @@ class ClientSession(asyncio.Protocol):
 
     def send(self, call: Call) -> None:
         """As ``calls.Session``."""
-        self._blocked[call.stream_id] = call
-        self._pump(call)
+        self._outgoing.send(call)
 
     def drop(self, call: Call) -> None:
         """As ``calls.Session``."""
@@ -197,59 +189,21 @@ class ClientSession(asyncio.Protocol):
         self._calls[stream_id] = call
         self._silence.watch()
         block = self._encoder.block(call.path, call.metadata, call.timeout_s)
-        if len(block) > FRAME_BYTES:
-            self._write(_split_header(stream_id, block))
-        else:
-            header = HEAD.pack(len(block) << 8 | frames.HEADERS, frames.END_HEADERS, stream_id)
-            self._write(header + block)
-        if isinstance(call, Unary):
-            size = len(call.unsent)
-            whole = size + PREFIX_BYTES
-            if whole <= min(self._frame_bytes, self._window, self._stream_window):
-                self._window -= whole
-                head = HEAD.pack(whole << 8 | frames.DATA, frames.END_STREAM, stream_id)
-                self._out += head + PREFIX.pack(0, size), call.unsent
-                call.unsent = b""
-                return
-            call.unsent = PREFIX.pack(0, size) + call.unsent
-        call.window = self._stream_window
-        if call.unsent:
-            self.send(call)
+        self._outgoing.begin(call, block)
         if stream_id >= STREAM_ID_MAX:
             self._leave()
-
-    def _pump(self, call: Call) -> None:
-        """Send as much of a call as there is room for."""
-        unsent, stream_id = call.unsent, call.stream_id
-        room = min(self._window, call.window, len(unsent))
-        at = 0
-        while at < room:
-            end = min(at + self._frame_bytes, room)
-            flags = frames.END_STREAM if call.whole and end == len(unsent) else 0
-            self._write(frames.frame(frames.DATA, flags, stream_id, unsent[at:end]))
-            at = end
-        if at:
-            self._window -= at
-            call.window -= at
-            call.unsent = unsent[at:]
-        if not call.unsent:
-            self._blocked.pop(stream_id, None)
-
-    def _pump_all(self) -> None:
-        for call in list(self._blocked.values()):
-            self._pump(call)
 
     def _forget(self, call: Call) -> None:
         """A stream is over; another call may take its place."""
         del self._calls[call.stream_id]
-        self._blocked.pop(call.stream_id, None)
+        self._outgoing.forget(call)
         self._host.ended(call)
         while self._waiting and len(self._calls) < self._streams_max and not self.leaving:
             waiting = self._waiting.popleft()
             if not waiting.ended:
                 self._begin(waiting)
         if not self._calls and self.leaving and self._transport is not None:
-            self._flush()
+            self._outgoing.flush()
             self._transport.close()
 
     def _leave(self) -> None:
@@ -270,26 +224,10 @@ class ClientSession(asyncio.Protocol):
         self._silence.stop()
         self._leave()
         calls, self._calls = self._calls, {}
-        self._blocked.clear()
         for stream_id, call in calls.items():
-            sent = stream_id <= self._flushed_id
+            sent = stream_id <= self._outgoing.flushed_id
             call.fail(RpcError("UNAVAILABLE", self.reason) if sent else not_sent(self.reason))
             self._host.ended(call)
-
-    # Writing
-
-    def _write(self, text: bytes) -> None:
-        if not self._out and not self._paused:
-            self._loop.call_soon(self._flush)
-        self._out.append(text)
-
-    def _flush(self) -> None:
-        transport = self._transport
-        if self._out and not self._paused and transport is not None and not transport.is_closing():
-            text = b"".join(self._out)
-            self._out.clear()
-            self._flushed_id = self._next_id - 2
-            transport.write(text)
 
     def _busy(self) -> bool:
         return bool(self._calls)
@@ -308,7 +246,7 @@ class ClientSession(asyncio.Protocol):
         if reason:
             self.reason = f"the peer broke HTTP/2: {reason}"
         self._write(frames.goaway(0, code, reason))
-        self._flush()
+        self._outgoing.flush()
         self._lose_calls()
         if self._transport is not None:
             self._transport.close()
@@ -317,7 +255,7 @@ class ClientSession(asyncio.Protocol):
 
     def _take(self, data: bytes) -> int:
         """Take all whole frames; return where the rest begins."""
-        at, end, unpack, calls = 0, len(data), HEAD.unpack_from, self._calls
+        at, end, unpack = 0, len(data), HEAD.unpack_from
         while end - at >= HEAD_BYTES:
             word, flags, stream_id = unpack(data, at)
             size, kind = word >> 8, word & 0xFF
@@ -411,22 +349,15 @@ class ClientSession(asyncio.Protocol):
         self._write(_SETTINGS_ACK)
         for setting, value in frames.read_settings(payload):
             if setting == frames.INITIAL_WINDOW_SIZE:
-                if value > frames.WINDOW_MAX:
-                    raise ProtocolError(Code.FLOW_CONTROL_ERROR, "too large a window")
-                more, self._stream_window = value - self._stream_window, value
-                for call in self._calls.values():
-                    call.window += more
+                self._outgoing.set_stream_window(value, self._calls.values())
+            elif setting == frames.MAX_FRAME_SIZE:
+                self._outgoing.set_frame_bytes(value)
             elif setting == frames.MAX_CONCURRENT_STREAMS:
                 self._streams_max = value
-            elif setting == frames.MAX_FRAME_SIZE:
-                if not FRAME_BYTES <= value < 1 << 24:
-                    raise ProtocolError(Code.PROTOCOL_ERROR, "a frame size that cannot be")
-                self._frame_bytes = min(value, FRAME_BYTES_MAX)
-            elif setting == frames.HEADER_TABLE_SIZE and value < 4096:
+            elif setting == frames.HEADER_TABLE_SIZE and value < TABLE_BYTES:
                 self._encoder.stop_indexing()
         if not self.greeted.done():
             self.greeted.set_result(None)
-        self._pump_all()
 
     def _pinged(self, flags: int, _stream_id: int, payload: bytes) -> None:
         if len(payload) != 8:
@@ -446,30 +377,11 @@ class ClientSession(asyncio.Protocol):
     def _window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         more = frames.number_of(payload) & STREAM_MASK
         if not stream_id:
-            self._window += more
-            if self._window > frames.WINDOW_MAX:
-                raise ProtocolError(Code.FLOW_CONTROL_ERROR, "too large a window")
-            self._pump_all()
+            self._outgoing.widen(more)
             return
         call = self._calls.get(stream_id)
         if call is not None:
-            call.window += more
-            self._pump(call)
+            self._outgoing.widen_stream(call, more)
 
     def _pushed(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
         raise ProtocolError(Code.PROTOCOL_ERROR, "the server pushes")
-
-
-def _split_header(stream_id: int, block: bytes) -> bytes:
-    """Return a header block that is too long for a frame."""
-    pieces = [block[at : at + FRAME_BYTES] for at in range(0, len(block), FRAME_BYTES)]
-    last = len(pieces) - 1
-    return b"".join(
-        frames.frame(
-            frames.CONTINUATION if number else frames.HEADERS,
-            frames.END_HEADERS if number == last else 0,
-            stream_id,
-            piece,
-        )
-        for number, piece in enumerate(pieces)
-    )
