@@ -13,7 +13,7 @@ from typing import Final
 
 from storage.remote.http2.calls import Call, Stream, Unary
 from storage.remote.http2.deadlines import Deadlines
-from storage.remote.http2.dialing import address_of, dial, speaks_http2
+from storage.remote.http2.dialing import Dial, address_of, dial, speaks_http2
 from storage.remote.http2.failures import RpcError, not_sent
 from storage.remote.http2.headers import Encoder, Metadata
 from storage.remote.http2.session import ClientSession
@@ -29,7 +29,13 @@ CLOSE_S: Final = 0.5
 class Channel:
     """Calls to one server. Made on the loop that uses it."""
 
-    def __init__(self, target: str, tls: ssl.SSLContext | None, closed: RpcError) -> None:
+    def __init__(
+        self,
+        target: str,
+        tls: ssl.SSLContext | None,
+        closed: RpcError,
+        dialing: Dial = dial,
+    ) -> None:
         self.target = target
         self.loop = asyncio.get_running_loop()
         self.connections = 0
@@ -38,6 +44,7 @@ class Channel:
         """How calls fail when the channel has been closed."""
         self._address = address_of(target)
         self._tls = tls
+        self._dial = dialing
         self._deadlines = Deadlines(self.loop, self._expire)
         self._session: ClientSession | None = None
         self._sessions: dict[ClientSession, None] = {}
@@ -110,14 +117,15 @@ class Channel:
         if call.stream_id:
             call.cancel_with(RpcError("DEADLINE_EXCEEDED", "no answer in time"))
             return
-        call.cancel_with(not_sent("no connection in time"))
+        call.cancel_with(not_sent("nothing took it in time"))
         self._queue.pop(call, None)
 
     async def _connect(self) -> None:
         session = ClientSession(self, self._encoder())
         try:
             await self._establish(session)
-        except (OSError, TimeoutError) as error:
+        except (OSError, ValueError) as error:
+            # ValueError: a host's name that cannot be one
             words = str(error) or f"no connection within {CONNECT_S:g} s"
             self._failure = f"no connection to {self.target}: {words}".replace("\n", " ")
             self._retry_at = self.loop.time() + self._backoff_s
@@ -139,7 +147,7 @@ class Channel:
         done = False
         try:
             async with asyncio.timeout(CONNECT_S):
-                transport, _ = await dial(self._address, self._tls, lambda: session)
+                transport = await self._dial(self._address, self._tls, lambda: session)
                 self._sessions[session] = None
                 session.gone.add_done_callback(lambda _: self._sessions.pop(session, None))
                 if not speaks_http2(transport):

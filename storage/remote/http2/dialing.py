@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
-from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
 
 UNIX: Final = "unix:"
-
-P = TypeVar("P", bound=asyncio.Protocol)
 
 
 class Address(NamedTuple):
@@ -31,17 +29,28 @@ def address_of(target: str) -> Address:
     return Address(host.removeprefix("[").removesuffix("]"), int(port), "", target)
 
 
+Dial = Callable[
+    [Address, ssl.SSLContext | None, Callable[[], asyncio.Protocol]],
+    Awaitable[asyncio.BaseTransport],
+]
+"""How a channel connects: ``dial``, or a test's own way."""
+
+
 async def dial(
-    address: Address, tls: ssl.SSLContext | None, make: Callable[[], P]
-) -> tuple[asyncio.BaseTransport, P]:
+    address: Address, tls: ssl.SSLContext | None, make: Callable[[], asyncio.Protocol]
+) -> asyncio.BaseTransport:
     """Connect. Raises OSError (of which TLS's own errors are a kind)."""
     loop = asyncio.get_running_loop()
     name = address.host if tls is not None else None
     if address.path:
-        return await loop.create_unix_connection(make, address.path, ssl=tls, server_hostname=name)
-    return await loop.create_connection(
+        transport, _ = await loop.create_unix_connection(
+            make, address.path, ssl=tls, server_hostname=name
+        )
+        return transport
+    transport, _ = await loop.create_connection(
         make, address.host, address.port, ssl=tls, server_hostname=name
     )
+    return transport
 
 
 def speaks_http2(transport: asyncio.BaseTransport) -> bool:

@@ -5,9 +5,9 @@ How it works. All that is to be written in one step of the loop leaves in one pi
 hot path: three frames a call), and each call is told what is its own. A call goes out as soon as
 the peer takes one more stream; its message as far as the peer's windows have room.
 
-**What is certain when it ends.** A call whose header was never handed to the transport, that the peer says
-it has not looked at (GOAWAY, REFUSED_STREAM), or that still waited for its turn was not sent, and
-its failure says so. Of all others nobody knows.
+**What is certain when it ends.** A call whose header was never handed to the transport, that the
+peer says it has not looked at (GOAWAY, REFUSED_STREAM), or that still waited for its turn was not
+sent, and its failure says so. Of all others nobody knows.
 
 **What bounds memory.** A stream of messages: its window, given back as it is read. Single answers
 are as large as they are. The window of the whole connection is as large as can be.
@@ -154,6 +154,8 @@ class ClientSession(asyncio.Protocol):
             self._write(frames.reset(call.stream_id, Code.CANCEL))
             self._forget(call)
         else:
+            if call in self._waiting:
+                self._waiting.remove(call)
             self._host.ended(call)
 
     def credit(self, call: Call, size: int) -> None:
@@ -168,7 +170,6 @@ class ClientSession(asyncio.Protocol):
 
     async def close(self, error: RpcError, patience_s: float) -> None:
         """Fail all calls with this error, and end the connection."""
-        self.leaving = True
         for call in [*self._calls.values(), *self._waiting]:
             call.fail(error)
         self._break(Code.NO_ERROR, "")
@@ -198,13 +199,15 @@ class ClientSession(asyncio.Protocol):
         del self._calls[call.stream_id]
         self._outgoing.forget(call)
         self._host.ended(call)
-        while self._waiting and len(self._calls) < self._streams_max and not self.leaving:
-            waiting = self._waiting.popleft()
-            if not waiting.ended:
-                self._begin(waiting)
+        if self._waiting:
+            self._begin_waiting()
         if not self._calls and self.leaving and self._transport is not None:
             self._outgoing.flush()
             self._transport.close()
+
+    def _begin_waiting(self) -> None:
+        while self._waiting and len(self._calls) < self._streams_max:
+            self._begin(self._waiting.popleft())
 
     def _leave(self) -> None:
         """Take no more calls; those that have no stream yet go nowhere here."""
@@ -308,7 +311,7 @@ class ClientSession(asyncio.Protocol):
         elif flags & frames.END_STREAM:
             call.finished(head)
             if call.unsent or not call.whole:  # the peer wants no more of it
-                self._write(frames.reset(stream_id, Code.NO_ERROR))
+                self._write(frames.reset(stream_id, Code.CANCEL))
             self._forget(call)
         else:
             call.head(head)
@@ -358,6 +361,7 @@ class ClientSession(asyncio.Protocol):
                 self._encoder.stop_indexing()
         if not self.greeted.done():
             self.greeted.set_result(None)
+        self._begin_waiting()
 
     def _pinged(self, flags: int, _stream_id: int, payload: bytes) -> None:
         if len(payload) != 8:
