@@ -10,6 +10,7 @@ import pytest
 from storage.errors import StoreUnavailableError, UnknownOutcomeError
 from storage.remote.etcd3 import feed, link
 from storage.remote.etcd3.store import RemoteStore
+from storage.remote.etcd3.url import CLIENTS
 from tests.storage.remote.fault_proxy import Kept
 from tests.storage.remote.wire_world import World, world
 from tests.storage.serve.served import served
@@ -28,15 +29,24 @@ def silences(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(feed, "SILENT_S", SILENT_S)
 
 
-def run(story: Story, *, second: bool) -> None:
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """Return each of the clients in turn."""
+    return str(request.param)
+
+
+def run(story: Story, client: str, *, second: bool) -> None:
     async def whole() -> None:
-        async with served() as engine, world(engine.target, second=second) as it:
+        async with (
+            served() as engine,
+            world(engine.target, second=second, client=client) as it,
+        ):
             await story(it)
 
     asyncio.run(whole())
 
 
-def test_refused_calls_are_asked_again_until_the_endpoint_takes_them() -> None:
+def test_refused_calls_are_asked_again_until_the_endpoint_takes_them(client: str) -> None:
     async def story(it: World) -> None:
         before = await it.direct.latest_revision()
         it.proxy.refuse()
@@ -50,10 +60,10 @@ def test_refused_calls_are_asked_again_until_the_endpoint_takes_them() -> None:
         assert await read is not None
         assert await it.end() == [b"warm", b"one"]
 
-    run(story, second=False)
+    run(story, client, second=False)
 
 
-def test_another_endpoint_is_asked_where_one_refuses() -> None:
+def test_another_endpoint_is_asked_where_one_refuses(client: str) -> None:
     async def story(it: World) -> None:
         before = await it.direct.latest_revision()
         it.proxy.refuse()
@@ -62,12 +72,12 @@ def test_another_endpoint_is_asked_where_one_refuses() -> None:
         assert await it.store.create(it.key(b"a"), b"one") == before + 1
         assert await it.end() == [b"warm", b"one"]
 
-    run(story, second=True)
+    run(story, client, second=True)
 
 
 @pytest.mark.slow
 def test_another_endpoint_is_asked_and_watched_where_one_hangs(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     monkeypatch.setattr(link, "TRY_S", 0.5)
     monkeypatch.setattr(link, "STALL_S", 0.2)
@@ -87,11 +97,11 @@ def test_another_endpoint_is_asked_and_watched_where_one_hangs(
             await hanging
         assert await it.end() == [b"warm", b"one"]
 
-    run(story, second=True)
+    run(story, client, second=True)
 
 
 @pytest.mark.slow
-def test_silent_watch_is_opened_again_elsewhere(silences: Callable[[], None]) -> None:
+def test_silent_watch_is_opened_again_elsewhere(silences: Callable[[], None], client: str) -> None:
     async def story(it: World) -> None:
         silences()
         before = await it.direct.latest_revision()
@@ -100,11 +110,13 @@ def test_silent_watch_is_opened_again_elsewhere(silences: Callable[[], None]) ->
         assert await it.store.create(it.key(b"a"), b"one") == before + 1
         assert await it.end() == [b"warm", b"one"]
 
-    run(story, second=True)
+    run(story, client, second=True)
 
 
 @pytest.mark.slow
-def test_revision_that_others_made_breaks_the_silence(silences: Callable[[], None]) -> None:
+def test_revision_that_others_made_breaks_the_silence(
+    silences: Callable[[], None], client: str
+) -> None:
     async def story(it: World) -> None:
         silences()
         it.proxy.keep(Kept.WATCHES)
@@ -115,12 +127,12 @@ def test_revision_that_others_made_breaks_the_silence(silences: Callable[[], Non
         await it.recorder.reach(made)
         assert await it.end() == [b"warm", b"one"]
 
-    run(story, second=True)
+    run(story, client, second=True)
 
 
 @pytest.mark.slow
 def test_write_that_no_watch_tells_is_unknown_and_told_later(
-    silences: Callable[[], None],
+    silences: Callable[[], None], client: str
 ) -> None:
     async def story(it: World) -> None:
         silences()
@@ -133,7 +145,7 @@ def test_write_that_no_watch_tells_is_unknown_and_told_later(
         assert await it.direct.latest_revision() == before + 1
         assert await it.end() == [b"warm", b"one"]
 
-    run(story, second=False)
+    run(story, client, second=False)
 
 
 async def all_calls(store: RemoteStore, it: World) -> Sequence[BaseException | object]:
@@ -155,12 +167,18 @@ async def all_calls(store: RemoteStore, it: World) -> Sequence[BaseException | o
 
 
 @pytest.mark.slow
-def test_calls_end_in_time_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_end_in_time_where_nobody_answers(
+    monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
     """Where connections are refused nothing was written; where they hang nobody knows."""
     monkeypatch.setattr(link, "CALL_S", 2.0)
 
     async def whole() -> None:
-        async with served() as engine, world(engine.target) as gone, world(engine.target) as hung:
+        async with (
+            served() as engine,
+            world(engine.target, client=client) as gone,
+            world(engine.target, client=client) as hung,
+        ):
             before = await gone.direct.latest_revision()
             gone.proxy.refuse()
             await gone.proxy.refuses()

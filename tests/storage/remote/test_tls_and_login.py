@@ -14,7 +14,7 @@ from storage.clock import SystemClock
 from storage.errors import StoreError, StoreOpenError, StoreUnavailableError
 from storage.remote.etcd3 import link
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.etcd_probe import EtcdTls
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # fixture
@@ -62,30 +62,39 @@ def etcd(tls: EtcdTls, start_etcd: StartEtcd) -> EtcdCluster:  # noqa: F811
     return cluster
 
 
-def address(etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path, *, user: str = "root") -> str:
+def address(
+    etcd: EtcdCluster,
+    tls: EtcdTls,
+    tmp_path: Path,
+    *,
+    user: str = "root",
+    client: str = CLIENTS[0],
+) -> str:
     password = tmp_path / "password"
     password.write_text(PASSWORD + "\n", "utf-8")
     files = f"cacert={tls.ca_file}&cert={tls.client_cert_file}&key={tls.client_key_file}"
-    return f"etcd3://{user}@{etcd.endpoints[0]}?{files}&password-file={password}"
+    return f"etcd3://{user}@{etcd.endpoints[0]}?{files}&client={client}&password-file={password}"
 
 
 @pytest.mark.slow
 def test_store_gets_in_with_certificate_and_password(
     etcd: EtcdCluster, tls: EtcdTls, tmp_path: Path
 ) -> None:
-    async def story() -> tuple[bytes, list[bytes | None]]:
-        url = parse_url(address(etcd, tls, tmp_path))
+    async def story(client: str) -> tuple[bytes, list[bytes | None]]:
+        url = parse_url(address(etcd, tls, tmp_path, client=client))
+        key = KEY + client.encode()
         async with RemoteStore(url, SystemClock()) as store:
             recorder = Recorder(store.current_revision())
             store.watch(b"/registry/", recorder, after=recorder.revision)
-            made = await store.create(KEY, b"one")
-            await store.update(KEY, b"two", expected=made)
-            found = await store.get(KEY)
+            made = await store.create(key, b"one")
+            await store.update(key, b"two", expected=made)
+            found = await store.get(key)
             assert found is not None
             await recorder.reach(found.revision)
             return found.value, [change.value for change in recorder.changes]
 
-    assert asyncio.run(story()) == (b"two", [b"one", b"two"])
+    for client in CLIENTS:
+        assert asyncio.run(story(client)) == (b"two", [b"one", b"two"])
 
 
 async def opened(url: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from storage.errors import UnknownOutcomeError
+from storage.remote.etcd3.url import CLIENTS
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
 from tests.storage.remote.fault_proxy import Kept
@@ -17,13 +18,13 @@ from tests.storage.serve.served import served
 Story = Callable[[World], Awaitable[None]]
 
 
-async def over_served(story: Story) -> None:
-    async with served() as engine, world(engine.target) as made:
+async def over_served(story: Story, client: str) -> None:
+    async with served() as engine, world(engine.target, client=client) as made:
         await story(made)
 
 
-async def over_real(story: Story, etcd: EtcdCluster) -> None:
-    async with world(etcd.endpoints[0]) as made:
+async def over_real(story: Story, etcd: EtcdCluster, client: str) -> None:
+    async with world(etcd.endpoints[0], client=client) as made:
         await story(made)
 
 
@@ -142,12 +143,18 @@ STORIES = [
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("story", STORIES)
-def test_faults_of_the_wire_over_our_served_engine(story: Story) -> None:
-    asyncio.run(over_served(story))
+def test_faults_of_the_wire_over_our_served_engine(story: Story, client: str) -> None:
+    asyncio.run(over_served(story, client))
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("story", STORIES)
-def test_faults_of_the_wire_over_a_real_etcd(story: Story, shared_etcd: EtcdCluster) -> None:  # noqa: F811
-    asyncio.run(over_real(story, shared_etcd))
+def test_faults_of_the_wire_over_a_real_etcd(
+    story: Story,
+    client: str,
+    shared_etcd: EtcdCluster,  # noqa: F811
+) -> None:
+    asyncio.run(over_real(story, shared_etcd, client))

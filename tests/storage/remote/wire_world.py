@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from storage.clock import SystemClock
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.url import CLIENTS, parse_url
 from tests.storage.recorder import Recorder
 from tests.storage.remote.fault_proxy import FaultProxy
 
@@ -40,11 +40,15 @@ class World:
 
 
 @asynccontextmanager
-async def world(upstream: str, *, second: bool = False) -> AsyncIterator[World]:
+async def world(
+    upstream: str, *, second: bool = False, client: str = CLIENTS[0]
+) -> AsyncIterator[World]:
     """``second``: the store may turn to the etcd itself, too."""
     async with FaultProxy(upstream) as proxy:
         space = f"?prefix=/{uuid4().hex}"
-        url = parse_url((f"{proxy.url},{upstream}" if second else proxy.url) + space)
+        url = parse_url(f"{proxy.url}{space}&client={client}")
+        if second:
+            url = replace(url, targets=(*url.targets, upstream))
         direct_url = parse_url(f"etcd3://{upstream}{space}")
         async with (
             RemoteStore(direct_url, SystemClock()) as direct,

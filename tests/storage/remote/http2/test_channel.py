@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from itertools import pairwise
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_refused_connection_fails_all_that_wait_and_is_tried_later() -> None:
             if network.tries > before:
                 tried.append(loop.time())
             await asyncio.sleep(0.01)
-        pauses = [b - a for a, b in zip(tried, tried[1:], strict=False)]
+        pauses = [b - a for a, b in pairwise(tried)]
         assert pauses == pytest.approx([0.1, 0.2, 0.4, BACKOFF_MAX_S], abs=0.011)
         await asyncio.sleep(BACKOFF_MAX_S)
         await network.connected(channel)
