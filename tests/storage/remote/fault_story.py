@@ -66,5 +66,8 @@ def assert_nothing_lost(journal: Journal, history: list[Change], recorders: list
     assert violations(journal, history) == []
     assert len(journal.acknowledged) > WRITERS
     for recorder in recorders:
-        told = [c for c in recorder.changes if c.revision <= history[-1].revision]
-        assert [c[:4] for c in told] == [c[:4] for c in history]
+        told = [c[:4] for c in recorder.changes if c.revision <= history[-1].revision]
+        kept = [c[:4] for c in history]
+        missed = [each for each in kept if each not in told]
+        beyond = [each for each in told if each not in kept]
+        assert told == kept, f"missed {missed}, beyond it {beyond}, in {len(kept)} changes"

@@ -18,7 +18,7 @@ from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.ownership import OWNER_KEY
 from storage.remote.etcd3.rpc import GRANT, RANGE, REVOKE, TXN
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
 from tests.storage.recorder import Recorder
@@ -26,10 +26,10 @@ from tests.storage.recorder import Recorder
 PREFIXES: Iterator[int] = count(1)
 
 
-@pytest.fixture
-def url(shared_etcd: EtcdCluster) -> str:  # noqa: F811
+@pytest.fixture(params=CLIENTS)
+def url(shared_etcd: EtcdCluster, request: pytest.FixtureRequest) -> str:  # noqa: F811
     """Return an address whose keys are this test's."""
-    return f"{shared_etcd.url}?prefix=/batches-{next(PREFIXES)}"
+    return f"{shared_etcd.url}?client={request.param}&prefix=/batches-{next(PREFIXES)}"
 
 
 def batching(url: str) -> RemoteStore:

@@ -15,7 +15,7 @@ from storage.clock import SystemClock
 from storage.errors import StoreError, StoreOpenError, UnknownOutcomeError
 from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # a fixture
 from tests.storage.recorder import Recorder
@@ -55,12 +55,17 @@ class Guarded:
         await self.cluster.restart(member)
 
 
-@pytest.fixture
-def guarded(start_etcd: StartEtcd, tmp_path: Path) -> Guarded:  # noqa: F811
+@pytest.fixture(params=CLIENTS)
+def guarded(
+    start_etcd: StartEtcd,  # noqa: F811
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Guarded:
     cluster = start_etcd(EtcdOptions())
     password = tmp_path / "password"
     password.write_text(PASSWORD + "\n", "utf-8")
-    made = Guarded(cluster, f"etcd3://root@{cluster.endpoints[0]}?password-file={password}")
+    options = f"password-file={password}&client={request.param}"
+    made = Guarded(cluster, f"etcd3://root@{cluster.endpoints[0]}?{options}")
     made.etcdctl("user", "add", f"root:{PASSWORD}", login=False)
     made.etcdctl("user", "grant-role", "root", "root", login=False)
     made.etcdctl("auth", "enable", login=False)

@@ -159,7 +159,7 @@ def test_goaway_refuses_the_later_calls_and_lets_the_others_end() -> None:
         after = channel.ask("/m", b"", 5.0, ())
         await settle()
         assert len(network.peers) == 2
-        assert not peer.closed
+        assert not peer.is_closing()
         peer.feed(answer(3, b"0"))
         peer.feed(frames.goaway(5, Code.NO_ERROR), answer(5, b"1"))
         assert [await calls[number].outcome for number in (0, 1)] == [b"0", b"1"]
@@ -183,7 +183,7 @@ def test_refused_stream_is_certain_and_the_connection_goes_on() -> None:
         peer.feed(frames.reset(3, Code.REFUSED_STREAM), answer(5, b"well"))
         assert certain(await ended(calls[0]))
         assert await calls[1].outcome == b"well"
-        assert not peer.closed
+        assert not peer.is_closing()
         await channel.close()
 
     virtual(story())
@@ -217,7 +217,7 @@ def test_idle_connection_is_left_in_peace() -> None:
         peer = await network.connected(channel)
         await asyncio.sleep(3600.0)
         assert not peer.written
-        assert not peer.closed
+        assert not peer.is_closing()
         call = channel.ask("/m", b"", 60.0, ())
         await asyncio.sleep(silence.SILENT_S - 0.1)
         assert [each.kind for each in peer.frames()] == [frames.HEADERS, frames.DATA]
