@@ -1,10 +1,12 @@
 """What joining writes buys on a real etcd: creates through the store, joined and singly, in turn.
 
 python -m tests.storage.remote.measure_batches [--callers 1 16 64] [--seconds 1] [--rounds 5]
+    [--clients http2 grpc]
 
 Starts an etcd of its own. Each round measures every number of callers with ``--etcd-batch`` off and
-on, in an order that turns; the lines are medians over the rounds: creates a second, CPU of this
-client a create (the store's whole share: Txn, watch, answers), latency, and writes a Txn.
+on, by each client, in an order that turns; the lines are medians over the rounds: creates a second,
+CPU of this client a create (the store's whole share: Txn, watch, answers), latency, and writes a
+Txn.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import uvloop
 
 from storage.clock import SystemClock
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster
 
 VALUE = bytes(1144)
@@ -75,18 +77,20 @@ async def measure(url: str, callers: int, seconds: float, place: str) -> Row:
 
 async def run(url: str, arguments: argparse.Namespace) -> None:
     """Measure in rounds, and print the medians."""
-    rows: dict[tuple[int, str], list[Row]] = {}
+    rows: dict[tuple[int, str, str], list[Row]] = {}
     for number in range(arguments.rounds):
         for callers in arguments.callers:
-            for batch in ("off", "on") if number % 2 else ("on", "off"):
-                place = f"{number}-{callers}-{batch}"
-                row = await measure(f"{url}?batch={batch}", callers, arguments.seconds, place)
-                rows.setdefault((callers, batch), []).append(row)
-    sys.stdout.write("callers batch  creates/s   CPU us   p50 ms   p99 ms  writes a Txn\n")
-    for (callers, batch), found in sorted(rows.items()):
+            ways = [(batch, client) for batch in ("off", "on") for client in arguments.clients]
+            for batch, client in ways if number % 2 else reversed(ways):
+                place = f"{number}-{callers}-{batch}-{client}"
+                where = f"{url}?batch={batch}&client={client}"
+                row = await measure(where, callers, arguments.seconds, place)
+                rows.setdefault((callers, batch, client), []).append(row)
+    sys.stdout.write("callers batch client  creates/s   CPU us   p50 ms   p99 ms  writes a Txn\n")
+    for (callers, batch, client), found in sorted(rows.items()):
         middle = Row(*(median(column) for column in zip(*found, strict=True)))
         sys.stdout.write(
-            f"{callers:7} {batch:5} {middle.creates_per_s:10,.0f} {middle.cpu_us:8.1f} "
+            f"{callers:7} {batch:5} {client:6} {middle.creates_per_s:10,.0f} {middle.cpu_us:8.1f} "
             f"{middle.p50_ms:8.2f} {middle.p99_ms:8.2f} {middle.writes_a_txn:13.1f}\n"
         )
 
@@ -97,6 +101,7 @@ def main() -> None:
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clients", nargs="+", choices=CLIENTS, default=CLIENTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         cluster = EtcdCluster(Path(directory))

@@ -3,9 +3,10 @@
 python -m tests.storage.remote.measure_client [--callers 1 64] [--seconds 0.7] [--rounds 7]
 
 Starts an etcd of its own. A Txn of one create, sent by callers in one loop that each wait for their
-answer: through grpc.aio alone, with its bytes ready (``grpc``); made and sent by the link
+answer: through grpc.aio alone, with its bytes ready (``bytes``); made and sent by the link
 (``link``); the same while a watch over all keys is read beside it, as the store does (``watch``);
-through the store (``store``). The kinds take turns; medians and least values over the rounds.
+through the store (``store``); these three by each client. The kinds take turns; medians and least
+values over the rounds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.requests import judged, put
 from storage.remote.etcd3.rpc import SERVICE, TXN
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.etcd3.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster
 
 VALUE = bytes(1144)
@@ -101,7 +102,10 @@ async def by_store(url: str) -> AsyncIterator[Create]:
         yield lambda key: store.create(key, VALUE)
 
 
-WAYS: Final = {"grpc": by_grpc, "link": by_link, "watch": beside_a_watch, "store": by_store}
+BY_CLIENT: Final = {"link": by_link, "watch": beside_a_watch, "store": by_store}
+WAYS: Final = {("bytes", "grpc"): by_grpc} | {
+    (name, client): way for name, way in BY_CLIENT.items() for client in CLIENTS
+}
 
 
 async def measure(create: Create, callers: int, seconds: float) -> tuple[float, float]:
@@ -126,19 +130,20 @@ async def measure(create: Create, callers: int, seconds: float) -> tuple[float, 
 
 async def run(url: str, arguments: argparse.Namespace) -> None:
     """Measure in rounds, and print a line for each number of callers and way."""
-    found: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    found: dict[tuple[int, str, str], list[tuple[float, float]]] = {}
     for _ in range(arguments.rounds):
         for callers in arguments.callers:
-            for name, way in WAYS.items():
+            for (name, client), way in WAYS.items():
                 async with AsyncExitStack() as stack:
-                    create = await stack.enter_async_context(way(url))
+                    create = await stack.enter_async_context(way(f"{url}?client={client}"))
                     figures = await measure(create, callers, arguments.seconds)
-                    found.setdefault((callers, name), []).append(figures)
-    sys.stdout.write("callers way    creates/s   CPU us    least\n")
-    for (callers, name), rows in found.items():
+                    found.setdefault((callers, name, client), []).append(figures)
+    sys.stdout.write("callers way    client  creates/s   CPU us    least\n")
+    for (callers, name, client), rows in found.items():
         rates, costs = zip(*rows, strict=True)
         sys.stdout.write(
-            f"{callers:7} {name:6}{median(rates):10,.0f} {median(costs):8.1f} {min(costs):8.1f}\n"
+            f"{callers:7} {name:6} {client:6} {median(rates):10,.0f} "
+            f"{median(costs):8.1f} {min(costs):8.1f}\n"
         )
 
 
