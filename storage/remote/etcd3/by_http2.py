@@ -1,7 +1,9 @@
 """Calls by a client of our own on the event loop (``storage.remote.http2``).
 
 A call is a future that is completed where its answer is received: no thread and no task stands
-between. What is asked and answered here is what ``by_grpc`` asks and answers.
+between. A create through the store costs it 217 us of CPU where calls come singly, 70 with 16
+callers, 51 with 64; over ``grpc.aio`` 531, 225 and 163 (``tests.storage.remote.measure_batches``).
+What is asked and answered here is what ``by_grpc`` asks and answers.
 """
 
 from __future__ import annotations
