@@ -21,7 +21,7 @@ from storage.remote.etcd3.url import parse_url
 
 URL_FORM: Final = (
     "etcd3://[USER:PASSWORD@]HOST:PORT[,...] with ?option=value&... of "
-    "cacert, cert, key, password-file, prefix"
+    "cacert, cert, client (http2, grpc), key, password-file, prefix"
 )
 SERVERS_MAX: Final = 16
 MEMBERS_OF_A_QUORUM: Final = 3
