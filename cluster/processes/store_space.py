@@ -23,7 +23,7 @@ from storage.remote.etcd3.url import RemoteUrl, parse_url
 REGISTRY: Final = b"/registry/"
 FIRST_ANSWER_S_MAX: Final = 3.0
 """Where nothing answers, people hear of it soon."""
-CUT_OFF: Final = "Socket closed"
+CUT_OFF: Final = ("Socket closed", "the connection broke")
 """What comes of plain words to a server that speaks TLS."""
 CALL_S_MAX: Final = 30.0
 PAGE: Final = 5000
@@ -83,7 +83,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except CallError as error:
         words = "nothing answers at" if error.code == "UNAVAILABLE" else "no good answer from"
-        hint = "" if tls or CUT_OFF not in error.details else " (with TLS: ?cacert=FILE)"
+        cut_off = any(words in error.details for words in CUT_OFF)
+        hint = " (with TLS: ?cacert=FILE)" if cut_off and not tls else ""
         sys.stderr.write(f"{words} {shown}: {error.details or error.code}{hint}\n")
         return 1
     return 0
