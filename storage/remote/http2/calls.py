@@ -7,6 +7,7 @@ here waits in a task of its own. How a call ends is decided once: whatever comes
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from struct import Struct
 from typing import Final, Protocol
@@ -40,7 +41,7 @@ class Session(Protocol):
         ...
 
 
-class Call:
+class Call(ABC):
     """What both kinds have. ``done`` is told, once, when a call ends by itself."""
 
     __slots__ = (
@@ -98,16 +99,17 @@ class Call:
             if self.session is not None:
                 self.session.drop(self)
 
+    @abstractmethod
     def received(self, payload: bytes) -> None:
         """Take what came in a DATA frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finished(self, head: Head | None) -> None:
         """The peer says nothing more on its stream; ``head`` are its trailers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self, error: RpcError) -> None:
-        raise NotImplementedError
+        """Be over, for this reason."""
 
 
 def judgement(head: Head | None) -> RpcError | None:
