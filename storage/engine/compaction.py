@@ -13,6 +13,7 @@ from functools import partial
 from storage.engine.backend import Backend
 from storage.engine.group_commit import GroupCommit
 from storage.engine.key_index import KeyIndex
+from storage.engine.ledger import Group
 from storage.engine.reads import Pins
 from storage.errors import CompactedError, FutureRevisionError, StoreClosedError
 
@@ -25,7 +26,12 @@ class Compactor:
     """Keeps ``compacted`` (what has been promised) and works the index's ``base`` up to it."""
 
     def __init__(
-        self, index: KeyIndex, backend: Backend, commits: GroupCommit, pins: Pins, compacted: int
+        self,
+        index: KeyIndex,
+        backend: Backend,
+        commits: GroupCommit[Group],
+        pins: Pins,
+        compacted: int,
     ) -> None:
         self.compacted = compacted
         """The compact revision: the state at it is readable, older ones are not."""

@@ -10,20 +10,20 @@ When a job fails, everything pending was judged on top of what failed: every cal
 ReadOnlyError, the ledger drops its pending state, and writes are refused with the alarm until a
 probe (a durable write as large as what failed, within bounds; retried with doubling pauses)
 succeeds. Maintenance is tried all the same: where the disk is full, it is what makes room.
+
+What a group is, and where it becomes durable, is the engine's: a ``Pending`` and a ``Durable``.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from storage.engine.backend import Backend
 from storage.engine.committer import Committer, Done, Job
 from storage.engine.gathering import Gathering
-from storage.engine.ledger import Group, Ledger, Verdict
 from storage.errors import ReadOnlyError, StoreError
 
 T = TypeVar("T")
@@ -32,17 +32,67 @@ PROBE_FIRST_S = 0.1
 PROBE_MAX_S = 5.0
 
 
-class GroupCommit:
-    """Drives a ledger's groups through a committer. All its methods run on the loop."""
+class Gathered(Protocol):
+    """Writes that become durable together."""
+
+    @property
+    def changes(self) -> Sized:
+        """What it writes."""
+        ...
+
+    acks: list[tuple[asyncio.Future[object], object]]
+    """The answers that wait for it, each with its outcome: what it answers, or an exception."""
+
+
+G = TypeVar("G", bound=Gathered)
+G_contra = TypeVar("G_contra", bound=Gathered, contravariant=True)
+
+
+class Pending(Protocol[G]):
+    """What waits to be durable: an open group, and at most one in flight."""
+
+    open: G
+
+    def seal(self) -> G:
+        """Turn the open group into the one in flight, and return it."""
+        ...
+
+    def finish(self) -> G:
+        """Return the group in flight, which is durable now, and is in flight no longer."""
+        ...
+
+    def drop(self) -> list[G]:
+        """Forget all that is pending, and return it."""
+        ...
+
+
+class Durable(Protocol[G_contra]):
+    """Where groups become durable. Its methods run on the loop, the jobs on the committer."""
+
+    def commit(self, group: G_contra) -> Job:
+        """Return the job that makes a group durable, all or none."""
+        ...
+
+    def probe(self) -> Job:
+        """Return the job that finds out, after a failure, whether writes succeed again."""
+        ...
+
+    def recover(self, error: Exception) -> bool:
+        """Put right what can be after a job failed with ``error``; True: try that job again."""
+        ...
+
+
+class GroupCommit(Generic[G]):
+    """Drives pending groups through a committer. All its methods run on the loop."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         committer: Committer,
-        backend: Backend,
-        ledger: Ledger,
+        durable: Durable[G],
+        pending: Pending[G],
         *,
-        on_applied: Callable[[Group], None],
+        on_applied: Callable[[G], None],
     ) -> None:
         self.alarm = ""
         """Why writes are refused; empty when they are not."""
@@ -50,8 +100,8 @@ class GroupCommit:
         self.writes = 0
         self._loop = loop
         self._committer = committer
-        self._backend = backend
-        self._ledger = ledger
+        self._durable = durable
+        self._pending = pending
         self._on_applied = on_applied
         self._gathering = Gathering()
         self._busy = False
@@ -64,8 +114,11 @@ class GroupCommit:
         self._idle: asyncio.Future[None] | None = None
         self._closed = False
 
-    def answer(self, verdict: Verdict[T]) -> asyncio.Future[T]:
-        """Return the future of a judged write, and see to it that its group gets committed."""
+    def answer(self, verdict: tuple[T | StoreError, Gathered | None]) -> asyncio.Future[T]:
+        """Return the future of a judged write, and see to it that its group gets committed.
+
+        ``verdict`` is its outcome, and which group must be durable before it is told.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
         outcome, group = verdict
         if group is None:
@@ -114,23 +167,20 @@ class GroupCommit:
         delay_s = self._gathering.delay_s
         if delay_s:
             self._gatherer = self._loop.call_later(delay_s, self._gathered)
-        elif self._company or len(self._ledger.open.changes) > 1:
+        elif self._company or len(self._pending.open.changes) > 1:
             self._gatherer = self._loop.call_soon(self._gathered)
         else:
             self._hand_over()
 
     def _gathered(self) -> None:
         self._gatherer = None
-        if not self._busy and self._ledger.open.changes:
+        if not self._busy and self._pending.open.changes:
             self._hand_over()
         else:
             self._next(maintained=False)
 
     def _hand_over(self) -> None:
-        group = self._ledger.seal()
-        self._submit(
-            partial(self._backend.commit, group.changes, group.deadlines), self._group_done
-        )
+        self._submit(self._durable.commit(self._pending.seal()), self._group_done)
 
     def _hand_over_maintenance(self) -> None:
         job, future = self._maintenance.popleft()
@@ -143,7 +193,7 @@ class GroupCommit:
     def _back(self, job: Job, done: Done, error: Exception | None, duration_ns: int) -> None:
         if self._closed:
             return
-        if error is not None and self._backend.recover(error):
+        if error is not None and self._durable.recover(error):
             self._committer.submit(job, partial(self._back, job, done))
             return
         self._busy = False
@@ -154,7 +204,7 @@ class GroupCommit:
             self._fail(error)
             return
         self._gathering.observe(duration_ns)
-        group = self._ledger.finish()
+        group = self._pending.finish()
         self.commits += 1
         self.writes += len(group.changes)
         self._company = len(group.changes) > 1
@@ -164,7 +214,7 @@ class GroupCommit:
             for future, outcome in group.acks:
                 if future.done():
                     continue
-                if isinstance(outcome, StoreError):
+                if isinstance(outcome, Exception):
                     future.set_exception(outcome)
                 else:
                     future.set_result(outcome)
@@ -186,9 +236,9 @@ class GroupCommit:
         """Start what comes next; maintenance and groups take turns."""
         if self._busy or self._gatherer is not None:
             return
-        if self._maintenance and not (maintained and self._ledger.open.changes):
+        if self._maintenance and not (maintained and self._pending.open.changes):
             self._hand_over_maintenance()
-        elif self._ledger.open.changes:
+        elif self._pending.open.changes:
             self._gather()
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
@@ -200,7 +250,7 @@ class GroupCommit:
         if self._gatherer is not None:
             self._gatherer.cancel()
             self._gatherer = None
-        for group in self._ledger.drop():
+        for group in self._pending.drop():
             for future, _ in group.acks:
                 self._refuse(future)
         while self._maintenance:
@@ -222,8 +272,7 @@ class GroupCommit:
         if self._busy:  # with maintenance
             self._arm_probe()
             return
-        applied = self._ledger.index.last
-        self._submit(partial(self._backend.probe, applied), self._probed)
+        self._submit(self._durable.probe(), self._probed)
 
     def _probed(self, error: Exception | None, _duration_ns: int) -> None:
         if error is not None:

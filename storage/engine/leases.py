@@ -8,7 +8,7 @@ from functools import partial
 
 from storage.engine.backend import LEASE_ID_MAX, Backend
 from storage.engine.group_commit import GroupCommit
-from storage.engine.ledger import Ledger
+from storage.engine.ledger import Group, Ledger
 from storage.engine.lessor import Lessor
 from storage.errors import LeaseNotFoundError, StoreError
 from storage.records import LeaseStatus
@@ -30,7 +30,7 @@ class EngineLeases:
         self,
         lessor: Lessor,
         backend: Backend,
-        commits: GroupCommit,
+        commits: GroupCommit[Group],
         ledger: Ledger,
         *,
         delete_all: Callable[[Sequence[bytes]], asyncio.Future[int]],

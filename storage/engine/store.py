@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from storage.clock import Clock
 from storage.engine.backend import LEASE_ID_MAX, LEASE_MARK, Backend, Recovered
+from storage.engine.backend_groups import BackendGroups
 from storage.engine.committer import Committer
 from storage.engine.compaction import Compactor
 from storage.engine.expiry import Expiry
@@ -64,7 +65,11 @@ class EngineStore:
         expiry = Expiry(each for each in found.leases if not each.deadline_ms & LEASE_MARK)
         self._ledger = Ledger(index, self._backend.value, expiry.__contains__)
         self._commits = GroupCommit(
-            loop, self._parts.committer, self._backend, self._ledger, on_applied=self._applied
+            loop,
+            self._parts.committer,
+            BackendGroups(self._backend, self._ledger),
+            self._ledger,
+            on_applied=self._applied,
         )
         pins = Pins()
         self._compactor = Compactor(index, self._backend, self._commits, pins, found.compacted)

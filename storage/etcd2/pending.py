@@ -1,0 +1,53 @@
+"""The requests that wait to be durable, in the order in which they were asked for. Pure."""
+
+from __future__ import annotations
+
+import asyncio
+
+from storage.etcd2.model import Request
+
+
+class Group:
+    """Requests that become durable together, and the answers that wait for that.
+
+    Its size is bounded by the callers: each request has one that waits for its answer.
+    """
+
+    __slots__ = ("acks", "changes")
+
+    def __init__(self) -> None:
+        self.changes: list[Request] = []
+        self.acks: list[tuple[asyncio.Future[object], object]] = []
+        """One a request, in their order; what it answers is known when it has been applied."""
+
+
+class PendingRequests:
+    """An open group, and at most one in flight. A request is judged when it is applied."""
+
+    def __init__(self) -> None:
+        self.open = Group()
+        self._in_flight: Group | None = None
+
+    def join(self, request: Request) -> Group:
+        """Let a request take its place, and return its group."""
+        group = self.open
+        group.changes.append(request)
+        return group
+
+    def seal(self) -> Group:
+        """Turn the open group into the one in flight, and return it."""
+        assert self._in_flight is None, "one group is in flight at a time"
+        self._in_flight, self.open = self.open, Group()
+        return self._in_flight
+
+    def finish(self) -> Group:
+        """Return the group in flight, which is durable now."""
+        group, self._in_flight = self._in_flight, None
+        assert group is not None, "nothing is in flight"
+        return group
+
+    def drop(self) -> list[Group]:
+        """Forget all that is pending, and return it: none of it happens."""
+        dropped = [self.open] if self._in_flight is None else [self._in_flight, self.open]
+        self._in_flight, self.open = None, Group()
+        return dropped
