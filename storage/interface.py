@@ -55,6 +55,18 @@ class Capabilities(NamedTuple):
     given_clock: bool = True
     """TTLs run by the clock that the store was given, and end on time. False: by a server's, in
     real time, never too early."""
+    tree_keys: bool = False
+    """Keys are paths of UTF-8 text: each begins with a slash, none of its parts is empty, ``.`` or
+    ``..`` or begins with ``_``, and no key stands below another. Other keys, and values that are
+    not UTF-8 text where ``binary_values`` is False, are refused with UnsupportedError."""
+    versions: bool = True
+    """Keys count their writes. False: ``version`` is 1 at a key's creation and 2 ever after."""
+    compaction: bool = True
+    """``compact`` forgets. False: it raises UnsupportedError, for only the bound of the history
+    (``history_events``) does."""
+    dense_revisions: bool = True
+    """Every revision is that of a change that this store shows, and a new store is at revision 1.
+    False: changes that it hides take revisions, too."""
 
 
 class Watcher(Protocol):
@@ -81,7 +93,7 @@ class Readable(Protocol):
     """Reads; none of them sees a write that is not durable."""
 
     def current_revision(self) -> int:
-        """Return the last applied revision; a new store is at revision 1."""
+        """Return the last applied revision; a new store is at revision 1 (``dense_revisions``)."""
         ...
 
     async def latest_revision(self) -> int:
@@ -159,7 +171,7 @@ class Writable(Protocol):
     def compact(self, revision: int) -> Awaitable[None]:
         """Forget what was superseded at or before ``revision``; the state at it stays readable.
 
-        Raises CompactedError (already done), FutureRevisionError.
+        Raises CompactedError (already done), FutureRevisionError, UnsupportedError.
         """
         ...
 
