@@ -61,8 +61,11 @@ class Member(NamedTuple):
 class OwnEtcd:
     """``start``, then ``stop``; in between ``statistics`` at any time."""
 
-    def __init__(self, members: int, data: Path, logs: Path, clock: Clock) -> None:
+    def __init__(
+        self, members: int, data: Path, logs: Path, clock: Clock, *, generation: int = 3
+    ) -> None:
         self._count = members
+        self._generation = generation
         self._data = data
         self._logs = logs
         self._clock = clock
@@ -75,7 +78,9 @@ class OwnEtcd:
     @property
     def url(self) -> str:
         """Return what an API server is told as its store."""
-        return "etcd3://" + ",".join(f"127.0.0.1:{member.client}" for member in self._members)
+        return f"etcd{self._generation}://" + ",".join(
+            f"127.0.0.1:{member.client}" for member in self._members
+        )
 
     async def start(self) -> None:
         """Start the members and wait until all are healthy. Raises ChildError."""
@@ -160,6 +165,7 @@ class OwnEtcd:
         command = [
             *(sys.executable, "-m", "bench.tied", str(os.getpid())),
             *etcd_command(program, member, self._members, self._data),
+            *(("--enable-v2",) if self._generation == 2 else ()),
         ]
         log = self._logs / f"{member.name}.log"
         return Child(member.name, command, log, ours=False, exit_code=ENDED_BY_SIGTERM)
