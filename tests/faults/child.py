@@ -1,0 +1,59 @@
+"""A process of the load: a store of its own, or one that is served elsewhere; ends with its input.
+
+python -m tests.faults.child etcd3 --data-dir DIR --seed S --first 8 [--after all=17]
+python -m tests.faults.child etcd3://127.0.0.1:2379 --seed S --first 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from storage.clock import SystemClock
+from storage.registry import StoreOptions, store_entry
+from tests.faults.load import WRITERS, Load
+from tests.faults.records import Entry, encode
+
+OUT = 1
+
+
+def note(entry: Entry) -> None:
+    """Write one line by one system call."""
+    os.write(OUT, encode(entry) + b"\n")
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    """Open the store and load it until the input ends."""
+    clock = SystemClock()
+    options = StoreOptions(data_dir=arguments.data_dir, clock=clock)
+    after = {name: int(at) for name, _, at in (each.partition("=") for each in arguments.after)}
+    stop = asyncio.Event()
+
+    def ended() -> None:
+        if not os.read(0, 64):
+            asyncio.get_running_loop().remove_reader(0)
+            stop.set()
+
+    async with store_entry(arguments.store).make(options) as store:
+        os.write(OUT, b"open\n")
+        asyncio.get_running_loop().add_reader(0, ended)
+        load = Load(store, note, clock, seed=arguments.seed, first=arguments.first)
+        await load.run(stop, after, writers=arguments.writers)
+
+
+def main() -> None:
+    """Run one load."""
+    parser = argparse.ArgumentParser(prog="tests.faults.child", description=__doc__)
+    parser.add_argument("store")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--writers", type=int, default=WRITERS)
+    parser.add_argument("--after", action="append", default=[])
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
