@@ -81,7 +81,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--client-processes", type=positive, default=1, metavar="N", help="over a protocol"
     )
-    parser.add_argument("--connections", type=positive, default=1, help="of a process")
+    parser.add_argument(
+        "--connections",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="of a process; default: one of etcd3's, which calls share, one a call of etcd2's",
+    )
     parser.add_argument("--value-size", type=positive, default=1144, metavar="B")
     parser.add_argument("--keys", type=positive, default=10_000, metavar="K")
     parser.add_argument("--duration", type=seconds, default=0.0, metavar="S", help="of a cell")

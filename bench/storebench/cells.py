@@ -27,7 +27,8 @@ class Cell:
     streams: int = 1
     """Of idle watches."""
     processes: int = 1
-    connections: int = 1
+    connections: int = 0
+    """As ``drivers.interface.Spot`` says."""
 
     @property
     def name(self) -> str:

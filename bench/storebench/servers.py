@@ -40,9 +40,11 @@ class Serving:
 
 
 @asynccontextmanager
-async def real(directory: Path, clock: Clock, members: int = 1) -> AsyncIterator[Serving]:
+async def real(
+    directory: Path, clock: Clock, members: int = 1, generation: int = 3
+) -> AsyncIterator[Serving]:
     """Serve by the program ``etcd``. Raises ChildError."""
-    etcd = OwnEtcd(members, directory / "data", directory, clock)
+    etcd = OwnEtcd(members, directory / "data", directory, clock, generation=generation)
     try:
         await etcd.start()
         pids = tuple(child.pid for child in etcd.children)
@@ -139,15 +141,26 @@ def serving(
     return SERVERS[server](directory, clock)
 
 
-def _ours(engine: str) -> Callable[[Path, Clock], AbstractAsyncContextManager[Serving]]:
+Start = Callable[[Path, Clock], AbstractAsyncContextManager[Serving]]
+
+
+def _ours(engine: str) -> Start:
     return lambda directory, clock: ours(directory, clock, engine)
 
 
+def _real(members: int, generation: int) -> Start:
+    return lambda directory, clock: real(directory, clock, members, generation)
+
+
 REAL: Final = "etcd"
-SERVERS: Final[dict[str, Callable[[Path, Clock], AbstractAsyncContextManager[Serving]]]] = {
+REAL_V2: Final = "etcd-v2"
+SERVERS: Final[dict[str, Start]] = {
     "kubedyno-etcd3": _ours("etcd3"),
     "kubedyno-memory": _ours("memory"),
-    REAL: real,
-    "etcd-3-members": lambda directory, clock: real(directory, clock, 3),
+    REAL: _real(1, 3),
+    "etcd-3-members": _real(3, 3),
+    REAL_V2: _real(1, 2),
+    "etcd-v2-3-members": _real(3, 2),
 }
-"""By name. ``etcd`` is the program; ``kubedyno-...`` is ``kubedyno etcd`` with an engine."""
+"""By name. ``etcd`` is the program, ``etcd-v2`` the same asked by its v2 protocol;
+``kubedyno-...`` is ``kubedyno etcd`` with an engine."""

@@ -44,7 +44,8 @@ class Task:
     """How many watches where nothing happens it opens; then it does nothing else."""
     streams: int = 1
     """Over which they are spread."""
-    connections: int = 1
+    connections: int = 0
+    """As ``drivers.interface.Spot`` says."""
     seed: int = 0
 
 

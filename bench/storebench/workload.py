@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
+import string
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Final
 
 STAMP_DIGITS: Final = 19
 VALUE_BYTES_MIN: Final = STAMP_DIGITS + 1
+LETTERS: Final = (string.ascii_letters + string.digits).encode("ascii")
+TEXT: Final = bytes(LETTERS[at % len(LETTERS)] for at in range(256))
+"""Of any byte a letter or digit: what every store takes as it is, and no protocol has to quote."""
 
 
 class Values:
     """Values of one length, no two alike; the first digits are the stamp of the write."""
 
     def __init__(self, length: int, chance: random.Random) -> None:
-        self._tail = chance.randbytes(length - STAMP_DIGITS)
+        self._tail = chance.randbytes(length - STAMP_DIGITS).translate(TEXT)
 
     def at(self, stamp_ns: int) -> bytes:
         """Return the value of a write that was due at ``stamp_ns`` (hot path)."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Self
 
-from bench.storebench.drivers.interface import DriverError, Heard, Spot, idle_range
-from storage.engine.store import EngineStore
+from bench.storebench.drivers.interface import DriverError, Heard, idle_range
 from storage.errors import StoreError
 from storage.interface import Store
 from storage.mvcc import Mvcc, PutOp, Txn
 from storage.records import Batch
-from storage.registry import STORES, StoreOptions
 
 PAGE = 500
 
@@ -112,10 +110,3 @@ class EngineDriver(ContractDriver):
             return (await self._engine.txn(Txn((), (PutOp(key, value),)))).revision
         except StoreError as error:
             raise DriverError(str(error)) from error
-
-
-def engine(spot: Spot) -> EngineDriver:
-    """Return the way to an engine that is opened in this process."""
-    store = STORES[spot.store].make(StoreOptions(data_dir=spot.data_dir))
-    assert isinstance(store, EngineStore)  # all that the registry makes by name
-    return EngineDriver(store)

@@ -45,7 +45,7 @@ class Etcd3RawDriver:
 
     def __init__(self, spot: Spot) -> None:
         self._endpoints = endpoints_of(spot.store)
-        self._connections = spot.connections
+        self._connections = max(spot.connections, 1)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -37,7 +37,7 @@ class Etcd3WireDriver:
 
     def __init__(self, spot: Spot) -> None:
         self._endpoints = endpoints_of(spot.store)
-        self._count = spot.connections
+        self._count = max(spot.connections, 1)
         self._all: list[Connection] = []
 
     async def __aenter__(self) -> Self:

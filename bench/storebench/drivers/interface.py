@@ -28,8 +28,9 @@ class Spot:
     """The name of an engine, or a URL."""
     data_dir: Path
     """Where an engine that is opened in this process keeps its files."""
-    connections: int = 1
-    """Of this process, over a protocol."""
+    connections: int = 0
+    """Of this process, over a protocol; 0: one, where calls share it, else as many as there are
+    calls under way."""
 
 
 class Driver(Protocol):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.storebench.drivers.contract import engine
+from bench.storebench.drivers.engines import engine
+from bench.storebench.drivers.etcd2_wire import Etcd2WireDriver
 from bench.storebench.drivers.etcd3_raw import Etcd3RawDriver
 from bench.storebench.drivers.etcd3_store import remote
 from bench.storebench.drivers.etcd3_wire import Etcd3WireDriver
@@ -43,6 +44,7 @@ DRIVERS: Final[dict[str, Entry]] = {
         Entry("engine", engine, IN_PROCESS),
         Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
         Entry("etcd3-wire", Etcd3WireDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="wire"),
+        Entry("etcd2-wire", Etcd2WireDriver, OVER_THE_PROTOCOL, scheme="etcd2", client="wire"),
         Entry("etcd3-store", remote, OVER_THE_PROTOCOL, scheme="etcd3", client="store", puts=False),
     )
 }

@@ -11,18 +11,15 @@ import pytest
 
 from bench.storebench.drivers.interface import Driver, DriverError, Spot
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
-from bench.storebench.servers import REAL, SERVERS, serving
+from bench.storebench.servers import REAL, REAL_V2, SERVERS, serving
 from storage.clock import SystemClock
 from storage.registry import STORES
 from tests.real_etcd import require_etcd
 
 PREFIX = b"/promises/"
 ENTRIES = sorted(DRIVERS)
-CASES = [
-    (name, server)
-    for name in ENTRIES
-    for server in (STORES if DRIVERS[name].place == IN_PROCESS else ("kubedyno-memory", REAL))
-]
+SERVED = {"": tuple(STORES), "etcd3": ("kubedyno-memory", REAL), "etcd2": (REAL_V2,)}
+CASES = [(name, server) for name in ENTRIES for server in SERVED[DRIVERS[name].scheme]]
 
 
 @asynccontextmanager
@@ -105,7 +102,7 @@ async def _all(name: str, server: str, directory: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "server"), CASES)
 def test_driver_keeps_its_promises(name: str, server: str, tmp_path: Path) -> None:
-    if server == REAL:
+    if server in (REAL, REAL_V2):
         require_etcd()
 
     asyncio.run(_all(name, server, tmp_path))
@@ -120,20 +117,21 @@ def test_driver_says_where_it_can_be_used(name: str) -> None:
 
 
 def test_tables_of_different_places_and_clients_have_different_titles() -> None:
-    titles = [entry.table for entry in DRIVERS.values()]
+    titles = {entry.table for entry in DRIVERS.values()}
 
-    assert len(set(titles)) == len(titles)
+    assert len(titles) == len({(entry.place, entry.client) for entry in DRIVERS.values()})
 
 
 async def _nobody(name: str, directory: Path) -> str:
     with pytest.raises(DriverError) as caught:
-        async with DRIVERS[name].make(Spot("etcd3://127.0.0.1:1", directory)):
+        async with DRIVERS[name].make(Spot(f"{DRIVERS[name].scheme}://127.0.0.1:1", directory)):
             pass
     return str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
-    assert "127.0.0.1:1: not connected" in asyncio.run(_nobody("etcd3-wire", tmp_path))
+@pytest.mark.parametrize("name", ["etcd3-wire", "etcd2-wire"])
+def test_a_server_that_is_not_there_is_told_in_a_line(name: str, tmp_path: Path) -> None:
+    assert "127.0.0.1:1: not connected" in asyncio.run(_nobody(name, tmp_path))
 
 
 def test_every_server_s_name_tells_whose_it_is() -> None:
