@@ -7,6 +7,9 @@ Where several servers share a store, one of them compacts it in each interval. T
 that each tries to write over the version that it saw last, as Kubernetes' API servers do, under
 their name for it: who gets through has won the round, the others learn of it and wait for the next.
 The winner of a round crashes, and another wins the next one; nothing is ever held.
+
+A store that declares no ``compaction`` is left alone, and no round's key is written into it: there
+it is the bound of the history that forgets.
 """
 
 from __future__ import annotations
@@ -48,7 +51,12 @@ class Compactor:
         """The revision of the round's key that was seen last; 0: none."""
 
     async def run(self) -> None:
-        """Compact until cancelled. A store that cannot be written is tried again later."""
+        """Compact until cancelled. A store that cannot be written is tried again later.
+
+        Returns at once where there is nothing to compact.
+        """
+        if not self._store.capabilities.compaction:
+            return
         target = self._store.current_revision()
         while True:
             await asyncio.sleep(self._interval_s)

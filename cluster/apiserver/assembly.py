@@ -37,6 +37,7 @@ from serialization.codecs.interface import Codec
 from serialization.codecs.registry import CODECS
 from serialization.kinds import SERVICES
 from storage.attribution import OFF, Layers
+from storage.base64_values import Base64Values, with_text_values
 from storage.clock import Clock
 from storage.errors import StoreError
 from storage.interface import Store
@@ -81,7 +82,9 @@ class Assembly:
         """Return every counter under the name that ``--stats`` uses."""
         counted = self.api.metrics.flat() | self.inflight.flat()
         counted |= self.api.cache.counters.flat() | self.fanout.counters.flat()
-        return {**counted, **self.api.layers.flat()}
+        wrapping = self.api.store
+        wrapped = wrapping.counters() if isinstance(wrapping, Base64Values) else {}
+        return {**counted, **wrapped, **self.api.layers.flat()}
 
 
 @asynccontextmanager
@@ -92,7 +95,11 @@ async def assemble(
     random: Random,
     strategies: Iterable[Strategy[Message]] | None = None,
 ) -> AsyncIterator[Assembly]:
-    """Run an API server over a store that is open; what a new cluster needs is in it after."""
+    """Run an API server over a store that is open; what a new cluster needs is in it after.
+
+    In a store that takes text alone, binary values stand as base64.
+    """
+    store = with_text_values(store)
     registry = Registry(served(clock) if strategies is None else strategies)
     metrics = RequestMetrics()
     inflight = Inflight(config.limits, metrics.inflight)

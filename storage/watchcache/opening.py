@@ -12,6 +12,10 @@ cache. Nobody sees the contents before the watch has come to the present.
 
 The state before a change comes from the change before it of the same key, else from the store. A
 store may not know it any more; the ring then begins behind that change.
+
+A store that declares no old revisions is watched first and then listed, whole. Its history is short
+and of all keys together: while a large list is read, others' writes may push it past the place
+where a watch was to begin, and so again and again. What is told meanwhile waits for the list's end.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from storage.errors import StoreClosedError, StoreError
+from storage.errors import CompactedError, StoreClosedError, StoreError
 from storage.interface import Store
 from storage.records import Batch, Change, KeyValue
 from storage.watchcache.config import CacheConfig
@@ -33,6 +37,8 @@ from storage.watchcache.objects import CachedObject
 
 PAGE: Final = 500
 """Objects read in one turn of the loop: 2 ms."""
+EARLY_MAX: Final = 100_000
+"""Changes that may wait for the end of the list: a minute of a busy store, 200 MB of pods."""
 
 
 class Opening:
@@ -55,12 +61,26 @@ class Opening:
         self.since = 0
         """Where the watch is to begin."""
         self._contents: Contents | None = None
+        self._early: deque[Batch] | None = None
+        """What the watch has told before the end of the list; None where that is over."""
+        self._early_changes = 0
 
     @property
     def contents(self) -> Contents:
         """What has been found so far; complete once ``present`` has returned."""
         assert self._contents is not None, "list first"
         return self._contents
+
+    @property
+    def watches_first(self) -> bool:
+        """Whether ``reach_back`` is to be called, and the watch begun, before ``list``."""
+        return not self._store.capabilities.old_revisions
+
+    def reach_back(self, reach: int, compacted: int = 0) -> None:
+        """Choose where a watch begins that comes before the list; arguments as of ``list``."""
+        current = self._store.current_revision()
+        self._begin_at(current, reach, compacted)
+        self._early = deque()
 
     async def list(self, fields: FieldSet, reach: int, compacted: int = 0) -> None:
         """Read the objects; history is wanted for ``reach`` revisions back. Raises StoreError.
@@ -71,17 +91,34 @@ class Opening:
         async for items, revision in _pages(self._store, self._prefix):
             if contents is None:
                 self._listed = revision
-                oldest = max(self._store.oldest_revision(), revision - reach, compacted)
-                # A store's watches may be behind its lists: from where they are, they tell more.
-                self.since = min(oldest, revision, self._store.current_revision())
+                if self._early is None:
+                    self._begin_at(revision, reach, compacted)
                 ring = EventRing(
                     self._config.history_events, self.since, self._config.history_bytes
                 )
                 contents = self._contents = Contents(fields, ring)
+            if self._error is not None:
+                raise self._error
             found = [self._intake.take(item.key, item.value, item.revision) for item in items]
             contents.load([obj for obj in found if obj is not None])
-        if self.since >= max(self._store.current_revision(), self._listed):
+        told = self._take_early()
+        if told >= max(self._store.current_revision(), self._listed):
             self._arrived()  # such a watch may be told nothing
+
+    def _begin_at(self, revision: int, reach: int, compacted: int) -> None:
+        oldest = max(self._store.oldest_revision(), revision - reach, compacted)
+        # A store's watches may be behind its lists: from where they are, they tell more.
+        self.since = min(oldest, revision, self._store.current_revision())
+
+    def _take_early(self) -> int:
+        """Take what was told before the end of the list; return how far the watch is."""
+        told, early = self.since, self._early
+        self._early = None
+        while early:
+            batch = early.popleft()
+            told = batch.revision
+            self.deliver(batch)
+        return told
 
     async def present(self) -> None:
         """Return once the watch has come to the present. Raises what ended it."""
@@ -91,6 +128,9 @@ class Opening:
 
     def deliver(self, batch: Batch) -> None:
         """Take the next changes."""
+        if self._early is not None:
+            self._wait_for_list(batch)
+            return
         for change in batch.changes:
             if change.revision <= self._listed:
                 self._recall(change)
@@ -101,6 +141,14 @@ class Opening:
         # Not before the list either: what led to it must not be taken for news later on.
         if batch.revision >= max(self._store.current_revision(), self._listed):
             self._arrived()
+
+    def _wait_for_list(self, batch: Batch) -> None:
+        assert self._early is not None, "it was seen to be there"
+        self._early_changes += len(batch.changes)
+        if self._early_changes > EARLY_MAX:
+            self.closed(CompactedError(self.since, batch.revision))
+        elif self._error is None:
+            self._early.append(batch)
 
     def closed(self, error: StoreError) -> None:
         """Take the end of the watch."""
@@ -178,7 +226,10 @@ async def _pages(store: Store, prefix: bytes) -> AsyncIterator[tuple[list[KeyVal
     """
     if not store.capabilities.old_revisions:
         listing = await store.list(prefix)
-        yield listing.items, listing.revision
+        yield listing.items[:PAGE], listing.revision
+        for begin in range(PAGE, len(listing.items), PAGE):
+            await asyncio.sleep(0)
+            yield listing.items[begin : begin + PAGE], listing.revision
         return
     listing = await store.list(prefix, limit=PAGE)
     revision = listing.revision

@@ -297,15 +297,23 @@ class ResourceCache:
     ) -> Opening:
         """Return what the cache begins with, at the present. Raises StoreError."""
         opening = Opening(self._store, self._prefix, self._intake, self._config)
-        await opening.list(self._fields, reach, compacted)
+        if opening.watches_first:
+            opening.reach_back(reach, compacted)
+        else:
+            await opening.list(self._fields, reach, compacted)
         if together is not None:
             await together.wait()
         if self._stopped:
             raise StoreClosedError("the watch cache has stopped")
         self._opening = opening
-        self._watch = self._store.watch(self._prefix, self, after=opening.since)
+        watch = self._watch = self._store.watch(self._prefix, self, after=opening.since)
         try:
+            if opening.watches_first:
+                await opening.list(self._fields, reach, compacted)
             await opening.present()
+        except BaseException:  # the list failed: what the watch tells has nobody to take it
+            watch.cancel()
+            raise
         finally:
             self._opening = None
         return opening

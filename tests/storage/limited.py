@@ -26,6 +26,8 @@ LIMITS: Final = MEMORY._replace(
     history_bytes=None,
     binary_values=False,
     lease_objects=False,
+    versions=False,
+    compaction=False,
 )
 
 

@@ -10,6 +10,7 @@ from storage.compactor import Compactor
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.virtual_time import VirtualClock, run_virtual
+from tests.storage.limited import LimitedStore
 from tests.storage.shared.store import SharedView
 
 INTERVAL_S = 300.0
@@ -128,3 +129,15 @@ def test_round_whose_answer_is_lost_is_not_compacted_twice() -> None:
         assert 6 <= sum(done) <= 8
 
     shared(2, story)
+
+
+def test_compactor_leaves_a_store_alone_that_has_nothing_to_compact() -> None:
+    async def main() -> None:
+        async with LimitedStore(VirtualClock()) as store:
+            compactor = Compactor(store, INTERVAL_S)
+            revision = await store.create(b"/a", b"1")
+            await compactor.run()
+            assert (compactor.compactions, compactor.compacted_revision) == (0, 0)
+            assert store.current_revision() == revision, "no round's key either"
+
+    run_virtual(main())

@@ -1,4 +1,8 @@
-"""LIST: which objects, as of which revision, and their answer in pieces."""
+"""LIST: which objects, as of which revision, and their answer in pieces.
+
+A store that declares no old revisions is listed whole: a limit is ignored, and a revision other
+than the newest is gone (410), be it asked for as the exact one or by a token from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +73,7 @@ class Lister:
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
+        self._in_pages = cache.store.capabilities.old_revisions
         self._snapshots: OrderedDict[SnapshotKey, Snapshot] = OrderedDict()
 
     async def list(
@@ -78,6 +83,8 @@ class Lister:
 
         Raises StatusError, and the store's CompactedError and FutureRevisionError.
         """
+        if not self._in_pages:
+            options = options.in_one()
         token = options.token
         if token is not None and token.revision != ANY_REVISION:
             return await self._at(cache, selection, token.revision, options)
@@ -109,12 +116,14 @@ class Lister:
     async def _page(
         self, cache: ResourceCache, selection: Selection, revision: int, options: ListOptions
     ) -> Listing:
-        """Return one page as of ``revision``."""
+        """Return one page as of ``revision``. Raises CompactedError."""
         prefix = cache.resource.prefix(selection.namespace if cache.resource.namespaced else "")
         after = prefix + options.token.after.encode() if options.token is not None else b""
         snapshot = self._snapshot(cache, selection.namespace, revision)
         if snapshot is not None:
             runs = _paced(snapshot.slices(after))
+        elif not self._in_pages:
+            raise CompactedError(revision, self._cache.revision)
         else:
             runs = cache.at_revision(selection.namespace, revision, after)
         page = await _collect(runs, cache.predicate(selection), options.limit)
@@ -146,9 +155,8 @@ class Lister:
         self._snapshots[key] = snapshot
         if len(self._snapshots) > SNAPSHOTS_KEPT:
             self._snapshots.popitem(last=False)
-        if self._cache.store.capabilities.old_revisions:  # which can serve them after that
-            forget = self._snapshots.pop
-            asyncio.get_running_loop().call_later(SNAPSHOT_KEPT_S, forget, key, None)
+        forget = self._snapshots.pop
+        asyncio.get_running_loop().call_later(SNAPSHOT_KEPT_S, forget, key, None)
 
 
 async def _paced(runs: Iterator[list[CachedObject]]) -> AsyncIterator[list[CachedObject]]:

@@ -36,6 +36,16 @@ class ListOptions(NamedTuple):
     limit: int = 0
     """0: no limit."""
     token: ContinueToken | None = None
+    paged: bool = False
+    """It is ``exact`` only since a ``limit`` was given."""
+
+    def in_one(self) -> ListOptions:
+        """Return them without the limit, and what came of it: for a store without old states.
+
+        Kubernetes knew no limit when it stored in etcd 2, and whoever pages takes a whole answer
+        for a page with none after it.
+        """
+        return self._replace(limit=0, exact=self.exact and not self.paged)
 
 
 class WatchOptions(NamedTuple):
@@ -97,8 +107,8 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         return ListOptions(token=decode_token(text), limit=0 if rest_at_once else limit)
     if revision == 0 and match != EXACT:
         limit = 0  # any state will do, so all of it at once: as Kubernetes answers from its cache
-    exact = match == EXACT or bool(revision and limit and not match)
-    return ListOptions(revision, exact, limit)
+    paged = bool(revision and limit and not match)
+    return ListOptions(revision, match == EXACT or paged, limit, paged=paged)
 
 
 def watch_options(query: Mapping[str, str]) -> WatchOptions:

@@ -24,7 +24,7 @@ def query(text: str) -> dict[str, str]:
         ("resourceVersion=0", ListOptions(0)),
         ("resourceVersion=0&limit=3", ListOptions(0)),  # any version: all of it at once
         ("resourceVersion=519", ListOptions(519)),
-        ("resourceVersion=519&limit=3", ListOptions(519, exact=True, limit=3)),
+        ("resourceVersion=519&limit=3", ListOptions(519, exact=True, limit=3, paged=True)),
         (
             "resourceVersion=519&limit=3&resourceVersionMatch=NotOlderThan",
             ListOptions(519, limit=3),
