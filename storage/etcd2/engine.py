@@ -1,0 +1,201 @@
+"""The engine: requests in their order, durable in groups, carried out on the machine.
+
+How it works. A request takes its place in the open group at the call and is not looked at. When its
+group is durable, one step of the loop carries out its requests one after the other, which tells the
+watches; then the followers are told of the group, then the callers get their answers. What a group
+came to is therefore a function of the log alone, and the log can be carried out again at opening.
+
+What has expired is ended by a request of the log, too: a ``SYNC``, ordered at a tick of every half
+second at which something is due, as etcd's leader does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
+
+from storage.clock import Clock
+from storage.engine.committer import Committer
+from storage.engine.group_commit import Durable, GroupCommit, failed
+from storage.errors import ReadOnlyError, StoreClosedError
+from storage.etcd2.errors import Etcd2Error
+from storage.etcd2.expiry_timer import ExpiryTimer, wall_ns
+from storage.etcd2.interface import Follower, Listener, Watching
+from storage.etcd2.machine import Machine
+from storage.etcd2.model import Event, Method, Node, Request
+from storage.etcd2.pending import Group, PendingRequests
+from storage.records import StoreStatus
+
+CLOSED: Final = "the store is closed"
+
+_NOT_YET: Final = Event("get", Node("/", None, dir=True, created=0, modified=0), None, 0)
+"""Stands where the answer will: it is known when the request has been applied."""
+
+
+class Journal(Durable[Group], Protocol):
+    """Where the log is kept, and what stood in it."""
+
+    def open(self) -> Machine:
+        """Open what is there, or make it; return the state that it leads to.
+
+        Raises StoreOpenError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let everything go. Idempotent."""
+        ...
+
+    def disk_bytes(self) -> int:
+        """Return the space taken on disk; 0 for none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of."""
+
+    journal: Journal
+    committer: Committer
+    clock: Clock
+
+
+class Etcd2Engine:
+    """A ``KeysApi`` over a journal."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._open = False
+        self._pending = PendingRequests()
+        self._followers: dict[int, Follower] = {}
+        self._followed = 0
+
+    async def __aenter__(self) -> Self:
+        self._loop = loop = asyncio.get_running_loop()
+        self._machine = self._parts.journal.open()
+        self._commits = GroupCommit(
+            loop,
+            self._parts.committer,
+            self._parts.journal,
+            self._pending,
+            on_applied=self._apply,
+        )
+        self._timer = ExpiryTimer(loop, self._clock, self._order_sync)
+        self._parts.committer.start(loop)
+        self._open = True
+        self._timer.note(self._machine.next_expiry_ns())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._timer.close()
+        await self._commits.drain()
+        self._timer.close()
+        self._commits.close()
+        self._parts.committer.close()
+        self._machine.close()
+        self._parts.journal.close()
+
+    @property
+    def index(self) -> int:
+        return self._machine.index
+
+    @property
+    def oldest_index(self) -> int:
+        return self._machine.oldest_index
+
+    def do(self, request: Request) -> asyncio.Future[Event]:
+        if not self._open or self._commits.alarm:
+            return self._refused()
+        return self._order(request)
+
+    def get(self, path: str, *, recursive: bool = False, sort: bool = False) -> Event:
+        self._check_open()
+        return self._machine.get(path, wall_ns(self._clock), recursive=recursive, sort=sort)
+
+    def watch(
+        self,
+        path: str,
+        listener: Listener,
+        *,
+        recursive: bool = False,
+        stream: bool = False,
+        since: int = 0,
+    ) -> Watching:
+        self._check_open()
+        return self._machine.watch(path, listener, recursive=recursive, stream=stream, since=since)
+
+    def history(self, since: int) -> Sequence[Event]:
+        return self._machine.history(since)
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        self._followed = number = self._followed + 1
+        self._followers[number] = follower
+
+        def end() -> None:
+            self._followers.pop(number, None)
+
+        return end
+
+    def status(self) -> StoreStatus:
+        self._check_open()
+        machine = self._machine
+        return StoreStatus(
+            revision=machine.index,
+            compact_revision=machine.oldest_index,
+            keys=machine.leaves,
+            logical_bytes=machine.logical_bytes,
+            disk_bytes=self._parts.journal.disk_bytes(),
+            alarm=self._commits.alarm,
+            commits=self._commits.commits,
+            writes=self._commits.writes,
+        )
+
+    def _order(self, request: Request) -> asyncio.Future[Event]:
+        return self._commits.answer((_NOT_YET, self._pending.join(request)))
+
+    def _apply(self, group: Group) -> None:
+        """Carry out a group that is durable; tell followers; note what each request answers."""
+        apply, acks, now_ns = self._machine.apply, group.acks, wall_ns(self._clock)
+        changed: list[Event] = []
+        for place, request in enumerate(group.changes):
+            outcome: Event | Etcd2Error
+            if request.method == Method.SYNC:
+                changed += self._machine.expire(request.time_ns)
+                continue
+            try:
+                outcome = apply(request, now_ns)
+            except Etcd2Error as error:
+                outcome = error
+            else:
+                if outcome.action != "get":
+                    changed.append(outcome)
+            acks[place] = (acks[place][0], outcome)
+        self._timer.note(self._machine.next_expiry_ns())
+        if changed:
+            for follower in tuple(self._followers.values()):
+                follower(changed)
+
+    def _order_sync(self, now_ns: int) -> None:
+        if self._commits.alarm:
+            self._timer.note(self._machine.next_expiry_ns())
+            return
+        ordered = self._order(Request(Method.SYNC, "", time_ns=now_ns))
+        ordered.add_done_callback(self._synced)
+
+    def _synced(self, done: asyncio.Future[Event]) -> None:
+        if done.exception() is not None and self._open:
+            self._timer.note(self._machine.next_expiry_ns())
+
+    def _refused(self) -> asyncio.Future[Event]:
+        error = ReadOnlyError(self._commits.alarm) if self._open else StoreClosedError(CLOSED)
+        return failed(asyncio.get_running_loop(), error)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreClosedError(CLOSED)
