@@ -1,0 +1,381 @@
+"""One client's connection: HTTP/1.1 by httptools, and answers in their order.
+
+How this works. The parser tells of a request in pieces; when it is whole, the application is asked
+to serve it, at once if nothing before it is unanswered, else in its turn. It either answers with a
+whole payload, now or later, or begins a stream of chunks. Everything is bounded: heads, bodies, and
+what a client sends while it is not its turn: reading pauses then, except while a watch runs, of
+which only reading shows that its client has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, NamedTuple, Protocol, cast
+
+import httptools
+
+from storage.serve.etcd2.forms import FORM_BYTES_MAX
+from storage.serve.etcd2.heads import CONTINUE, failure
+
+HEAD_BYTES_MAX: Final = (1 << 20) + 4096
+"""Of a request's head: Go's bound, and what it reads beyond it."""
+AHEAD_MAX: Final = 1024
+"""Requests that a client may send while a watch runs; who sends more is not served any longer."""
+
+NOTHING: Final = b"\0"
+"""In place of last words: there are none, but nothing more is served."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Heard(NamedTuple):
+    """A whole request."""
+
+    method: str
+    target: bytes
+    headers: Headers
+    body: bytes
+    too_large: bool = False
+    """The body is larger than a form may be; it was not kept."""
+    keep_alive: bool = True
+    new: bool = True
+    """HTTP/1.1, not 1.0."""
+
+    def header(self, name: bytes) -> bytes:
+        """Return a header by its lower-case name; empty: there is none."""
+        for field, value in self.headers:
+            if field.lower() == name:
+                return value
+        return b""
+
+
+class Stream(Protocol):
+    """Whoever writes an answer in pieces."""
+
+    def closed(self) -> None:
+        """The client has gone."""
+        ...
+
+    def resumed(self) -> None:
+        """The client reads again."""
+        ...
+
+
+class Application(Protocol):
+    """What a connection is served by."""
+
+    def joined(self, connection: Connection) -> None:
+        """A client has come."""
+        ...
+
+    def left(self, connection: Connection) -> None:
+        """It has gone."""
+        ...
+
+    def serve(self, heard: Heard, connection: Connection) -> None:
+        """Answer a request, now or later; must not raise."""
+        ...
+
+    def invalid_method(self, target: bytes) -> bytes:
+        """Return the payload for a method that HTTP does not know."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """Parses requests, keeps the order of answers, and knows how to write them."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._target = b""
+        self._headers: Headers = []
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._head_bytes = 0
+        """Received of a head that is not whole yet."""
+        self._in_body = False
+        self._current: Heard | None = None
+        """What is being served."""
+        self._stream: Stream | None = None
+        self._queue: deque[Heard] = deque()
+        self._broken = b""
+        """What is to be said last, since what follows cannot be understood."""
+        self.gone = False
+        """Whether the client has gone: what is written now is lost."""
+        self.write_paused = False
+        self.idle_since_s = 0.0
+        """The loop's time at which it began to be idle, or to be waited for."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being served."""
+        return self._current is None
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.idle_since_s = asyncio.get_running_loop().time()
+        self._application.joined(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Forget the client, and end its watch."""
+        self.gone = True
+        self._queue.clear()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.closed()
+        self._application.left(self)
+
+    def eof_received(self) -> bool:
+        """Answer what was asked before the client ceased to send; a watch ends."""
+        self._broken = self._broken or NOTHING
+        return self._stream is None and self._current is not None
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """Go on with what waited."""
+        self.write_paused = False
+        if self._stream is not None:
+            self._stream.resumed()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came over the socket."""
+        if self._broken or self.gone:
+            return
+        if not self._in_body and not data.isascii():
+            data = _escaped_line(data)
+        try:
+            if not self._in_body:
+                self._head_bytes += len(data)
+                self._parser.feed_data(data)
+                if self._head_bytes > HEAD_BYTES_MAX:
+                    self._break(failure(431))
+            else:
+                self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._after_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserInvalidMethodError:
+            self._break(self._application.invalid_method(_target_of(data)))
+        except httptools.HttpParserError:
+            self._break(failure(400))
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._target = b""
+        self._headers = []
+        self._body = []
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of its target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Let the client send the body, if it waits for that."""
+        self._head_bytes = 0
+        self._in_body = True
+        for name, value in self._headers:
+            if (
+                len(name) == 6
+                and name.lower() == b"expect"
+                and value.lower() == b"100-continue"
+                and self._current is None
+            ):
+                self._write(CONTINUE)
+
+    def on_body(self, piece: bytes) -> None:
+        """Take a piece of the body; of one that is too large none is kept."""
+        self._body_bytes += len(piece)
+        if self._body_bytes <= FORM_BYTES_MAX:
+            self._body.append(piece)
+        elif self._body:
+            self._body = []
+
+    def on_message_complete(self) -> None:
+        """Serve the request, or let it wait for those before it."""
+        self._in_body = False
+        parser = self._parser
+        new = parser.get_http_version() == "1.1"
+        body = self._body
+        heard = Heard(
+            parser.get_method().decode("ascii"),
+            self._target,
+            self._headers,
+            (body[0] if len(body) == 1 else b"".join(body)) if body else b"",
+            self._body_bytes > FORM_BYTES_MAX,
+            parser.should_keep_alive() and self._body_bytes <= FORM_BYTES_MAX,
+            new,
+        )
+        if self._broken:
+            return
+        if new and not heard.header(b"host"):
+            self._break(failure(400, "missing required Host header"))
+        elif self._current is None:
+            self._serve(heard)
+        else:
+            self._queue.append(heard)
+            self._bound_queue()
+
+    # What the application calls
+
+    def answer(self, payload: bytes) -> None:
+        """Write a whole answer to what is being served; goes on with what comes next."""
+        heard = self._current
+        assert heard is not None
+        if not self.gone:
+            if not heard.keep_alive or not heard.new or heard.method == "HEAD":
+                payload = _amended(payload, heard)
+            self._write(payload)
+        self._answered()
+
+    def begin(self, head: bytes, stream: Stream) -> None:
+        """Begin an answer in pieces; ``stream`` is told of the client until it is ended."""
+        assert self._current is not None
+        if self.gone:
+            return
+        self._stream = stream
+        if self._transport is not None:
+            self._transport.resume_reading()  # how else would it show that the client has gone?
+        self._write(head if self._current.new else _old_stream(head))
+
+    def pieces(self, pieces: list[bytes], *, last: bool) -> None:
+        """Write pieces of the answer, at once; with the last the answer ends."""
+        if self.gone:
+            return
+        heard = self._current
+        assert heard is not None
+        if heard.new:
+            pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+            if last:
+                pieces.append(b"0\r\n\r\n")
+        if pieces:
+            self._write(b"".join(pieces))
+        if last:
+            self._stream = None
+            self._answered()
+
+    def fail(self, payload: bytes) -> None:
+        """Say that what is being served is no request, and end the connection."""
+        if not self.gone:
+            self._write(payload)
+            self.close()
+        self._current = None
+
+    def leave(self) -> None:
+        """End the connection, at once or when what is being served is answered; and any watch."""
+        self._queue.clear()
+        if self._current is None or self._stream is not None:
+            self.close()
+        self._broken = self._broken or NOTHING
+
+    def close(self) -> None:
+        """End the connection once what was written is sent."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Within
+
+    def _serve(self, heard: Heard) -> None:
+        self._current = heard
+        self._application.serve(heard, self)
+
+    def _answered(self) -> None:
+        heard, self._current = self._current, None
+        assert heard is not None
+        if self.gone:
+            return
+        if not heard.keep_alive:
+            self.close()
+            return
+        if self._queue:
+            self._serve_next()
+        elif self._broken:
+            self._say_last()
+        else:
+            self.idle_since_s = asyncio.get_running_loop().time()
+
+    def _serve_next(self) -> None:
+        heard = self._queue.popleft()
+        if not self._queue and self._transport is not None:
+            self._transport.resume_reading()
+        self._serve(heard)
+
+    def _bound_queue(self) -> None:
+        if self._stream is None:
+            assert self._transport is not None
+            self._transport.pause_reading()
+        elif len(self._queue) > AHEAD_MAX:
+            self.abort()
+
+    def _break(self, last: bytes) -> None:
+        self._broken = last
+        if self._current is None and not self._queue:
+            self._say_last()
+
+    def _say_last(self) -> None:
+        if self._broken != NOTHING:
+            self._write(self._broken)
+        self.close()
+
+    def _after_upgrade(self, rest: bytes) -> None:
+        """Go on as if nothing had been asked, as Go does; the parser will not."""
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.data_received(rest)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _amended(payload: bytes, heard: Heard) -> bytes:
+    """Return an answer for an old client, for the last of a connection, or without its body."""
+    head, _, body = payload.partition(b"\r\n\r\n")
+    if not heard.new:
+        head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        if heard.keep_alive:
+            head += b"\r\nConnection: keep-alive"
+    elif not heard.keep_alive:
+        head += b"\r\nConnection: close"
+    return head + b"\r\n\r\n" + (b"" if heard.method == "HEAD" else body)
+
+
+def _old_stream(head: bytes) -> bytes:
+    head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+    return head.replace(b"Transfer-Encoding: chunked\r\n", b"", 1)
+
+
+def _escaped_line(data: bytes) -> bytes:
+    """Escape what is not ASCII in a request's line: the parser refuses what Go takes."""
+    line, newline, rest = data.partition(b"\r\n")
+    if line.isascii() or not newline:
+        return data
+    return b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line) + (
+        newline + rest
+    )
+
+
+def _target_of(data: bytes) -> bytes:
+    """Return the target of a request whose method nobody knows; empty: it is no request."""
+    words = data.partition(b"\r\n")[0].split(b" ")
+    if len(words) != 3 or not words[0].isalpha() or not words[2].startswith(b"HTTP/1."):
+        return b""
+    return words[1]

@@ -1,0 +1,104 @@
+"""What a request says beside its path: the query and a form in the body, read as Go reads them.
+
+etcd 2 takes an option from either, the body first. What is not well formed fails the request as a
+whole, with the words of Go's ``net/url``, which etcd passes on as the cause of error 210.
+
+Text is Unicode here, where Go has bytes: each byte that is not UTF-8 becomes U+FFFD on its way in,
+which is what etcd's JSON makes of it on its way out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+FORM: Final = b"application/x-www-form-urlencoded"
+FORM_BYTES_MAX: Final = 10 << 20
+"""Go's own bound of a form in a body."""
+
+_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_LONE: Final = re.compile("[\udc80-\udcff]")
+
+Form = dict[str, str]
+"""The first value of each option."""
+
+
+class FormError(Exception):
+    """A query or a body is not well formed; the message is Go's."""
+
+
+def text_of(raw: bytes) -> str:
+    """Return text for bytes of which not all may be UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _LONE.sub("\ufffd", raw.decode(errors="surrogateescape"))
+
+
+def unescaped(raw: bytes) -> bytes:
+    """Undo percent escapes. Raises FormError."""
+    if b"%" not in raw:
+        return raw
+    bad = _ESCAPE.search(raw)
+    if bad is not None:
+        raise FormError(f"invalid URL escape {_quoted(raw[bad.start() : bad.start() + 3])}")
+    return unquote_to_bytes(raw)
+
+
+def parse_form(query: bytes, body: bytes = b"") -> Form:
+    """Return the options of both, those of the body before those of the query.
+
+    Raises FormError: the body's fault before the query's.
+    """
+    form: Form = {}
+    if body:
+        _read(body, form)
+    if query:
+        _read(query, form)
+    return form
+
+
+def is_form(content_type: bytes) -> bool:
+    """Tell whether a body of that type is read as a form."""
+    return content_type == FORM or content_type.partition(b";")[0].strip().lower() == FORM
+
+
+def _read(raw: bytes, form: Form) -> None:
+    fault: FormError | None = None
+    for pair in raw.split(b"&"):
+        if b";" in pair:
+            fault = fault or FormError("invalid semicolon separator in query")
+            continue
+        name, _, value = pair.partition(b"=")
+        if not pair:
+            continue
+        try:
+            key = text_of(unescaped(name.replace(b"+", b" ")))
+            if key not in form:
+                form[key] = text_of(unescaped(value.replace(b"+", b" ")))
+        except FormError as error:
+            fault = fault or error
+    if fault is not None:
+        raise fault
+
+
+def _quoted(raw: bytes) -> str:
+    """Return bytes as Go quotes a string."""
+    told = []
+    for character in raw.decode(errors="surrogateescape"):
+        code = ord(character)
+        if 0xDC80 <= code <= 0xDCFF:
+            told.append(f"\\x{code - 0xDC00:02x}")
+        elif character in '"\\':
+            told.append(f"\\{character}")
+        elif character in "\n\r\t\a\b\f\v":
+            told.append(repr(character)[1:-1] if character in "\n\r\t" else _SHORT[character])
+        elif code < 0x20 or code == 0x7F:
+            told.append(f"\\x{code:02x}")
+        else:
+            told.append(character)
+    return '"' + "".join(told) + '"'
+
+
+_SHORT: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\v": "\\v"}

@@ -1,0 +1,120 @@
+"""How answers begin: the lines of a real etcd's HTTP, kept ready but for what changes.
+
+Every payload is a whole answer of HTTP/1.1 on a connection that stays; ``connection`` amends those
+few of which something else is true.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+from storage.clock import Clock
+
+CORS: Final = (
+    b"Access-Control-Allow-Headers: accept, content-type, authorization\r\n"
+    b"Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n"
+    b"Access-Control-Allow-Origin: *\r\n"
+)
+"""Said with every answer of a router, as etcd says it where nobody has restricted origins."""
+JSON: Final = "application/json"
+TEXT: Final = "text/plain; charset=utf-8"
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+
+def status_line(status: int) -> bytes:
+    """Return the first line."""
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def failure(status: int, reason: str = "") -> bytes:
+    """Return the answer to what is no request at all; the connection ends with it."""
+    text = f"{status} {HTTPStatus(status).phrase}" + (f": {reason}" if reason else "")
+    lines = f"HTTP/1.1 {text}\r\nContent-Type: {TEXT}\r\nConnection: close\r\n\r\n{text}"
+    return lines.encode()
+
+
+class Heads:
+    """Makes payloads for one member of one cluster."""
+
+    def __init__(self, clock: Clock, cluster_id: int, term: int) -> None:
+        self._clock = clock
+        self._second = -1.0
+        self._date = b""
+        self.cluster = b"X-Etcd-Cluster-Id: %x\r\n" % cluster_id
+        self._raft = b"\r\nX-Raft-Term: %d\r\n" % term
+        self._keyed = {status: self._key_head(status) for status in (200, 201)}
+
+    def _key_head(self, status: int) -> bytes:
+        fields = b"Content-Type: application/json\r\n" + self.cluster + b"X-Etcd-Index: "
+        return status_line(status) + CORS + fields
+
+    def date(self) -> bytes:
+        """Return the line that tells the time."""
+        now = self._clock.now()
+        second = now.replace(microsecond=0).timestamp()
+        if second != self._second:
+            self._second = second
+            self._date = b"Date: %b\r\n" % http_date(now).encode()
+        return self._date
+
+    def keyed(self, status: int, index: int, raft_index: int, body: bytes) -> bytes:
+        """Return the answer to a request on a key that was done."""
+        return b"%b%d\r\nX-Raft-Index: %d%b%bContent-Length: %d\r\n\r\n%b" % (
+            self._keyed[status],
+            index,
+            raft_index,
+            self._raft,
+            self.date(),
+            len(body),
+            body,
+        )
+
+    def watching(self, index: int, raft_index: int) -> bytes:
+        """Return the head of an answer that comes in pieces."""
+        return b"%b%d\r\nX-Raft-Index: %d%b%bTransfer-Encoding: chunked\r\n\r\n" % (
+            self._keyed[200],
+            index,
+            raft_index,
+            self._raft,
+            self.date(),
+        )
+
+    def refused(self, status: int, index: int, body: bytes) -> bytes:
+        """Return the answer to a request on a key that was refused."""
+        extra = self.cluster + b"X-Etcd-Index: %d\r\n" % index
+        return self.plain(status, body, JSON, extra)
+
+    def plain(
+        self, status: int, body: bytes = b"", content_type: str = "", extra: bytes = b""
+    ) -> bytes:
+        """Return any other answer; ``extra`` are lines of its head."""
+        typed = f"Content-Type: {content_type}\r\n".encode() if content_type else b""
+        return b"%b%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
+            status_line(status),
+            CORS,
+            typed,
+            extra,
+            self.date(),
+            len(body),
+            body,
+        )
+
+
+def http_date(now: datetime) -> str:
+    """Return a date as HTTP writes it.
+
+    >>> http_date(datetime(2026, 11, 3, 16, 38, 29, tzinfo=UTC))
+    'Tue, 03 Nov 2026 16:38:29 GMT'
+    """
+    now = now.astimezone(UTC)
+    day, month = _DAYS[now.weekday()], _MONTHS[now.month - 1]
+    return f"{day}, {now.day:02d} {month} {now:%Y %H:%M:%S} GMT"

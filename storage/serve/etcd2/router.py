@@ -1,0 +1,148 @@
+"""Which request goes where: paths are cleaned as Go's router does."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from html import escape
+from typing import Final
+from urllib.parse import quote
+
+from storage.serve.etcd2.connection import Connection, Heard
+from storage.serve.etcd2.forms import FormError, text_of, unescaped
+from storage.serve.etcd2.heads import TEXT, Heads, failure, status_line
+from storage.serve.etcd2.keys import ALLOWED, PREFIX, Keys
+from storage.serve.etcd2.pages import Pages
+
+NOSNIFF: Final = b"X-Content-Type-Options: nosniff\r\n"
+KEPT_IN_PATHS: Final = "/!$&'()*+,:;=@[]~"
+"""Go leaves these unescaped, beside letters, digits, and the three that nobody escapes."""
+
+
+class Router:
+    """The application of a connection."""
+
+    def __init__(self, keys: Keys, pages: Pages, heads: Heads) -> None:
+        self._keys = keys
+        self._pages = pages
+        self._heads = heads
+        self.connections: dict[Connection, None] = {}
+        self.connections_max = 1 << 20
+        """Who comes when there are so many is let go at once."""
+        self.requests: dict[str, int] = {}
+        """How many were served, by method."""
+        self.empty = asyncio.Event()
+        """Set while nobody is connected."""
+        self.empty.set()
+        self._leaving = False
+
+    def joined(self, connection: Connection) -> None:
+        """As ``Application``."""
+        self.connections[connection] = None
+        self.empty.clear()
+        if self._leaving or len(self.connections) > self.connections_max:
+            connection.abort()
+
+    def left(self, connection: Connection) -> None:
+        """As ``Application``."""
+        self.connections.pop(connection, None)
+        if not self.connections:
+            self.empty.set()
+
+    def leave(self) -> None:
+        """End every connection as soon as nothing is being answered on it."""
+        self._leaving = True
+        for connection in list(self.connections):
+            connection.leave()
+
+    def serve(self, heard: Heard, connection: Connection) -> None:
+        """As ``Application``."""
+        method = heard.method
+        self.requests[method] = self.requests.get(method, 0) + 1
+        raw, _, query = heard.target.partition(b"?")
+        if raw[:1] != b"/":
+            raw = _path_of(raw)
+            if not raw:
+                connection.answer(self._without_path(heard))
+                return
+        try:
+            path = text_of(unescaped(raw)) if b"%" in raw else raw.decode("ascii")
+        except FormError:
+            connection.fail(failure(400))
+            return
+        if method == "OPTIONS":
+            connection.answer(self._heads.plain(200))
+        elif ("//" in path or "/." in path) and method != "CONNECT" and path != cleaned(path):
+            connection.answer(self._moved(method, path, query))
+        elif path.startswith(PREFIX) and (path[8:9] == "/" or len(path) == 8):
+            if method in ALLOWED:
+                below = path[8:].rstrip("/")
+                self._keys.serve(heard, below, query, connection)
+            else:
+                connection.answer(self.not_allowed(ALLOWED))
+        else:
+            self._page(heard, path, connection)
+
+    def invalid_method(self, target: bytes) -> bytes:
+        """As ``Application``."""
+        if not target:
+            return failure(400)
+        path = text_of(target.partition(b"?")[0])
+        if path == PREFIX or path.startswith(PREFIX + "/"):
+            return self.not_allowed(ALLOWED)
+        found = self._pages.find(path)
+        return self.not_found() if found is None else self.not_allowed(found.methods)
+
+    def not_found(self) -> bytes:
+        """Return the answer to a path that nobody serves."""
+        return self._heads.plain(404, b"404 page not found\n", TEXT, NOSNIFF)
+
+    def not_allowed(self, methods: tuple[str, ...]) -> bytes:
+        """Return the answer to a method that the path does not know."""
+        allow = f"Allow: {','.join(methods)}\r\n".encode()
+        return self._heads.plain(405, b"Method Not Allowed\n", TEXT, allow + NOSNIFF)
+
+    def _page(self, heard: Heard, path: str, connection: Connection) -> None:
+        found = self._pages.find(path)
+        if found is None:
+            connection.answer(self.not_found())
+        elif heard.method not in found.methods:
+            connection.answer(self.not_allowed(found.methods))
+        else:
+            found.serve(heard, path, connection)
+
+    def _moved(self, method: str, path: str, query: bytes) -> bytes:
+        place = quote(cleaned(path), safe=KEPT_IN_PATHS)
+        if query:
+            place += "?" + query.decode("latin-1")
+        location = b"Location: %b\r\n" % place.encode("latin-1")
+        if method not in ("GET", "HEAD"):
+            return self._heads.plain(301, b"", "", location)
+        body = f'<a href="{escape(place)}">Moved Permanently</a>.\n\n'.encode("latin-1")
+        return self._heads.plain(301, body, "text/html; charset=utf-8", location)
+
+    def _without_path(self, heard: Heard) -> bytes:
+        if heard.method == "OPTIONS" and heard.target == b"*":
+            return status_line(200) + self._heads.date() + b"Content-Length: 0\r\n\r\n"
+        return self.not_found()
+
+
+def cleaned(path: str) -> str:
+    """Return a path without empty parts, ``.`` and ``..``; a slash at its end stays.
+
+    >>> cleaned("/v2//keys/./a/../b/")
+    '/v2/keys/b/'
+    """
+    clean = posixpath.normpath(path)
+    if clean.startswith("//"):  # which POSIX leaves alone
+        clean = clean[1:]
+    return clean + "/" if path.endswith("/") and clean != "/" else clean
+
+
+def _path_of(target: bytes) -> bytes:
+    """Return the path of a whole URL; empty: it is none."""
+    scheme, mark, rest = target.partition(b"://")
+    if not mark or not scheme.isalpha():
+        return b""
+    _, slash, path = rest.partition(b"/")
+    return slash + path or b"/"
