@@ -12,7 +12,7 @@ second at which something is due, as etcd's leader does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
@@ -155,6 +155,10 @@ class Etcd2Engine:
             commits=self._commits.commits,
             writes=self._commits.writes,
         )
+
+    def statistics(self) -> Mapping[str, int]:
+        """Return what was counted: ``/v2/stats/store``."""
+        return self._machine.statistics()
 
     def _order(self, request: Request) -> asyncio.Future[Event]:
         return self._commits.answer((_NOT_YET, self._pending.join(request)))

@@ -8,13 +8,12 @@ from storage.clock import Clock
 from storage.engine.committer import InlineCommitter
 from storage.errors import StoreOpenError
 from storage.etcd2.engine import EngineParts, Etcd2Engine
-from storage.etcd2.interface import KeysApi
 from storage.etcd2.journal.memory import MemoryJournal
 
 
 def etcd2_engine(
     data_dir: Path | None, *, clock: Clock, sync: bool = True, inline_commits: bool = False
-) -> KeysApi:
+) -> Etcd2Engine:
     """Return an engine that is not open yet, on a data directory of etcd's, or in memory (None).
 
     ``sync`` False: groups are not flushed to the disk; ``inline_commits``: they are written on the
