@@ -33,11 +33,17 @@ UNIX: Final = "unix:"
 HTTP: Final = "http://"
 HTTPS: Final = "https://"
 PORT_MAX: Final = 65535
+EXAMPLES: Final = {"2": ("set key value", "ls -r"), "3": ("put key value", "get --prefix k")}
+"""What etcdctl can be told, by generation."""
+TLS_FLAGS: Final = {
+    "2": ("--ca-file", "--cert-file", "--key-file"),
+    "3": ("--cacert", "--cert", "--key"),
+}
+"""Its flags for a CA, a certificate and a key."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--api", default="3", choices=("2", "3"), help="generation of the protocol")
     parser.add_argument(
         "--listen",
         "--listen-client-urls",
@@ -81,8 +87,6 @@ def _directory(text: str) -> Path:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
-    if arguments.api == "2":
-        raise UsageError("etcd: --api 2 is not there yet; --api 3 is")
     try:
         check_arguments(arguments)
     except ValueError as error:
@@ -178,19 +182,21 @@ def _announce(arguments: argparse.Namespace, target: str, url: str, pid: int) ->
         sys.stdout.flush()
         return
     endpoint = endpoint_of(url, target)
+    names = TLS_FLAGS[arguments.api]
     flags = "".join(
         f" {flag} {path}"
         for flag, path in (
-            ("--cacert", arguments.cert_file and (arguments.trusted_ca_file or "CA.pem")),
-            ("--cert", arguments.client_cert_auth and "CLIENT.pem"),
-            ("--key", arguments.client_cert_auth and "CLIENT-KEY.pem"),
+            (names[0], arguments.cert_file and (arguments.trusted_ca_file or "CA.pem")),
+            (names[1], arguments.client_cert_auth and "CLIENT.pem"),
+            (names[2], arguments.client_cert_auth and "CLIENT-KEY.pem"),
         )
         if path
     )
     say = Console(highlight=False, soft_wrap=True).print
-    say(f"[bold]{arguments.store}[/bold] engine, serving the etcd v3 protocol at {endpoint}")
-    say(f"  ETCDCTL_API=3 etcdctl --endpoints={endpoint}{flags} put key value")
-    say(f"  ETCDCTL_API=3 etcdctl --endpoints={endpoint}{flags} get --prefix k")
+    api = arguments.api
+    say(f"[bold]{arguments.store}[/bold] engine, serving the etcd v{api} protocol at {endpoint}")
+    for words in EXAMPLES[api]:
+        say(f"  ETCDCTL_API={api} etcdctl --endpoints={endpoint}{flags} {words}")
     say("  Ctrl-C ends it.")
 
 

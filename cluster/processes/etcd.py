@@ -1,4 +1,4 @@
-"""The process of ``kubedyno etcd --api 3``: an engine, served over etcd's own protocol."""
+"""The process of ``kubedyno etcd``: an engine, served over etcd's own protocol."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from cluster.processes.etcd2 import serve2
 from cluster.processes.etcd_arguments import (
     add_engine_arguments,
     add_tls_arguments,
@@ -30,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line of this process."""
     parser = argparse.ArgumentParser(prog="cluster.processes.etcd", description=__doc__)
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT|unix:PATH")
-    parser.add_argument("--data-dir", type=Path, help="where a durable store lives")
+    parser.add_argument(
+        "--data-dir", type=Path, help="where a durable store lives; etcd2 without one is in memory"
+    )
     add_engine_arguments(parser)
     add_tls_arguments(parser)
     add_attribution_argument(parser)
@@ -51,6 +54,9 @@ def _tls_files(arguments: argparse.Namespace) -> TlsFiles | None:
 
 async def serve(shell: Shell, arguments: argparse.Namespace, layers: Layers) -> None:
     """Serve until the process is asked to end."""
+    if arguments.api == "2":
+        await serve2(shell, arguments, layers, _tls_files(arguments))
+        return
     options = StoreOptions(arguments.data_dir, shell.clock, sync=not arguments.no_sync)
     store = STORES[arguments.store].make(options)
     if not isinstance(store, EngineStore):
@@ -116,12 +122,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run the process; return its exit code."""
     command_line = parser()
     arguments = command_line.parse_args(argv)
-    if STORES[arguments.store].capabilities.durable and arguments.data_dir is None:
-        command_line.error(f"--store {arguments.store} needs a --data-dir")
     try:
         check_arguments(arguments)
     except ValueError as error:
         command_line.error(str(error))
+    if arguments.store == "etcd3" and arguments.data_dir is None:
+        command_line.error(f"--store {arguments.store} needs a --data-dir")
 
     async def within(shell: Shell) -> None:
         layers = meter(arguments, ETCD, "commit")

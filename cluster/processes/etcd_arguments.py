@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 
 from storage.serve.etcd3.limits import Limits
 
-ENGINES: Final = ("etcd3", "memory")
+ENGINES: Final = ("etcd3", "etcd2", "memory")
 """Of the stores, those that can be served: they are engines of this process."""
+STORE_BY_API: Final = {"2": "etcd2", "3": "etcd3"}
+"""What is served unless ``--store`` says otherwise."""
 SCHEMES: Final = ("http", "https", "unix", "unixs")
 """Of the URLs of clients."""
 _VALUES: Final = (
+    "api",
     "store",
     "name",
     "max_txn_ops",
@@ -36,8 +39,11 @@ _SWITCHES: Final = ("no_sync", "client_cert_auth")
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is served, as whom, within which limits."""
     limits = Limits()
+    parser.add_argument("--api", default="3", choices=("2", "3"), help="generation of the protocol")
     parser.add_argument(
-        "--store", default="etcd3", choices=ENGINES, help="the engine (default: %(default)s)"
+        "--store",
+        choices=ENGINES,
+        help="the engine (default: etcd3; of --api 2 etcd2, which is the only one that speaks it)",
     )
     parser.add_argument("--name", default="default", help="of the member (default: %(default)s)")
     parser.add_argument(
@@ -52,14 +58,14 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         default=limits.txn_ops,
         metavar="N",
-        help="operations in a transaction (default: %(default)s)",
+        help="operations in a transaction of --api 3 (default: %(default)s)",
     )
     parser.add_argument(
         "--max-request-bytes",
         type=_positive,
         default=limits.request_bytes,
         metavar="N",
-        help="size of a write (default: %(default)s)",
+        help="size of a write of --api 3 (default: %(default)s)",
     )
     parser.add_argument(
         "--watch-progress-notify-interval",
@@ -67,7 +73,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         type=_duration_s,
         default=600.0,
         metavar="DURATION",
-        help="how often quiet watches that ask for it are told of progress (default: 10m)",
+        help="how often quiet watches of --api 3 that ask for it are told of progress (10m)",
     )
     parser.add_argument(
         "--no-sync",
@@ -90,7 +96,15 @@ def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Raise ValueError, whose message is a line, for what makes no sense together."""
+    """Raise ValueError, whose message is a line, for what makes no sense together.
+
+    Fills in the store that was not named.
+    """
+    if arguments.store is None:
+        arguments.store = STORE_BY_API[arguments.api]
+    if (arguments.api == "2") != (arguments.store == "etcd2"):
+        of = "etcd2" if arguments.api == "2" else "etcd3 or memory"
+        raise ValueError(f"--api {arguments.api} serves --store {of}, not {arguments.store}")
     cert, key, ca = arguments.cert_file, arguments.key_file, arguments.trusted_ca_file
     if (cert is None) != (key is None):
         raise ValueError("--cert-file and --key-file belong together")

@@ -107,6 +107,7 @@ SERVER: Final[Places] = {
 ``threads``, gRPC's, and of ``grpc`` only what is Python is told."""
 
 _SERVE: Final = "storage/serve/etcd3/"
+_SERVE2: Final = "storage/serve/etcd2/"
 
 ETCD: Final[Places] = {
     "storage/http2/": "grpc",
@@ -123,7 +124,16 @@ ETCD: Final[Places] = {
     f"{_SERVE}watch_streams.py": "fanout",
     f"{_SERVE}watch_pending.py": "fanout",
     f"{_SERVE}watch_events.py": "encode",
+    f"{_SERVE2}": "serve",
+    f"{_SERVE2}connection.py": "parse",
+    f"{_SERVE2}connection.py:_write": "socket",
+    f"{_SERVE2}forms.py": "decode",
+    f"{_SERVE2}requests.py": "decode",
+    f"{_SERVE2}answers.py": "encode",
+    f"{_SERVE2}heads.py": "encode",
+    f"{_SERVE2}watches.py": "fanout",
     "storage/engine/": "store",
+    "storage/etcd2/": "store",
     "storage/etcd3/": "store",
     "storage/memory/": "commit",
 }

@@ -25,12 +25,12 @@ PATIENCE_S = 60
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--api", "2"], "--api 2 is not there yet"),
+        (["--api", "2", "--store", "memory"], "--api 2 serves --store etcd2, not memory"),
         (["--api", "4"], "invalid choice: '4'"),
         (["--listen", "nowhere"], "'nowhere' is no HOST:PORT"),
         (["--listen", "unix:"], "'unix:' is no HOST:PORT and no unix:PATH"),
         (["--listen", "127.0.0.1:70000"], "is no HOST:PORT"),
-        (["--store", "etcd2"], "invalid choice: 'etcd2'"),
+        (["--store", "etcd2"], "--api 3 serves --store etcd3 or memory, not etcd2"),
         (["--max-txn-ops", "0"], "'0' is no number above 0"),
         (["--cert-file", "a"], "--cert-file and --key-file belong together"),
         (["--client-cert-auth"], "only asked for with a --cert-file"),
