@@ -18,14 +18,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from bisect import bisect_right
-from collections import deque
-from itertools import islice
 from typing import Final
 
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.engine.ledger import RecentStates
-from storage.engine.reads import HISTORY_PAGE
 from storage.engine.watch_hub import WatchHub
 from storage.errors import CompactedError, HistoryLostError, StoreError, UnknownOutcomeError
 from storage.records import Change, KeyValue
@@ -34,12 +30,9 @@ from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
 from storage.remote.etcd3.rpc import RANGE, Stream
 from storage.remote.etcd3.watching import WholeRevisions
+from storage.remote.ring import Ring
 
 _log = logging.getLogger(__name__)
-
-RING_MAX: Final = 8192
-RING_BYTES_MAX: Final = 16 << 20
-"""Recent changes that are kept here: a watch that begins after a list finds all that it needs."""
 
 CREATED_S: Final = 5.0
 """How long a member may take to answer that a watch has been created."""
@@ -51,61 +44,6 @@ by no more than 0.1 s unless they tell what has piled up, and then they tell wit
 
 SILENCES_MAX: Final = 4
 """After so many in a row, writes that etcd has taken wait no longer for the watch to tell them."""
-
-
-class OutrunError(StoreError):
-    """Recent history no longer goes back to where a watch has come: etcd's own does."""
-
-
-class Ring:
-    """The newest changes, complete above ``floor``."""
-
-    def __init__(self, floor: int) -> None:
-        self.floor = floor
-        self._changes: deque[Change] = deque()
-        self._bytes = 0
-
-    def extend(self, changes: list[Change]) -> None:
-        """Add the changes of whole revisions."""
-        kept = self._changes
-        kept.extend(changes)
-        self._bytes += sum(map(_weight, changes))
-        while len(kept) > RING_MAX or self._bytes > RING_BYTES_MAX:
-            self.floor = kept[0].revision
-            while kept and kept[0].revision == self.floor:
-                self._bytes -= _weight(kept.popleft())
-
-    def clear(self, floor: int) -> None:
-        """Forget everything up to ``floor``."""
-        self._changes.clear()
-        self._bytes = 0
-        self.floor = floor
-
-    def page(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
-        """Return how far this piece goes, and its changes under ``prefix`` (see ``WatchHub``).
-
-        Raises OutrunError.
-        """
-        if after < self.floor:
-            raise OutrunError(f"{after} is forgotten; the oldest remembered is {self.floor}")
-        kept = self._changes
-        found: list[Change] = []
-        for change in islice(kept, bisect_right(kept, after, key=_revision), None):
-            if len(found) >= HISTORY_PAGE and change.revision > found[-1].revision:
-                return found[-1].revision, found
-            if change.key.startswith(prefix):
-                found.append(change)
-        return upto, found
-
-
-def _revision(change: Change) -> int:
-    return change.revision
-
-
-def _weight(change: Change) -> int:
-    """Return what a change holds: the value before it has come over the wire anew."""
-    _key, value, _revision, _created, previous, _version, _lease = change
-    return len(value or b"") + (len(previous.value) if previous is not None else 0)
 
 
 class Feed:

@@ -13,10 +13,10 @@ from storage.engine.watch_hub import EAGER_MARKS
 from storage.errors import ConflictError
 from storage.mvcc import PutOp, Txn
 from storage.records import Batch, Change, KeyValue
-from storage.remote.etcd3 import feed as feed_module
-from storage.remote.etcd3.feed import Ring
+from storage.remote import ring as ring_module
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import parse_url
+from storage.remote.ring import Ring
 from tests.storage.recorder import Recorder
 from tests.storage.serve.served import Served, served
 
@@ -111,8 +111,8 @@ def test_ring_is_bounded_and_complete_above_its_floor(
     groups: list[list[tuple[int, int]]],
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feed_module, "RING_MAX", 12)
-        patch.setattr(feed_module, "RING_BYTES_MAX", 300)
+        patch.setattr(ring_module, "RING_MAX", 12)
+        patch.setattr(ring_module, "RING_BYTES_MAX", 300)
         ring, told = Ring(7), list[Change]()
         for revision, group in enumerate(groups, 8):
             made = [change(revision, size, before) for size, before in group]
@@ -137,8 +137,8 @@ async def test_replay_that_recent_history_outruns_goes_on_in_etcds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     many = 2000
-    monkeypatch.setattr(feed_module, "HISTORY_PAGE", 1)
-    monkeypatch.setattr(feed_module, "RING_MAX", many)
+    monkeypatch.setattr(ring_module, "HISTORY_PAGE", 1)
+    monkeypatch.setattr(ring_module, "RING_MAX", many)
     async with served() as engine, inside(engine) as store:
         start, end = store.current_revision(), store.current_revision() + many + 1
         await asyncio.gather(*[engine.store.create(b"/inside/%d" % n, b"v") for n in range(many)])
