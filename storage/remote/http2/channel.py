@@ -45,7 +45,7 @@ class Channel:
         self._address = address_of(target)
         self._tls = tls
         self._dial = dialing
-        self._deadlines = Deadlines(self.loop, self._expire)
+        self._deadlines = Deadlines[Call](self.loop, self._expire)
         self._session: ClientSession | None = None
         self._sessions: dict[ClientSession, None] = {}
         """Also those that only end their calls."""

@@ -1,4 +1,4 @@
-"""When calls end that are not answered: one timer for all calls of a channel.
+"""When calls end that are not answered: one timer for all calls of a channel, or of a pool.
 
 How it works. Calls are kept by the tick of their deadline, ``TICK_S`` long; nearly all are answered
 long before, and then are taken out again, for less than a timer of their own would cost. A call
@@ -10,24 +10,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
-
-from storage.remote.http2.calls import Call
+from typing import Final, Generic, Protocol, TypeVar
 
 TICK_S: Final = 0.02
 
 
-class Deadlines:
+class Timed(Protocol):
+    """What has a deadline."""
+
+    bucket: int
+    """Where the deadlines keep it; 0: nowhere."""
+
+
+T = TypeVar("T", bound=Timed)
+
+
+class Deadlines(Generic[T]):
     """The deadlines of calls; ``expire`` is told those whose time is over."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, expire: Callable[[Call], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, expire: Callable[[T], None]) -> None:
         self._loop = loop
         self._expire = expire
-        self._buckets: dict[int, dict[Call, None]] = {}
+        self._buckets: dict[int, dict[T, None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0
 
-    def add(self, call: Call, timeout_s: float) -> None:
+    def add(self, call: T, timeout_s: float) -> None:
         """End a call after that time, unless it is removed before."""
         tick = int((self._loop.time() + timeout_s) / TICK_S) + 1
         call.bucket = tick
@@ -39,7 +47,7 @@ class Deadlines:
         else:
             bucket[call] = None
 
-    def remove(self, call: Call) -> None:
+    def remove(self, call: T) -> None:
         """Forget a call. Idempotent."""
         tick = call.bucket
         if tick:

@@ -59,9 +59,12 @@ def speaks_http2(transport: asyncio.BaseTransport) -> bool:
     return connection is None or connection.selected_alpn_protocol() == "h2"
 
 
-def tls_context(cacert: bytes | None, cert: bytes | None, key: bytes | None) -> ssl.SSLContext:
+def tls_context(
+    cacert: bytes | None, cert: bytes | None, key: bytes | None, *, protocol: str = "h2"
+) -> ssl.SSLContext:
     """Return what a connection is made with; by default the system's certificates, no client's.
 
+    ``protocol`` is what is offered to the server (ALPN): ``h2`` or ``http/1.1``.
     Raises OSError where the files cannot be understood.
     """
     try:
@@ -70,7 +73,7 @@ def tls_context(cacert: bytes | None, cert: bytes | None, key: bytes | None) -> 
     except (UnicodeDecodeError, ValueError) as error:
         raise ssl.SSLError(f"the authorities' certificates cannot be read: {error}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([protocol])
     if cert is not None and key is not None:
         # OpenSSL's wrapper reads files only; this one is its owner's alone, and soon gone.
         with tempfile.NamedTemporaryFile() as file:

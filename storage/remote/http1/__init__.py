@@ -1,0 +1,1 @@
+"""A client of HTTP/1.1 on the event loop, on httptools: ``pool.Pool``."""
