@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from storage.engine.backend import Recovered, Stored
@@ -155,22 +154,14 @@ class Etcd3Backend:
             try:
                 self._file.grow(min(self._map_max_bytes, 2 * self._file.map_bytes))
             except StoreError:  # no address space, say: the job fails as it would at the limit
-                self._reopen()
+                self._file.reopen()
                 return False
             return True
         if isinstance(error, StoreError) and not isinstance(error, MapFullError):
-            self._reopen()
+            # After a failed sync LMDB refuses to go on with the old handle. Where it cannot be
+            # opened for writing reads go on; the probe fails, which leads here again.
+            self._file.reopen()
         return False
-
-    def _reopen(self) -> None:
-        """Open the file again: after a failed sync LMDB refuses to go on with the old handle."""
-        self._file.close()
-        try:
-            self._file.open()
-        except StoreError:
-            # Reads go on; the probe fails, which leads here again.
-            with suppress(StoreError):
-                self._file.open(readonly=True)
 
     def _change_meta(self, meta: Meta, deletes: Sequence[bytes] | map[bytes]) -> None:
         self._file.change([(META_KEY, encode_meta(meta))], deletes)

@@ -4,12 +4,17 @@ Commits are durable when ``append`` or ``change`` returns, unless ``sync`` is of
 (to places that no durable state uses), syncs them, then writes its meta page, 120 bytes within one
 sector, through a descriptor with O_DSYNC. That needs NOSYNC, NOMETASYNC and WRITEMAP off. Read
 transactions live within one call. One thread writes; the loop reads, opens, grows and closes.
+
+After a commit that failed too late LMDB refuses everything, reads too, until the file is opened
+again. A read that comes before the writer's failure is known on the loop does that itself.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +47,8 @@ class LmdbFile:
         """How far the file may grow before ``write`` raises MapFullError."""
         self._used_bytes = 0
         self._env: lmdb.Environment | None = None
+        self._writing = threading.Lock()
+        """Held from the beginning of a write transaction to its end."""
 
     def open(self, *, readonly: bool = False) -> None:
         """Open or make the file; ``readonly`` asks nothing of the disk but to be read.
@@ -79,6 +86,19 @@ class LmdbFile:
             self._env.close()
             self._env = None
 
+    def reopen(self) -> None:
+        """Open it again, where it cannot be written to for reading; called on the loop.
+
+        Raises nothing: where that fails, too, reads and writes do, until the next call.
+        """
+        with self._writing:
+            self.close()
+            try:
+                self.open()
+            except StoreError:
+                with suppress(StoreError):
+                    self.open(readonly=True)
+
     def get(self, key: bytes) -> bytes | None:
         """Return a copy of one row, or None."""
         try:
@@ -96,6 +116,9 @@ class LmdbFile:
             with self._opened().begin(buffers=True) as txn:
                 get = txn.get
                 return [take(get(key)) for key in keys]  # type: ignore[arg-type]  # None: see below
+        except lmdb.PanicError:  # where the transaction was to begin: no key has been taken
+            self.reopen()
+            return self.cut(keys, take)
         except lmdb.Error as error:
             raise StoreError(_told(error, self._path)) from error
         except TypeError as error:  # take(None)
@@ -153,7 +176,7 @@ class LmdbFile:
 
     def _write(self, work: Callable[[lmdb.Transaction], None]) -> None:
         try:
-            with self._opened().begin(write=True) as txn:
+            with self._writing, self._opened().begin(write=True) as txn:
                 work(txn)
         except lmdb.MapFullError as error:
             raise MapFullError(

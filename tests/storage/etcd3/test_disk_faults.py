@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from storage.engine.committer import InlineCommitter
@@ -101,6 +102,34 @@ def test_file_that_panics_is_opened_again(tmp_path: Path) -> None:
 
             await asyncio.sleep(1)
 
+            assert await store.create(b"/b", b"two") == 3
+
+    run_virtual(scenario())
+
+
+class RefusingFile(PanickingFile):
+    """Refuses reads, too, as LMDB does, until it is opened again."""
+
+    def _opened(self) -> lmdb.Environment:
+        if self.panicking:
+            raise lmdb.PanicError("mdb_txn_renew: environment had fatal error")
+        return super()._opened()
+
+
+def test_read_between_a_panic_and_its_discovery_is_answered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        backend = Etcd3Backend(tmp_path, sync=False)
+        backend._file = file = RefusingFile(tmp_path / FILE_NAME, map_bytes=1 << 20, sync=False)
+        async with store_over(backend) as store:
+            await store.create(b"/a", b"one")
+            file.panicking = True
+
+            found = await store.get(b"/a")
+            items = (await store.list(b"/")).items
+
+            assert found is not None
+            assert found.value == b"one"
+            assert items == [found]
             assert await store.create(b"/b", b"two") == 3
 
     run_virtual(scenario())
