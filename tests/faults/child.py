@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from storage.clock import SystemClock
+from storage.errors import StoreOpenError
 from storage.registry import StoreOptions, store_entry
 from tests.faults.load import WRITERS, Load
 from tests.faults.records import Entry, encode
@@ -40,7 +41,7 @@ async def run(arguments: argparse.Namespace) -> None:
         os.write(OUT, b"open\n")
         asyncio.get_running_loop().add_reader(0, ended)
         load = Load(store, note, clock, seed=arguments.seed, first=arguments.first)
-        await load.run(stop, after, writers=arguments.writers)
+        await load.run(stop, after, writers=arguments.writers, timed=arguments.timed)
 
 
 def main() -> None:
@@ -51,8 +52,12 @@ def main() -> None:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--writers", type=int, default=WRITERS)
+    parser.add_argument("--timed", action="store_true")
     parser.add_argument("--after", action="append", default=[])
-    asyncio.run(run(parser.parse_args()))
+    try:
+        asyncio.run(run(parser.parse_args()))
+    except StoreOpenError:
+        os.write(OUT, b"not opened\n")
 
 
 if __name__ == "__main__":

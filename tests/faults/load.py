@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from random import Random
 from typing import Final, Protocol, runtime_checkable
 
@@ -11,10 +12,11 @@ from storage.clock import Clock
 from storage.errors import StoreError, StoreUnavailableError, UnknownOutcomeError
 from storage.interface import Store
 from storage.mvcc import Compare, CompareResult, CompareTarget, DeleteOp, PutOp, Span, Txn, TxnDone
-from storage.records import Batch, KeyValue
+from storage.records import Batch
 from tests.faults.records import (
     PREFIX,
     Acknowledged,
+    Alarm,
     Asked,
     Begun,
     Counted,
@@ -37,6 +39,16 @@ OWN_KEYS: Final = 3
 SHARED_KEYS: Final = 6
 SHARED_SHARE: Final = 0.2
 TXN_SHARE: Final = 0.15
+PROBE_S: Final = 0.01
+"""Between two reads of a reader who does nothing else."""
+
+ALARM_S: Final = 0.1
+"""Between two looks at what the store says of itself."""
+
+TIMED_S: Final = 0.3
+"""Between two keys with a TTL."""
+
+TTLS_S: Final = (1, 2, 3)
 PAUSE_S: Final = 0.02
 """Before a writer that was refused for no fault of its own tries again."""
 
@@ -46,6 +58,8 @@ END_S: Final = 30.0
 STEPS_A_WRITER: Final = 1 << 20
 """Numbers of writes: those of each writer are apart."""
 
+TIMED: Final = PREFIX + b"timed/"
+UNWRITTEN: Final = PREFIX + b"unwritten"
 STORIES: Final = {"all": PREFIX, "all2": PREFIX, "own": PREFIX + b"1", "late": PREFIX}
 """The watches, and what each is of; ``late`` begins anew now and then, somewhere in the past."""
 
@@ -69,18 +83,28 @@ class Load:
         self._first = first
         self._reads = first * STEPS_A_WRITER
         self._tellers: dict[str, Teller] = {}
+        self._alarm = ""
 
-    async def run(self, stop: asyncio.Event, after: dict[str, int], *, writers: int) -> None:
-        """Write and watch, the stories going on ``after`` the revisions given; then settle."""
+    async def run(
+        self, stop: asyncio.Event, after: dict[str, int], *, writers: int, timed: bool = False
+    ) -> None:
+        """Write and watch, the stories going on ``after`` the revisions given; then settle.
+
+        ``timed``: also write keys that end by themselves.
+        """
         start = self._store.current_revision()
         for name, prefix in STORIES.items():
             self._open(name, prefix, after.get(name, start))
         async with asyncio.TaskGroup() as group:
-            reopening = group.create_task(self._reopen())
+            beside = [group.create_task(each) for each in (self._reopen(), self._look())]
+            beside.append(group.create_task(self._read()))
             async with asyncio.TaskGroup() as callers:
                 for number in range(writers):
                     callers.create_task(self._writer(self._first + number, number, stop))
-            reopening.cancel()
+                if timed:
+                    callers.create_task(self._write_timed(self._first + writers, stop))
+            for task in beside:
+                task.cancel()
         await self._settle()
         for teller in self._tellers.values():
             teller.close()
@@ -107,6 +131,36 @@ class Load:
                 elif teller.ended:
                     self._open(name, prefix, store.current_revision())
 
+    async def _look(self) -> None:
+        """Note each change of the alarm."""
+        while True:
+            with suppress(StoreUnavailableError):
+                self._note_alarm((await self._store.status()).alarm)
+            await asyncio.sleep(ALARM_S)
+
+    def _note_alarm(self, why: str) -> None:
+        if why != self._alarm:
+            self._note(Alarm(self._clock.stamp_ns(), why))
+        self._alarm = why
+
+    async def _read(self) -> None:
+        """Read a key that nobody writes, again and again."""
+        reader = Writer(self, 0, 0, self._random)
+        while True:
+            await reader.learn(UNWRITTEN)
+            await asyncio.sleep(PROBE_S)
+
+    async def _write_timed(self, number: int, stop: asyncio.Event) -> None:
+        """Make keys that end by themselves, each once."""
+        random, made = Random(self._random.random()), number * STEPS_A_WRITER
+        while not stop.is_set():
+            made += 1
+            key, ttl_s = TIMED + b"%d" % made, random.choice(TTLS_S)
+            begun = Begun(self._clock.stamp_ns(), made, (Part(key, value_of(made), 0),), ttl_s)
+            writer = Writer(self, number, 0, random)
+            await writer.write(begun)
+            await asyncio.sleep(TIMED_S)
+
     async def _settle(self) -> None:
         try:
             async with asyncio.timeout(END_S):
@@ -116,6 +170,7 @@ class Load:
                 status = await self._store.status()
         except TimeoutError:
             return  # the oracle finds what has not been told
+        self._note_alarm(status.alarm)
         self._note(Counted(self._clock.stamp_ns(), status.commits, status.writes))
 
     async def _latest(self) -> int:
@@ -157,17 +212,17 @@ class Writer:
                 self._at.pop(key, None)
         for key in keys:
             if key not in self._at:
-                await self._learn(key)
+                await self.learn(key)
         self._number += 1
         parts = tuple(self._part(key, place) for place, key in enumerate(keys))
-        await self._write(Begun(self._clock.stamp_ns(), self._number, parts))
+        await self.write(Begun(self._clock.stamp_ns(), self._number, parts))
 
     def _part(self, key: bytes, place: int) -> Part:
         at = self._at[key]
         delete = at and self._random.random() < 0.2
         return Part(key, None if delete else value_of(self._number, place), at)
 
-    async def _write(self, begun: Begun) -> None:
+    async def write(self, begun: Begun) -> None:
         self._note(begun)
         revision = 0
         error: StoreError | None = None
@@ -201,9 +256,9 @@ class Writer:
             return await store.delete(part.key, expected=part.on)
         if part.on:
             return await store.update(part.key, part.value, expected=part.on)
-        return await store.create(part.key, part.value)
+        return await store.create(part.key, part.value, ttl_s=begun.ttl_s)
 
-    async def _learn(self, key: bytes) -> None:
+    async def learn(self, key: bytes) -> None:
         """Read until there is an answer."""
         load = self._load
         while True:
@@ -211,7 +266,7 @@ class Writer:
             number = load._reads
             self._note(Asked(self._clock.stamp_ns(), number, key))
             try:
-                found = await self._get(key)
+                found = await self._store.get(key)
             except StoreUnavailableError:
                 await asyncio.sleep(PAUSE_S)
                 continue
@@ -219,9 +274,6 @@ class Writer:
             self._note(Read(self._clock.stamp_ns(), number, value, revision))
             self._at[key] = revision
             return
-
-    async def _get(self, key: bytes) -> KeyValue | None:
-        return await self._store.get(key)
 
 
 class Teller:

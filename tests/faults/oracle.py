@@ -40,6 +40,7 @@ RULES: Final = {
     "order": "a watch tells revisions in their order, each change once, none before its start",
     "gap": "a watch leaves out nothing between its start and what it has reached",
     "stuck": "a watch reaches the end, or is ended with an error that the store declares",
+    "alarm": "a store that refuses writes says so, reads on, and recovers by itself",
     "early": "no answer comes before the sync that covers it",
 }
 

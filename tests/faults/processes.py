@@ -31,6 +31,8 @@ class LoadProcess:
 
     def __init__(self, store: str, folder: Path, entries: list[Entry]) -> None:
         self.entries = entries
+        self.opens = True
+        """False: its store could not be opened, and said why."""
         self.acknowledged = 0
         self.refused = 0
         self.pid = 0
@@ -42,17 +44,20 @@ class LoadProcess:
         self._reached: dict[str, int] = {}
         self._first = 0
 
-    def start(self, seed: str, *, prefix: Sequence[str] = (), writers: int = 8) -> None:
-        """Start one; its stories go on where the last one's ended."""
+    def start(
+        self, seed: str, *, prefix: Sequence[str] = (), writers: int = 8, timed: bool = False
+    ) -> None:
+        """Start one, behind the words of ``prefix``; stories go on where the last one's ended."""
         after = [f"--after={name}={at}" for name, at in self._reached.items() if name != "late"]
         command = [
             *prefix,
             *(sys.executable, "-m", "tests.faults.child", self._store, "--seed", seed),
             *("--first", str(self._first), "--writers", str(writers), *after),
+            *(["--timed"] if timed else []),
         ]
         if "://" not in self._store:
             command += ["--data-dir", str(self._folder / "data")]
-        self._first += writers
+        self._first += writers + 1
         self._opened, self._rest = False, b""
         with (self._folder / "load.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -81,6 +86,11 @@ class LoadProcess:
         """Wait until so many more writes were refused because the store is read-only."""
         goal = self.refused + more
         self._until(lambda: self.refused >= goal)
+
+    def wait_entry(self, kind: type[Entry]) -> None:
+        """Wait until there is an entry of a kind that was not there yet."""
+        start = len(self.entries)
+        self._until(lambda: any(isinstance(entry, kind) for entry in self.entries[start:]))
 
     def kill(self) -> None:
         """SIGKILL; what it had said is taken. Idempotent."""
@@ -132,8 +142,8 @@ class LoadProcess:
         chunk = os.read(pipe, 1 << 16)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
-            if line == b"open":
-                self._opened = True
+            if line in (b"open", b"not opened"):
+                self._opened, self.opens = True, line == b"open"
             else:
                 self._note(decode(line))
         return bool(chunk)

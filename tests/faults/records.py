@@ -122,6 +122,13 @@ class Ended(_Entry, frozen=True):
     """The error's name."""
 
 
+class Alarm(_Entry, frozen=True):
+    """What the store says of itself has changed: why it is read-only, or (empty) that it is not."""
+
+    at_ns: int
+    why: str
+
+
 class Counted(_Entry, frozen=True):
     """What the store says of itself when the load ends well."""
 
@@ -142,6 +149,7 @@ Entry: TypeAlias = (
     | Told
     | Reached
     | Ended
+    | Alarm
     | Counted
 )
 

@@ -1,0 +1,208 @@
+"""Full disk: writes that get no room, for real and injected, and the way back.
+
+Three forms. The process that holds the data may write no further into its files (RLIMIT_FSIZE, set
+from outside and lifted again). Its system calls on its data fail with ENOSPC, EDQUOT or EIO, at
+each position (strace). Commits of an engine in process fail before or after they are done, in
+virtual time; this is what an engine without a disk can be played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import shutil
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from storage.engine.committer import InlineCommitter
+from storage.engine.store import EngineStore, Parts
+from storage.etcd3.backend import Etcd3Backend
+from storage.memory.backend import MemoryBackend
+from storage.registry import STORES
+from storage.virtual_time import VirtualClock, run_virtual
+from tests.faults.load import Load
+from tests.faults.oracle import Oracle, Violation
+from tests.faults.outcome import Outcome
+from tests.faults.processes import LoadProcess, ServedProcess
+from tests.faults.records import PREFIX, Acknowledged, Alarm, Ending, Entry, Item, Read, Refused
+from tests.faults.subjects import Subject, ending_of
+from tests.storage.durability import strace
+from tests.storage.engine.faulty_committer import Fault, FaultyCommitter
+
+CALLS: Final = "pwrite64,writev,pwritev,fdatasync,fsync,ftruncate,fallocate"
+ERRORS: Final = ("ENOSPC", "ENOSPC", "EDQUOT", "EIO")
+POSITIONS: Final = 40
+FULL_S: Final = 0.3
+"""How long the disk stays full after the first refusal."""
+
+FEW_BYTES: Final = 4096
+
+
+def why_not(subject: Subject) -> str:
+    """Say why it is not played to a subject; empty where it is."""
+    return "it writes nothing to a disk" if subject.engine == "memory" and subject.api else ""
+
+
+def play(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:
+    """Fill the disk ``rounds`` times; every form that the subject can be played, in turn."""
+    total = Outcome()
+    if subject.engine in ("memory", "etcd3") and not subject.api:
+        total.add(_commits_fail(subject, chance, folder / "virtual", rounds))
+    if not subject.durable:
+        return total
+    (folder / "limited").mkdir()
+    total.add(_limited(subject, chance, folder / "limited", rounds))
+    if not strace.missing():
+        for number in range(rounds):
+            below = folder / f"injected{number}"
+            below.mkdir()
+            total.add(_injected(subject, chance, below))
+            shutil.rmtree(below)
+    return total
+
+
+def _limited(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:
+    """Let the process write no further, then lift the limit, round after round."""
+    entries: list[Entry] = []
+    served = ServedProcess(folder, subject.engine, subject.api)
+    with (
+        served,
+        LoadProcess(served.url if subject.api else subject.engine, folder, entries) as load,
+    ):
+        if subject.api:
+            served.start()
+        load.start(f"{chance.random()}")
+        load.wait_open()
+        holder = served.pid if subject.api else load.pid
+        _, hard = resource.prlimit(holder, resource.RLIMIT_FSIZE)
+        for _ in range(rounds):
+            load.wait_acknowledged(chance.randint(1, 200))
+            limit = chance.choice((0, FEW_BYTES, 2 * FEW_BYTES, _largest(folder / "data")))
+            resource.prlimit(holder, resource.RLIMIT_FSIZE, (limit, hard))
+            load.wait_refused()
+            load.wait(FULL_S)
+            resource.prlimit(holder, resource.RLIMIT_FSIZE, (hard, hard))
+            load.wait_acknowledged(30)
+        load.finish()
+        ending = ending_of(served.url) if subject.api else None
+    return _judged(subject, folder, entries, ending, rounds)
+
+
+def _injected(subject: Subject, chance: Random, folder: Path) -> Outcome:
+    """Let a few system calls on the data fail, the first at some position."""
+    entries: list[Entry] = []
+    served = ServedProcess(folder, subject.engine, subject.api)
+    with (
+        served,
+        LoadProcess(served.url if subject.api else subject.engine, folder, entries) as load,
+    ):
+        if subject.api:
+            served.start()
+        load.start(f"{chance.random()}")
+        load.wait_open()
+        load.wait_acknowledged(20)
+        load.kill()
+        served.kill()
+        at, count = chance.randint(1, POSITIONS), chance.randint(1, 4)
+        prefix = _failing(folder / "data", chance.choice(ERRORS), at, at + count - 1)
+        if subject.api:
+            served.start(prefix=prefix)
+        load.start(f"{chance.random()}", prefix=[] if subject.api else prefix)
+        load.wait_open()
+        if not load.opens:  # it failed while it was opened: the next must find everything
+            load.kill()
+            load.start(f"{chance.random()}")
+            load.wait_open()
+        load.wait_acknowledged(150)
+        load.finish()
+        ending = ending_of(served.url) if subject.api else None
+    return _judged(subject, folder, entries, ending, 1)
+
+
+def _judged(
+    subject: Subject, folder: Path, entries: list[Entry], ending: Ending | None, rounds: int
+) -> Outcome:
+    oracle = Oracle(ends=subject.ends)
+    found = oracle.judge(entries, ending or ending_of(subject.engine, folder / "data"))
+    if ending is not None:  # and what it was served from is there for another process, too
+        again = ending_of(subject.engine, folder / "data")
+        if again != ending:
+            found.append(Violation("lost", f"reopened: {again.revision}, not {ending.revision}"))
+    return Outcome.of(oracle, rounds, [*found, *alarms(entries)])
+
+
+def alarms(entries: list[Entry]) -> list[Violation]:
+    """Return where a store that refused writes did not say so, did not read on, or not recover."""
+    refused = [e for e in entries if isinstance(e, Refused) and e.why == "ReadOnlyError"]
+    if not refused:
+        return []
+    told = [each for each in entries if isinstance(each, Alarm)]
+    found = []
+    if not any(each.why for each in told):
+        found.append(Violation("alarm", "writes were refused, and no alarm was told"))
+    if told and told[-1].why:
+        found.append(Violation("alarm", f"the alarm never ended: {told[-1].why}"))
+    last_ns = refused[-1].at_ns
+    if not any(isinstance(each, Acknowledged) and each.at_ns > last_ns for each in entries):
+        found.append(Violation("alarm", "no write was taken after the last refusal"))
+    spans = zip(told, told[1:], strict=False)
+    for start, end in ((a.at_ns, b.at_ns) for a, b in spans if a.why and not b.why):
+        reads = [e for e in entries if isinstance(e, Read) and start <= e.at_ns <= end]
+        if end - start > FULL_S * 0.5e9 and not reads:
+            found.append(Violation("alarm", "no read was answered while the store was read-only"))
+    return found
+
+
+def _failing(data: Path, error: str, first: int, last: int) -> list[str]:
+    """Return the words that let system calls on the files that there are fail."""
+    paths = [word for path in sorted(data.rglob("*")) for word in ("-P", str(path))]
+    inject = ["-e", f"trace={CALLS}", "-e", f"inject={CALLS}:error={error}:when={first}..{last}"]
+    return ["strace", "-f", "-o", "/dev/null", *paths, *inject]
+
+
+def _largest(data: Path) -> int:
+    return max(path.stat().st_size for path in data.rglob("*") if path.is_file())
+
+
+def _commits_fail(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:
+    """Let commits of an engine in process fail, in virtual time."""
+    entries: list[Entry] = []
+    writes = 40 * rounds
+
+    async def story() -> Ending:
+        clock = VirtualClock()
+        committer = FaultyCommitter(InlineCommitter(clock))
+        backend = (
+            MemoryBackend() if subject.engine == "memory" else Etcd3Backend(folder, sync=False)
+        )
+        declared = STORES[subject.engine].capabilities
+        stop, counts = asyncio.Event(), {"faults": 0, "done": 0}
+
+        def note(entry: Entry) -> None:
+            entries.append(entry)
+            if not isinstance(entry, Acknowledged):
+                return
+            counts["done"] += 1
+            if counts["done"] >= writes and not committer.faults:
+                stop.set()
+            elif counts["done"] % 40 == 10:
+                faults = chance.choices(list(Fault), k=chance.randint(1, 4))
+                committer.faults.extend(faults)
+                counts["faults"] += 1
+
+        async with EngineStore(Parts(backend, committer, clock, declared)) as store:
+            load = Load(store, note, clock, seed=f"{chance.random()}", first=0)
+            await load.run(stop, {}, writers=8)
+            while (await store.status()).alarm:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.1)
+            items = (await store.list(PREFIX)).items
+            return Ending(
+                store.current_revision(), {i.key: Item(i.value, i.revision) for i in items}
+            )
+
+    oracle = Oracle(ends=subject.ends)
+    ending = run_virtual(story())
+    if subject.durable:
+        ending = ending_of(subject.engine, folder)
+    return Outcome.of(oracle, rounds, oracle.judge(entries, ending))
