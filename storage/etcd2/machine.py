@@ -302,8 +302,11 @@ class Machine:
     def _compare_and_delete(self, request: Request, now_ns: int) -> Event:
         try:
             leaf = self._compared(request)
-        except Etcd2Error:
-            self._counted["compareAndDeleteFail"] += 1
+        except Etcd2Error as error:
+            found = error.code in (Code.NOT_FILE, Code.TEST_FAILED)
+            self._counted["compareAndDeleteSuccess" if found else "compareAndDeleteFail"] += (
+                1  # sic
+            )
             raise
         self._counted["compareAndDeleteSuccess"] += 1
         return self._remove(leaf, "compareAndDelete", now_ns)
