@@ -9,6 +9,7 @@ virtual time; this is what an engine without a disk can be played.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import resource
 import shutil
 from pathlib import Path
@@ -146,7 +147,7 @@ def alarms(entries: list[Entry]) -> list[Violation]:
     last_ns = refused[-1].at_ns
     if not any(isinstance(each, Acknowledged) and each.at_ns > last_ns for each in entries):
         found.append(Violation("alarm", "no write was taken after the last refusal"))
-    spans = zip(told, told[1:], strict=False)
+    spans = itertools.pairwise(told)
     for start, end in ((a.at_ns, b.at_ns) for a, b in spans if a.why and not b.why):
         reads = [e for e in entries if isinstance(e, Read) and start <= e.at_ns <= end]
         if end - start > FULL_S * 0.5e9 and not reads:

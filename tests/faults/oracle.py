@@ -41,6 +41,9 @@ RULES: Final = {
     "gap": "a watch leaves out nothing between its start and what it has reached",
     "stuck": "a watch reaches the end, or is ended with an error that the store declares",
     "alarm": "a store that refuses writes says so, reads on, and recovers by itself",
+    "stalls": "reads do not wait for syncs",
+    "groups": "writes that wait for a sync share the next one",
+    "lives": "a key with a TTL lives as long, not less, and not for ever",
     "early": "no answer comes before the sync that covers it",
 }
 

@@ -1,0 +1,64 @@
+"""Slow disk: every sync of the process that holds the data takes 5 to 500 ms (strace delays it)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from tests.faults import pace
+from tests.faults.oracle import Oracle
+from tests.faults.outcome import Outcome
+from tests.faults.processes import LoadProcess, ServedProcess
+from tests.faults.records import Entry
+from tests.faults.subjects import Subject, ending_of
+from tests.storage.durability import strace
+
+SYNCS: Final = "fsync,fdatasync,msync,sync_file_range"
+DELAYS_MS: Final = (5, 20, 50, 100, 200, 500)
+JUDGED_FROM_MS: Final = 50
+"""Below, a busy machine's own delays are no smaller."""
+
+PLAYED_S: Final = 2.5
+GRACE_NS: Final = 15 * 10**9
+"""How long a key may outlive its time: deletions take syncs, and a served lease is shared by keys
+whose times are near each other."""
+
+
+def why_not(subject: Subject) -> str:
+    """Say why it is not played to a subject; empty where it is."""
+    return strace.missing() if subject.durable else "it writes nothing to a disk"
+
+
+def play(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:
+    """Play each round with another delay, on data of its own."""
+    total = Outcome()
+    start = chance.randrange(len(DELAYS_MS))
+    for number in range(rounds):
+        below = folder / f"{number}"
+        below.mkdir()
+        total.add(_round(subject, chance, below, DELAYS_MS[(start + number) % len(DELAYS_MS)]))
+    return total
+
+
+def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Outcome:
+    entries: list[Entry] = []
+    inject = f"inject={SYNCS}:delay_exit={delay_ms * 1000}"
+    slowly = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={SYNCS}", "-e", inject]
+    served = ServedProcess(folder, subject.engine, subject.api)
+    with served, LoadProcess(served.url if subject.api else subject.engine, folder, entries) as load:
+        if subject.api:
+            served.start(prefix=slowly)
+        load.start(f"{chance.random()}", prefix=[] if subject.api else slowly, timed=True)
+        load.wait_open()
+        load.wait_acknowledged(1)
+        load.wait(PLAYED_S + delay_ms / 200)
+        load.finish()
+        ending = ending_of(served.url) if subject.api else None
+    sync_ns = delay_ms * 10**6
+    oracle = Oracle(ends=subject.ends, sync_ns=sync_ns)
+    found = oracle.judge(entries, ending or ending_of(subject.engine, folder / "data"))
+    found += pace.lives(entries, grace_ns=GRACE_NS)
+    if delay_ms >= JUDGED_FROM_MS:
+        found += pace.stalls(entries, sync_ns) + pace.groups(entries, sync_ns)
+    return Outcome.of(oracle, 1, found)
