@@ -85,8 +85,13 @@ def falsify(recording: Recording, fault: str) -> Recording:
     return replace(recording, pods=pods)
 
 
-async def run_auditor(servers: Sequence[str], recording: Recording, directory: Path) -> AuditReport:
-    """Run the auditor's process on a recording. Raises AuditNotMadeError."""
+async def run_auditor(
+    servers: Sequence[str], recording: Recording, directory: Path, *, old_revisions: bool = True
+) -> AuditReport:
+    """Run the auditor's process on a recording. Raises AuditNotMadeError.
+
+    ``old_revisions``: the store declares that it keeps them.
+    """
     source = directory / "recording" / f"{recording.label}.json"
     target = directory / "audit" / f"{recording.label}.json"
     recording.write(source)
@@ -94,6 +99,7 @@ async def run_auditor(servers: Sequence[str], recording: Recording, directory: P
         *(sys.executable, "-m", "bench.audit.main"),
         *(part for server in servers for part in ("--server", server)),
         *("--recording", str(source), "--out", str(target)),
+        *(() if old_revisions else ("--no-old-revisions",)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
 from bench.apiservers import server_names
 from bench.child import Child, ChildError
+from bench.declared import Declared
 from bench.etcd_faults import Members
 from bench.plane_store import Site, StoreFacts, plane_store
 from bench.results import Config
@@ -78,6 +79,7 @@ class Plane:
         self._options = options
         self._servers: dict[str, Child] = {}
         self._clients: dict[str, Child] = {}
+        self._declared: Declared | None = None
         self._store = plane_store(
             Site(
                 options.config,
@@ -115,7 +117,8 @@ class Plane:
     @property
     def store(self) -> StoreFacts:
         """Return what the API servers store in."""
-        return self._store.facts
+        facts = self._store.facts
+        return facts if self._declared is None else replace(facts, declared=self._declared)
 
     @property
     def members(self) -> Members | None:
@@ -200,6 +203,7 @@ class Plane:
         url = str(facts.get("url", ""))
         if not url:
             raise ChildError(f"{name} named no url in its ready line")
+        self._declared = Declared.told(facts.get("declares"))
         return url
 
     async def _launch(self, name: str, arguments: list[str], allowed_s: float) -> None:

@@ -20,6 +20,8 @@ from typing import Final, Protocol
 
 from bench.apiservers import ETCD
 from bench.child import Child, ChildError
+from bench.declared import USUAL as DECLARED
+from bench.declared import Declared
 from bench.etcd_faults import Members
 from bench.etcd_metrics import EtcdFace, etcd_counters, etcd_version
 from bench.own_etcd import OwnEtcd
@@ -47,6 +49,8 @@ class StoreFacts:
     """Of etcd."""
     url: str = ""
     """What the API servers were told, without password."""
+    declared: Declared = DECLARED
+    """By the API servers, once they serve."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from bench.api_client import Connection, connect
 from bench.apiservers import is_server, together
 from bench.auditing import AuditNotMadeError, AuditReport, record, run_auditor
 from bench.child import Child
+from bench.declared import Declared
 from bench.etcd_fault_effects import etcd_faults
 from bench.etcd_faults import EtcdFaults
 from bench.history.checking import check_history
@@ -193,7 +194,7 @@ class Run:
             churn=stage.churn,
             old_read=stage.old_read,
         )
-        history_report = await self._checked_history()
+        history_report = await self._checked_history(plane.store.declared)
         observations = replace(
             self._observations(stage, died, statistics),
             history=history_report,
@@ -212,7 +213,7 @@ class Run:
         with HistoryWriter(directory, MEASURING, self._clock) as history:
             yield history
 
-    async def _checked_history(self) -> HistoryReport | None:
+    async def _checked_history(self, declared: Declared) -> HistoryReport | None:
         """Have the history judged, where one was kept; others write only if they are let in."""
         if self._options.history_dir is None or self._interrupted:
             return None
@@ -221,8 +222,10 @@ class Run:
         found: list[HistoryReport] = []
 
         async def check() -> None:
-            directory, others = self._options.directory, is_part(self._config.store)
-            shared = self._config.switches.etcd_batch == "on"
+            directory = self._options.directory
+            # Revisions of what the API servers are not told of are no gaps.
+            others = is_part(self._config.store) or not declared.dense_revisions
+            shared = declared.shared_revisions
             found.append(
                 await check_history(directory, foreign=foreign, others=others, shared=shared)
             )
@@ -263,7 +266,12 @@ class Run:
             with sampler.excluded():
                 recording = await record(stage, label)
                 try:
-                    report = await run_auditor(plane.urls, recording, self._options.directory)
+                    report = await run_auditor(
+                        plane.urls,
+                        recording,
+                        self._options.directory,
+                        old_revisions=plane.store.declared.old_revisions,
+                    )
                 except AuditNotMadeError as error:
                     self._audits.failures.append(f"{label.label}: no audit: {error}")
                 else:

@@ -31,6 +31,11 @@ class Compactions:
     """As of which a read was tried afterwards: the revision with which the phase began."""
     read_code: int | None = None
     """What that read was answered; 410: gone."""
+    declared: bool = True
+    """The store compacts at all. False: nothing is asked of it, and an old state is gone at once,
+    which ``read_code`` must bear out where something was written meanwhile."""
+    last_revision: int | None = None
+    """With which the phase ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bench.declared import USUAL, Declared
+
 
 @dataclass(frozen=True, slots=True)
 class MemberUse:
@@ -53,5 +55,11 @@ class StoreUse:
     db_bytes: int | None = None
     """Of the largest member's database, and how much of it is in use."""
     db_bytes_in_use: int | None = None
+    declared: Declared = USUAL
+    values: int | None = None
+    """Binary values that were written as base64, where the store takes text alone."""
+    plain_value_bytes: int | None = None
+    wrapped_value_bytes: int | None = None
+    """Bytes of those, as they were and as base64."""
     by_member: dict[str, MemberUse] = field(default_factory=dict)
     """By process: ``apiserver``, ``etcd``, ``etcd-1`` and so on."""

@@ -26,6 +26,8 @@ class Compactions:
     revision: int | None = None
     read_revision: int | None = None
     read_code: int | None = None
+    declared: bool = True
+    last_revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ def _compactions(found: Compactions) -> list[tuple[str, str]]:
         ("compactions asked", f"every {found.asked_every_s:g} s" if found.asked_every_s else ""),
         ("compactions that removed revisions", counted),
     ]
+    if not found.declared:
+        told = [("compaction", "none: the store declares that it has none")]
     if found.read_code is not None:
         said = "410: gone" if found.read_code == 410 else str(found.read_code or "no answer")
         told.append((f"a read as of revision {found.read_revision}, the phase's first", said))

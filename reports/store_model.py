@@ -17,6 +17,20 @@ class MemberUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """What the store declared to the API server."""
+
+    durable: bool = True
+    old_revisions: bool = True
+    history_events: int | None = None
+    binary_values: bool = True
+    shared_revisions: bool = False
+    versions: bool = True
+    compaction: bool = True
+    dense_revisions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class StoreUse:
     """The store of a run; kind is empty where nothing was told."""
 
@@ -35,4 +49,8 @@ class StoreUse:
     disk_bytes: float | None = None
     db_bytes: float | None = None
     db_bytes_in_use: float | None = None
+    declared: Declared = field(default_factory=Declared)
+    values: int | None = None
+    plain_value_bytes: float | None = None
+    wrapped_value_bytes: float | None = None
     by_member: dict[str, MemberUse] = field(default_factory=dict)

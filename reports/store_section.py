@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from reports.html import Markup, element, facts, join, table
-from reports.store_model import MemberUse, StoreUse
+from reports.store_model import Declared, MemberUse, StoreUse
 from reports.wording import NOT_MEASURED, counted, process_title, size, whole, with_unit
 
 KINDS: Final = {
     "embedded": "in the API server's process",
-    "served": "our engine in a process of its own, over its gRPC face",
+    "served": "our engine in a process of its own, over etcd's protocol",
     "real": "a real etcd, started for this run",
     "remote": "one that others run",
 }
@@ -49,12 +49,43 @@ def store_section(store: StoreUse) -> Markup:
             ("on the disk", _size(store.disk_bytes)),
             ("database", _size(store.db_bytes)),
             ("of that in use", _size(store.db_bytes_in_use)),
+            ("binary values as base64", _wrapped(store)),
+            ("what it declares", "; ".join(declared_limits(store.declared))),
         )
     )
     parts = [shown]
     if store.by_member:
         parts.append(_members(store.by_member))
     return join((*parts, element("p", NOTE, style="missing")))
+
+
+def declared_limits(declared: Declared) -> list[str]:
+    """Return what a store declares that it cannot do, or not as others, in words."""
+    limits = {
+        "what it holds ends with its process": not declared.durable,
+        "no states of old revisions: lists are whole, a limit is ignored": (
+            not declared.old_revisions
+        ),
+        f"a history of {declared.history_events or 0:,} changes over all keys": (
+            declared.history_events is not None
+        ),
+        "nothing to compact": not declared.compaction,
+        "text values: protobuf goes as base64": not declared.binary_values,
+        "keys do not count their writes": not declared.versions,
+        "revisions that no key of ours has": not declared.dense_revisions,
+        "several writes may share a revision": declared.shared_revisions,
+    }
+    return [limit for limit, holds in limits.items() if holds]
+
+
+def _wrapped(store: StoreUse) -> str:
+    if not store.values or not store.plain_value_bytes or not store.wrapped_value_bytes:
+        return ""
+    more = store.wrapped_value_bytes / store.plain_value_bytes - 1
+    return (
+        f"{store.values:,} written: {size(store.plain_value_bytes)} became "
+        f"{size(store.wrapped_value_bytes)} ({more:.0%} more)"
+    )
 
 
 def _members(members: Mapping[str, MemberUse]) -> Markup:

@@ -13,17 +13,22 @@ ATTEMPTS: Final = 4
 """Statuses may still be written between two lists; what differs for good differs each time."""
 
 
-def compare_servers(first: str, others: Sequence[str], attempts: int = ATTEMPTS) -> Iterator[str]:
+def compare_servers(
+    first: str, others: Sequence[str], attempts: int = ATTEMPTS, *, old_revisions: bool = True
+) -> Iterator[str]:
     """Yield a sentence for every kind that another server lists otherwise than the first one.
 
-    The other one answers from its watch cache; the first one as of the revision of that answer.
+    The other one answers from its watch cache; the first one as of the revision of that answer, or
+    as of now where there are no old revisions: then what differs is what did so in every attempt.
     Raises ListingError.
     """
     for number, other in enumerate(others, 2):
         for kind in KINDS:
             differing: list[str] = []
             for _ in range(attempts):
-                differing = _differing(first, other, kind)
+                found = _differing(first, other, kind, exact=old_revisions)
+                again = not old_revisions and differing
+                differing = [name for name in differing if name in found] if again else found
                 if not differing:
                     break
             if differing:
@@ -34,10 +39,11 @@ def compare_servers(first: str, others: Sequence[str], attempts: int = ATTEMPTS)
                 )
 
 
-def _differing(first: str, other: str, kind: str) -> list[str]:
+def _differing(first: str, other: str, kind: str, *, exact: bool) -> list[str]:
     theirs = Stream(other, kind)
     listed = _versions(theirs)
-    return _unlike(_versions(Stream(first, kind, exact=str(theirs.revision))), listed)
+    revision = str(theirs.revision) if exact else ""
+    return _unlike(_versions(Stream(first, kind, exact=revision)), listed)
 
 
 def _versions(stream: Stream) -> dict[str, str]:

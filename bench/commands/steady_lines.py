@@ -21,11 +21,12 @@ def steady_lines(steady: Steady) -> Iterator[str]:
         return
     counted = "an unknown number of" if found.in_phase is None else f"{found.in_phase}"
     word = "compaction" if found.in_phase == 1 else "compactions"
+    compacted = f"{counted} {word}" if found.declared else "a store that has no compaction"
     said = {410: "gone (410)", 0: "no answer", None: "not tried"}
     code = found.read_code
     yield (
         f"{steady.seconds:.0f} s, {steady.changes_per_s or 0.0:.3g} changes/s of"
-        f" {steady.changes_asked_per_s:g} asked, {counted} {word}, a read as of its begin:"
+        f" {steady.changes_asked_per_s:g} asked, {compacted}, a read as of its begin:"
         f" {said.get(code, f'answered {code}')}"
     )
     if steady.aims:

@@ -88,4 +88,6 @@ def _compactions(observed: Observed, begin: Mark, end: Mark) -> Compactions:
         revision=int(after[COMPACTED]) if COMPACTED in after else None,
         read_revision=old.revision if old else None,
         read_code=old.code if old else None,
+        declared=observed.store.declared.compaction,
+        last_revision=end.revision or None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from bench.apiservers import is_store
@@ -27,6 +28,9 @@ ENGINE_DISK_BYTES: Final = "store_disk_bytes"
 CLIENT_WRITES: Final = "store_client_writes"
 CLIENT_TXNS: Final = "store_txns"
 CLIENT_BATCHES: Final = "store_batches"
+VALUES: Final = "base64_values_written"
+PLAIN_BYTES: Final = "base64_plain_bytes"
+WRAPPED_BYTES: Final = "base64_wrapped_bytes"
 EMBEDDED: Final = {
     "kubedyno_store_commits_total": COMMITS,
     "apiserver_storage_size_bytes": ENGINE_DISK_BYTES,
@@ -45,6 +49,7 @@ def store_use(observed: Observed) -> StoreUse:
         url=facts.url,
         members=facts.members,
         apiservers=observed.config.apiservers,
+        declared=facts.declared,
     )
     fill = observed.phase("fill")
     return base if fill is None else _measured(base, *fill)
@@ -67,12 +72,8 @@ def _measured(base: StoreUse, begin: Mark, end: Mark) -> StoreUse:
         if count is not None
     ]
     writes = written(begin, end)
-    return StoreUse(
-        kind=base.kind,
-        version=base.version,
-        url=base.url,
-        members=base.members,
-        apiservers=base.apiservers,
+    return replace(
+        base,
         seconds=seconds,
         syncs=sum(syncs) if syncs else None,
         syncs_per_s=sum(syncs) / seconds if syncs else None,
@@ -80,11 +81,22 @@ def _measured(base: StoreUse, begin: Mark, end: Mark) -> StoreUse:
         writes_per_s=None if writes is None else writes / seconds,
         writes_per_sync=_ratio(writes, max(awaited, default=0)),
         writes_per_txn=_writes_per_txn(begin, end),
+        values=_wrapped(begin, end, VALUES),
+        plain_value_bytes=_wrapped(begin, end, PLAIN_BYTES),
+        wrapped_value_bytes=_wrapped(begin, end, WRAPPED_BYTES),
         disk_bytes=_whole(sum, _gauges(after, DISK_BYTES, ENGINE_DISK_BYTES)),
         db_bytes=_whole(max, _gauges(after, DB_BYTES, ENGINE_DISK_BYTES)),
         db_bytes_in_use=_whole(max, _gauges(after, DB_BYTES_IN_USE)),
         by_member=members,
     )
+
+
+def _wrapped(begin: Mark, end: Mark, counter: str) -> int | None:
+    """Return a counter of what was written as base64 in the fill; None where nothing is."""
+    before, after = begin.counters.get(APISERVER, {}), end.counters.get(APISERVER, {})
+    if not after.get(VALUES):
+        return None
+    return int(after[counter] - before.get(counter, 0))
 
 
 def _told(base: StoreUse, mark: Mark) -> Counters:

@@ -1,4 +1,7 @@
-"""Rules on compaction: a steady phase that claims one had one, and it took effect."""
+"""Rules on compaction: a steady phase that claims one had one, and it took effect.
+
+A store that declares no compaction is asked for none; there old states are gone at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.results import Status
+from bench.steady_results import Compactions
 from bench.verdict.observations import Finding, Observations
 
 GONE: Final = 410
@@ -20,7 +24,9 @@ def compaction_missing(seen: Observations) -> Iterator[Finding]:
     found = seen.steady.compactions if seen.steady else None
     if found is None or not found.asked_every_s:
         return
-    if found.in_phase is None:
+    if not found.declared:
+        yield from _old_state_kept(found)
+    elif found.in_phase is None:
         yield Finding(
             Status.DEGRADED, "whether the store was compacted in the steady phase is not known"
         )
@@ -35,6 +41,20 @@ def compaction_missing(seen: Observations) -> Iterator[Finding]:
             Status.VOID,
             f"revision {found.read_revision} was compacted away ({found.revision} is the oldest "
             f"left), but a read of it was answered with {found.read_code}, not {GONE}",
+        )
+
+
+def _old_state_kept(found: Compactions) -> Iterator[Finding]:
+    """Tell of an old state that could be read from a store which declares that it keeps none."""
+    if found.in_phase:
+        yield Finding(
+            Status.VOID, f"{found.in_phase} compactions of a store that declares that it has none"
+        )
+    if _should_be_gone(found.read_revision, found.last_revision) and found.read_code != GONE:
+        yield Finding(
+            Status.VOID,
+            f"the store declares that it keeps no old states, but a read as of revision "
+            f"{found.read_revision} was answered with {found.read_code}, not {GONE}",
         )
 
 

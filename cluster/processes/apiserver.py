@@ -176,7 +176,8 @@ async def _stay(shell: Shell, cache: WatchCache, url: str, compact_every_s: floa
         shell.counter("store_compactions", lambda: compactor.compactions)
         shell.counter("store_compacted_revision", lambda: compactor.compacted_revision)
         compacting = group.create_task(compactor.run()) if compact_every_s else None
-        shell.ready(filled=not cache.opening, url=url)
+        declares = cache.store.capabilities._asdict()
+        shell.ready(filled=not cache.opening, url=url, declares=declares)
         filling = group.create_task(_fill(shell, cache)) if cache.opening else None
         await shell.stopped()
         if filling is not None:

@@ -101,8 +101,8 @@ class Shell:
         gc.freeze()
         gc.enable()
 
-    def ready(self, *, filled: bool = True, **facts: str | int) -> None:
-        """Say on standard output that this process serves, once, with ``facts`` beside.
+    def ready(self, *, filled: bool = True, **facts: object) -> None:
+        """Say on standard output that this process serves, once, with ``facts`` beside (JSON).
 
         What is on the heap by now stays: it is taken out of the collector's sight, and later so is
         what survives (``collector``). Pauses and lag count from here on. Where more is still being

@@ -232,3 +232,24 @@ def test_auditor_shares_no_decoder_with_what_it_audits() -> None:
 
     assert not [name for name in imported if name.split(".")[0] in ("serialization", "cluster")]
     assert all(name.startswith("bench.audit") for name in imported if name.startswith("bench"))
+
+
+def test_store_without_old_states_is_asked_for_none() -> None:
+    lists = two_pods()
+    lists.gone = 99
+    recording = replace(TRUE, revision="7")
+    with serving(lists) as url:
+        found = audit(url, recording, old_revisions=False)
+    assert (found["disagreements"], found["stored_pods"]) == ([], None)
+    assert all("Exact" not in query for _kind, query in lists.queries)
+
+
+@pytest.mark.parametrize("version", ["6", "9"])
+def test_pods_that_changed_since_the_recording_are_left_out_where_no_old_state_tells(
+    version: str,
+) -> None:
+    lists = two_pods()
+    lists.items["pods"][1] = running_pod("b", "u-2", version, "u-rc")
+    with serving(lists) as url:
+        found = audit(url, replace(TRUE, revision="8"), old_revisions=False)
+    assert bool(found["disagreements"]) == (version == "6")

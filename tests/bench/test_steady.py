@@ -12,9 +12,11 @@ import pytest
 from bench.cli import main
 from bench.commands.run import exit_code
 from bench.commands.steady_lines import steady_lines
+from bench.declared import Declared
 from bench.measurements.steady import steady
 from bench.observed import Observed
 from bench.plane import PlaneOptions, apiserver_arguments
+from bench.plane_store import StoreFacts
 from bench.requests import Call, Request
 from bench.results import Config, Results, Status
 from bench.scenarios.stage import Mark, OldRead, PhaseRecord
@@ -70,8 +72,21 @@ def test_steady_part_is_of_the_steady_phase_alone() -> None:
         ("client", "list", 1),
         ("apiserver", "create", 100),
     }
-    assert found.compactions == Compactions(1.0, 2, 60, 27, 410)
+    assert found.compactions == Compactions(1.0, 2, 60, 27, 410, last_revision=67)
     assert found.writes_per_s == 20.0
+
+
+def test_steady_part_says_where_the_store_declares_no_compaction() -> None:
+    seen = churned()
+    limited = replace(seen, store=StoreFacts(declared=Declared(compaction=False)))
+    found = steady(limited)
+
+    assert found is not None
+    assert found.compactions is not None
+    assert not found.compactions.declared
+    assert "a store that has no compaction" in next(iter(steady_lines(found)))
+    read = msgspec.json.decode(msgspec.json.encode(found), type=ReadSteady)
+    assert "the store declares that it has none" in PageReader(steady_section(read)).text
 
 
 def test_steady_aims_are_held_against_what_was_measured() -> None:

@@ -52,6 +52,11 @@ def events(posted: int, dropped: int, waiting: int) -> dict[str, float]:
     return {"events_posted": posted, "events_dropped": dropped, "events_waiting": waiting}
 
 
+def kept(code: int) -> Compactions:
+    """Return what a store without compaction came to, where an old read was answered so."""
+    return Compactions(150.0, 0, 0, 80, code, declared=False, last_revision=99)
+
+
 def compacted(found: Compactions) -> Steady:
     """Return a steady phase in which this was forgotten."""
     return Steady(300.0, {}, 20.0, 20.0, Latency(), Latency(), [], {}, compactions=found)
@@ -140,6 +145,18 @@ FIRING = [
         replace(GOOD, steady=compacted(Compactions(150.0, 2, 90, read_revision=80, read_code=200))),
         Status.VOID,
         "revision 80 was compacted away (90 is the oldest left), but a read of it was answered",
+    ),
+    (
+        "compaction-missing",
+        replace(GOOD, steady=compacted(kept(200))),
+        Status.VOID,
+        "declares that it keeps no old states, but a read as of revision 80 was answered with 200",
+    ),
+    (
+        "compaction-missing",
+        replace(GOOD, steady=compacted(replace(kept(410), in_phase=1))),
+        Status.VOID,
+        "1 compactions of a store that declares that it has none",
     ),
     (
         "machine-busy",

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 import bench.apibench.results
+import bench.declared
 import bench.etcd_fault_results
 import bench.latency
 import bench.load_results
@@ -42,6 +43,7 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
         (getattr(bench.load_results, name), getattr(reports.load_model, name))
         for name in ("Load", "Sent", "MachineUse", "Vitals", "Stall")
     ),
+    (bench.declared.Declared, reports.store_model.Declared),
     (bench.etcd_fault_results.EtcdFault, reports.etcd_fault_model.EtcdFault),
     *(
         (getattr(bench.store_results, name), getattr(reports.store_model, name))
