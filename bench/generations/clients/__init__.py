@@ -1,0 +1,1 @@
+"""The two clients of the comparison: cheap, and counted by the kernel."""

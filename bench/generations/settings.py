@@ -1,0 +1,89 @@
+"""How large a round is, and what is told to the process that measures one station of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+ROWS: Final = "abcdefgh"
+"""Every row by its letter; what each is about stands in ``measures``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The sizes of everything; the defaults are those of the page, ``QUICK`` is for a look."""
+
+    value_bytes: int = 1144
+    """Of an object: a running pod in protobuf."""
+    feed_s: float = 0.8
+    """How long a rate of writes is held."""
+    feed_per_s_max: int = 16_000
+    """The rate at which the ladder ends."""
+    stalled_events: int = 8_000
+    """Events that are written while a watcher hangs."""
+    watchers: tuple[int, ...] = (1, 100, 1000)
+    fan_writes_per_s: float = 10.0
+    fan_s: float = 1.2
+    settle_s: float = 0.6
+    """Before memory is read."""
+    objects: int = 60_000
+    snapshot_writes: int = 14_000
+    """Enough that one snapshot of the whole store is taken: etcd 2 took one every 10,000."""
+    snapshot_writes_per_s: float = 3_000.0
+    held_keys: int = 1000
+    held_ttl_s: int = 3
+    held_periods: int = 3
+    encoded_objects: int = 200
+    raw_s: float = 1.5
+    raw_callers: int = 64
+    nodes: int = 1000
+    pods: int = 5000
+
+
+QUICK: Final = Sizes(
+    feed_s=0.3,
+    feed_per_s_max=500,
+    stalled_events=1_200,
+    watchers=(1, 10),
+    fan_writes_per_s=50.0,
+    fan_s=0.3,
+    settle_s=0.1,
+    objects=300,
+    snapshot_writes=200,
+    snapshot_writes_per_s=1_000.0,
+    held_keys=20,
+    held_periods=1,
+    encoded_objects=20,
+    raw_s=0.3,
+    raw_callers=8,
+    nodes=5,
+    pods=20,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A station with one subject, for the process that measures it."""
+
+    station: str
+    subject: str
+    rows: str
+    """Letters: a station may serve several rows."""
+    round: int
+    seed: int
+    sizes: Sizes
+    directory: str
+    """For the server's data and log, and for ``found.json``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a station read off."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    """``a_stream_per_s``: the row, what, the unit last."""
+    notes: list[str] = field(default_factory=list)
+    """What to know beside them, a line each."""
+    client_cpu_s: float = 0.0
+    """Of the process that loaded and measured."""
+    took_s: float = 0.0
