@@ -15,28 +15,26 @@ from bench.commands.api_bench import counts, paced, pids
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, VOID, CommandError, UsageError
 from bench.commands.options import claim_directory, names, positive, rate, seconds
+from bench.commands.store_bench_plan import STREAMS, judged_servers, planned
 from bench.commands.store_bench_summary import print_store_bench
 from bench.environment import describe_environment
 from bench.results import write_json
 from bench.storebench.beside import READING, rows_beside
 from bench.storebench.cells import Cell
 from bench.storebench.check_perf import LOADS, PROGRAM, available, check_perf, name_of
+from bench.storebench.drivers.engines import ENGINES
 from bench.storebench.drivers.interface import DriverError
-from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
-from bench.storebench.endpoints import BadURLError, endpoints_of, scheme_of
+from bench.storebench.drivers.registry import DRIVERS
 from bench.storebench.generator import alone
-from bench.storebench.operations import IDLE, JUDGED, NAMES, WATCH
+from bench.storebench.operations import NAMES
 from bench.storebench.orchestration import CellFailedError, measure
 from bench.storebench.results import SCHEMA_VERSION, STORE_BENCH_FILE, Row, StoreBench
-from bench.storebench.table import aims, order_of, table_cells, tables_of
-from bench.storebench.workload import VALUE_BYTES_MIN
+from bench.storebench.table import aims, order_of, tables_of
 from storage.clock import Clock, SystemClock
-from storage.registry import STORES
 
 HELP: Final = "load a store directly, in process or over its protocol: rates, latencies, syncs, CPU"
 
 FAILURES: Final = (CellFailedError, ChildError, DriverError)
-DURATION_S: Final = 5.0
 CLIENTS: Final = tuple(dict.fromkeys(entry.client for entry in DRIVERS.values() if entry.client))
 
 
@@ -46,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--store",
         default="etcd3",
         metavar="S",
-        help=f"{', '.join(STORES)}: in process; or a URL etcd3://HOST:PORT[,HOST:PORT]",
+        help=f"{', '.join(ENGINES)}: in process; or a URL etcd3://HOST:PORT[,HOST:PORT], etcd2://...",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -60,7 +58,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--server-pid", type=pids, default=(), metavar="PID,PID", help="whose CPU is the server's"
     )
     parser.add_argument(
-        "--table", action="store_true", help="the whole closing table; best with --rounds 3"
+        "--table",
+        nargs="?",
+        const="whole",
+        choices=("whole", "short"),
+        help="the closing table, or what is aimed at in short; best with --rounds 3",
     )
     parser.add_argument(
         "--check-perf",
@@ -95,7 +97,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--read-share", type=rate, default=0.8, help="of a mixed load")
     parser.add_argument("--watchers", type=positive, default=100, metavar="N", help="of watches")
     parser.add_argument(
-        "--streams", type=positive, default=10, metavar="N", help="that hold idle watches"
+        "--streams",
+        type=positive,
+        default=0,
+        metavar="N",
+        help=f"that hold idle watches (default: {STREAMS}; etcd2 has a connection a watch)",
+    )
+    parser.add_argument(
+        "--long-polls", action="store_true", help="etcd2's watches ask for each event anew"
     )
     parser.add_argument("--rounds", type=positive, default=1)
     parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
@@ -105,7 +114,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Measure, write, print."""
-    cells = _planned(arguments)
+    cells = planned(arguments)
     try:
         beside = rows_beside(arguments.beside)
     except READING as error:
@@ -128,102 +137,13 @@ def execute(arguments: argparse.Namespace) -> int:
     return VOID if any(row.invalid for row in results.rows) else OK
 
 
-def _planned(arguments: argparse.Namespace) -> list[Cell]:
-    """Return the cells, in order. Raises UsageError."""
-    _, server = _target(arguments)
-    if arguments.table:
-        if arguments.op or scheme_of(server) or arguments.serve or arguments.real_etcd:
-            raise UsageError(
-                "--table has its own stores and operations: leave --store and --op out"
-            )
-        return table_cells(arguments.duration)
-    if (arguments.check_perf or arguments.beside) and not arguments.op:
-        return []
-    arguments.op = arguments.op or ["put"]
-    arguments.duration = arguments.duration or DURATION_S
-    return _cells(arguments)
-
-
-def _cells(arguments: argparse.Namespace) -> list[Cell]:
-    driver, server = _target(arguments)
-    cells = [
-        Cell(
-            driver,
-            server,
-            operation,
-            clients if operation != IDLE else 1,
-            value_bytes=arguments.value_size,
-            keys=arguments.keys,
-            duration_s=arguments.duration,
-            rate=arguments.rate if operation != IDLE else 0.0,
-            read_share=arguments.read_share,
-            watchers=arguments.watchers if operation in (WATCH, IDLE) else 0,
-            streams=min(arguments.streams, arguments.watchers),
-            processes=arguments.client_processes,
-            connections=arguments.connections,
-        )
-        for operation in arguments.op
-        for clients in arguments.clients
-    ]
-    for cell in cells:
-        _check(cell)
-    return cells
-
-
-def _target(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Return the driver's name and the server's. Raises UsageError."""
-    store, scheme = arguments.store, scheme_of(arguments.store)
-    if scheme:
-        if arguments.serve or arguments.real_etcd:
-            raise UsageError("--serve and --real-etcd start a server: --store is a URL already")
-        try:
-            endpoints_of(store)
-        except BadURLError as error:
-            raise UsageError(str(error)) from error
-    elif store not in STORES:
-        raise UsageError(f"no store {store!r}; there are {', '.join(STORES)}, or a URL")
-    if arguments.real_etcd:
-        if arguments.real_etcd not in REAL_MEMBERS:
-            raise UsageError("--real-etcd is 1 or 3")
-        return _over("etcd3", arguments.protocol_client), REAL_MEMBERS[arguments.real_etcd]
-    if arguments.serve:
-        return _over("etcd3", arguments.protocol_client), f"kubedyno-{store}"
-    if scheme:
-        return _over(scheme, arguments.protocol_client), store
-    return next(entry.name for entry in DRIVERS.values() if entry.place == IN_PROCESS), store
-
-
-REAL_MEMBERS: Final = {1: "etcd", 3: "etcd-3-members"}
-
-
-def _over(scheme: str, client: str) -> str:
-    for entry in DRIVERS.values():
-        if (entry.scheme, entry.client) == (scheme, client):
-            return entry.name
-    known = ", ".join(sorted({entry.scheme for entry in DRIVERS.values() if entry.scheme}))
-    raise UsageError(f"no {client} client for {scheme!r}; there are clients for {known}")
-
-
-def _check(cell: Cell) -> None:
-    if cell.operation not in NAMES:
-        raise UsageError(f"no operation {cell.operation!r}; there are {', '.join(NAMES)}")
-    if cell.value_bytes < VALUE_BYTES_MIN:
-        raise UsageError(f"--value-size is at least {VALUE_BYTES_MIN}: a stamp is in each value")
-    if cell.operation in JUDGED and cell.keys < cell.clients:
-        raise UsageError(f"{cell.operation} needs a key a client: {cell.keys} are too few")
-    if not 0 <= cell.read_share <= 1:
-        raise UsageError("--read-share is a share: from 0 to 1")
-    if cell.operation == "put" and not DRIVERS[cell.driver].puts:
-        raise UsageError("the store contract has no put: every write is judged; use --op txn")
-
-
 async def _run(
     arguments: argparse.Namespace, cells: list[Cell], beside: list[Row], clock: Clock
 ) -> StoreBench:
     started, began_ns = clock.now(), clock.stamp_ns()
     environment = describe_environment()
     rows = list(beside)
-    judged = _judged(arguments)
+    judged = judged_servers(arguments)
     skipped = []
     if judged and not available():
         skipped, judged = [f"check perf: there is no program {PROGRAM!r} on the path"], []
@@ -247,13 +167,3 @@ async def _run(
         tables=tables_of(rows, order_of(cells), aims() if arguments.table else ()),
         skipped=skipped,
     )
-
-
-def _judged(arguments: argparse.Namespace) -> list[str]:
-    """Return the servers that etcdctl is to load."""
-    if not arguments.check_perf:
-        return []
-    if scheme_of(arguments.store):
-        return [arguments.store]
-    served, real = f"kubedyno-{arguments.store}", REAL_MEMBERS[arguments.real_etcd or 1]
-    return [served] if arguments.serve else [real] if arguments.real_etcd else [served, real]

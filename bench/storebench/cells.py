@@ -28,7 +28,8 @@ class Cell:
     """Of idle watches."""
     processes: int = 1
     connections: int = 0
-    """As ``drivers.interface.Spot`` says."""
+    polls: bool = False
+    """As ``drivers.interface.Spot`` says, both."""
 
     @property
     def name(self) -> str:
@@ -37,7 +38,7 @@ class Cell:
         if self.operation == IDLE:
             parts = [self.server, self.operation, f"{self.watchers} on {self.streams} streams"]
         elif self.watchers:
-            parts[2] = f"{self.watchers}w"
+            parts[2] = f"{self.watchers}w{' by polls' if self.polls else ''}"
         if self.rate:
             parts.append(f"{self.rate:g}/s")
         return " ".join(parts)

@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
-        self._headed: asyncio.Future[bytes] | None = None
+        self._headed: Piece | None = None
         self._told: Piece | None = None
         self._begin_answer()
         self.closed = False
@@ -67,25 +67,21 @@ class Connection(asyncio.Protocol):
         """End it; a request that is under way fails."""
         self._fail("closed")
 
-    def ask(self, request: bytes) -> asyncio.Future[Answer]:
-        """Send a request; its answer is the future's result (hot path)."""
+    def ask(
+        self, request: bytes, *, headed: Piece | None = None, told: Piece | None = None
+    ) -> asyncio.Future[Answer]:
+        """Send a request; its answer is the future's result (hot path).
+
+        ``headed`` is called with its head as soon as that is there, ``told`` with each piece of a
+        body in chunks, which is not kept then.
+        """
         future: asyncio.Future[Answer] = self._loop.create_future()
         if self._transport is None or self._answer is not None:
             future.set_exception(WireError("not connected" if self.closed else "asked twice"))
             return future
-        self._answer = future
+        self._answer, self._headed, self._told = future, headed, told
         self._transport.write(request)
         return future
-
-    def stream(self, request: bytes, told: Piece) -> asyncio.Future[bytes]:
-        """Send a request whose answer's pieces are to be told one by one; return its head."""
-        self._headed, self._told = self._loop.create_future(), told
-        headed = self._headed
-        # Nobody waits for the end of a stream: how it ended is told by what is missing.
-        self.ask(request).add_done_callback(lambda future: future.exception())
-        if self._answer is None:
-            headed.set_exception(WireError("not connected"))
-        return headed
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None:
@@ -109,8 +105,8 @@ class Connection(asyncio.Protocol):
                 return
             self._head = head = data[: end + 2].lower()
             self._left = length_of(head)
-            if self._headed is not None and not self._headed.done():
-                self._headed.set_result(head)
+            if self._headed is not None:
+                self._headed(head)
             data = data[end + 4 :]
         if self._left == IN_CHUNKS:
             self._take_chunks(data)
@@ -149,10 +145,8 @@ class Connection(asyncio.Protocol):
         if transport is not None:
             transport.close()
         answer, self._answer = self._answer, None
-        headed, self._headed = self._headed, None
-        for waiting in (answer, headed):
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(WireError(why))
+        if answer is not None and not answer.done():
+            answer.set_exception(WireError(why))
 
 
 def length_of(head: bytes) -> int:

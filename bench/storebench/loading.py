@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from array import array
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -93,7 +94,7 @@ class Share:
 
 async def perform(task: Task, clock: Clock, begin: Begin) -> Outcome:
     """Do a share. Raises DriverError, TimeoutError."""
-    spot = Spot(task.store, Path(task.directory) / "data", task.connections)
+    spot = Spot(task.store, Path(task.directory) / "data", task.connections, task.polls)
     async with DRIVERS[task.driver].make(spot) as driver:
         share = Share(task, driver, clock)
         at_first = await driver.revision()
@@ -182,6 +183,10 @@ async def _window(share: Share) -> Window:
     return Window(begin, end, latencies, told, due, late_ns)
 
 
+def _ended(driver: Driver) -> Iterator[str]:
+    return (f"a watch ended: {why}" for why in driver.ended())
+
+
 def _outcome(share: Share, window: Window) -> Outcome:
     begin, end = window.begin, window.end
     watching = share.task.watchers > 0
@@ -190,7 +195,7 @@ def _outcome(share: Share, window: Window) -> Outcome:
         window_s=(end.stamp_ns - begin.stamp_ns) / 1e9,
         cpu_s=end.cpu_s - begin.cpu_s,
         histogram=histogram_of(window.latencies).encode(),
-        failures=dict(share.tally.failures),
+        failures=dict(share.tally.failures + Counter(_ended(share.driver))),
         counters={name: end.counters[name] - begin.counters[name] for name in end.counters},
         due=window.due,
         late_ms_max=window.late_ns / 1e6,

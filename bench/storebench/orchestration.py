@@ -118,6 +118,7 @@ def tasks_of(cell: Cell, found: Serving, directory: Path) -> list[Task]:
         idle_watches=cell.watchers if idle else 0,
         streams=cell.streams,
         connections=cell.connections,
+        polls=cell.polls,
     )
     tasks = [
         replace(

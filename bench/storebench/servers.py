@@ -61,9 +61,11 @@ async def real(
 @asynccontextmanager
 async def ours(directory: Path, _clock: Clock, engine: str = "etcd3") -> AsyncIterator[Serving]:
     """Serve an engine by ``cluster.processes.etcd``. Raises ChildError."""
+    api = "2" if engine == "etcd2" else "3"
     command = [
         *(sys.executable, "-m", "cluster.processes.etcd"),
         *("--listen", ANY_PORT),
+        *("--api", api),
         *("--store", engine),
         *("--data-dir", str(directory / "data")),
         *("--stats", str(directory / f"{STATISTICS}.json")),
@@ -84,7 +86,7 @@ async def ours(directory: Path, _clock: Clock, engine: str = "etcd3") -> AsyncIt
             return of_our_process(told[STATISTICS].counters) if told else {}
 
         syncing = STORES[engine].capabilities.durable
-        yield Serving(f"etcd3://{target}", (child.pid,), counters if syncing else untold)
+        yield Serving(f"etcd{api}://{target}", (child.pid,), counters if syncing else untold)
     finally:
         await child.stop()
 
@@ -154,9 +156,11 @@ def _real(members: int, generation: int) -> Start:
 
 REAL: Final = "etcd"
 REAL_V2: Final = "etcd-v2"
+OURS_V2: Final = "kubedyno-etcd2"
 SERVERS: Final[dict[str, Start]] = {
     "kubedyno-etcd3": _ours("etcd3"),
     "kubedyno-memory": _ours("memory"),
+    OURS_V2: _ours("etcd2"),
     REAL: _real(1, 3),
     "etcd-3-members": _real(3, 3),
     REAL_V2: _real(1, 2),
@@ -164,3 +168,12 @@ SERVERS: Final[dict[str, Start]] = {
 }
 """By name. ``etcd`` is the program, ``etcd-v2`` the same asked by its v2 protocol;
 ``kubedyno-...`` is ``kubedyno etcd`` with an engine."""
+REAL_SERVERS: Final = {
+    ("etcd3", 1): REAL,
+    ("etcd3", 3): "etcd-3-members",
+    ("etcd2", 1): REAL_V2,
+    ("etcd2", 3): "etcd-v2-3-members",
+}
+"""By generation and number of members: names in ``SERVERS``."""
+SERVED: Final = {"etcd3": "kubedyno-etcd3", "memory": "kubedyno-memory", "etcd2": OURS_V2}
+"""By engine: names in ``SERVERS``."""

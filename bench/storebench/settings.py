@@ -45,7 +45,8 @@ class Task:
     streams: int = 1
     """Over which they are spread."""
     connections: int = 0
-    """As ``drivers.interface.Spot`` says."""
+    polls: bool = False
+    """As ``drivers.interface.Spot`` says, both."""
     seed: int = 0
 
 

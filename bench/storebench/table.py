@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,52 +13,91 @@ from bench.storebench.cells import Cell
 from bench.storebench.drivers.registry import DRIVERS
 from bench.storebench.operations import IDLE, WATCH
 from bench.storebench.results import Comparison, Row, Table
-from bench.storebench.servers import REAL
+from bench.storebench.servers import OURS_V2, REAL, REAL_V2
 
-ENGINES: Final = ("etcd3", "memory")
+ENGINES: Final = ("etcd3", "etcd2", "memory")
 SERVED: Final = ("kubedyno-etcd3", REAL)
+SERVED_V2: Final = (OURS_V2, REAL_V2)
 CALLERS: Final = (1, 16, 64, 256)
 OPERATIONS: Final = ("put", "txn", "range")
 CELL_S: Final = 3.0
+SHORT_S: Final = 2.0
 KEYS: Final = 2000
 """Each is written before a cell begins, by clients that may take a third of a ms for it."""
 WATCHERS: Final = 100
 WATCH_RATE: Final = 200.0
+POLLERS: Final = 10
+"""A long poll is a request an event: more of them at this rate is more than two cores give."""
 IDLE_WATCHES: Final = 10_000
 IDLE_STREAMS: Final = 10
+IDLE_WATCHES_V2: Final = 2000
+"""Each has a connection of its own."""
 OURS: Final = "kubedyno-"
 KINDS: Final = {WATCH: "events to watches", IDLE: "watches where nothing happens"}
 """What has a table of its own, for other things are measured."""
-RATIOS: Final = {"check-perf l": 0.25}
-"""What is aimed at for ours over the real one."""
+RATIOS: Final = {
+    ("check-perf l", REAL): 0.25,
+    **{(f"put c{callers}", REAL_V2): 0.5 for callers in CALLERS[:-1]},
+    **{(f"range c{callers}", REAL_V2): 0.4 for callers in CALLERS[:-1]},
+}
+"""What is aimed at for ours over a real one."""
+GENERATIONS: Final = {"etcd2": "etcd3", OURS_V2: "kubedyno-etcd3", REAL_V2: REAL}
+"""Servers, and their successors by which they are measured, too."""
 
 
-def table_cells(duration_s: float = 0.0) -> list[Cell]:
-    """Return the cells of the table; a duration above 0 is that of every cell."""
-    cells = [
-        *(
-            Cell("engine", server, op, n)
-            for server in ENGINES
-            for op in OPERATIONS
-            for n in CALLERS
-        ),
+def table_cells(duration_s: float = 0.0, *, short: bool = False) -> list[Cell]:
+    """Return the cells of the table; a duration above 0 is that of every cell.
+
+    ``short``: what is aimed at, and the two generations beside each other, no more.
+    """
+    cells, usual_s = (_short(), SHORT_S) if short else (_whole(), CELL_S)
+    return [replace(cell, keys=KEYS, duration_s=duration_s or usual_s) for cell in cells]
+
+
+def _whole() -> list[Cell]:
+    return [
+        *_inside(ENGINES, OPERATIONS, CALLERS),
         *(_watch("engine", server) for server in ENGINES),
         *_over("etcd3-wire", OPERATIONS, CALLERS),
+        *_over("etcd2-wire", OPERATIONS, CALLERS),
         *(_watch("etcd3-wire", server) for server in SERVED),
+        *(_watch("etcd2-wire", server) for server in SERVED_V2),
+        *(_polls(server) for server in SERVED_V2),
         *(_idle("etcd3-wire", server) for server in SERVED),
+        *(_idle_v2(server) for server in SERVED_V2),
         *_over("etcd3-raw", ("txn",), (16, 64)),
         *_over("etcd3-store", ("txn", "range"), (16, 64)),
     ]
-    return [replace(cell, keys=KEYS, duration_s=duration_s or CELL_S) for cell in cells]
+
+
+def _short() -> list[Cell]:
+    return [
+        *_inside(("etcd3", "etcd2"), ("put",), CALLERS),
+        *_inside(("etcd3", "etcd2"), ("range",), (64,)),
+        *_over("etcd3-wire", ("put", "range"), (16, 64)),
+        *_over("etcd2-wire", ("put", "range"), CALLERS[:-1]),
+    ]
+
+
+def _inside(
+    engines: Iterable[str], operations: Iterable[str], callers: Sequence[int]
+) -> list[Cell]:
+    return [
+        Cell("engine", server, operation, count)
+        for server in engines
+        for operation in operations
+        for count in callers
+    ]
 
 
 def _over(driver: str, operations: Iterable[str], callers: Sequence[int]) -> list[Cell]:
     """Return the cells of a client; those of the two servers stand beside each other."""
+    servers = SERVED_V2 if DRIVERS[driver].scheme == "etcd2" else SERVED
     return [
         Cell(driver, server, operation, count)
         for operation in operations
         for count in callers
-        for server in SERVED
+        for server in servers
     ]
 
 
@@ -66,8 +105,17 @@ def _watch(driver: str, server: str) -> Cell:
     return Cell(driver, server, WATCH, 1, rate=WATCH_RATE, watchers=WATCHERS)
 
 
+def _polls(server: str) -> Cell:
+    return Cell("etcd2-wire", server, WATCH, 1, rate=WATCH_RATE, watchers=POLLERS, polls=True)
+
+
 def _idle(driver: str, server: str) -> Cell:
     return Cell(driver, server, IDLE, 1, watchers=IDLE_WATCHES, streams=IDLE_STREAMS)
+
+
+def _idle_v2(server: str) -> Cell:
+    count = IDLE_WATCHES_V2
+    return Cell("etcd2-wire", server, IDLE, 1, watchers=count, streams=count)
 
 
 def aims() -> list[Aim]:
@@ -104,29 +152,49 @@ def tables_of(
 
 
 def compared(rows: Sequence[Row]) -> list[Comparison]:
-    """Return ours against the real one, round by round, where both did the same."""
+    """Return ours against the real one, and the elder generation against the younger.
+
+    Round by round, where both did the same.
+    """
     rates: dict[str, dict[str, dict[int, float]]] = {}
     for row in rows:
         if not row.invalid and "per_s" in row.values:
             what = row.cell.removeprefix(row.server).strip()
             rates.setdefault(what, {}).setdefault(row.server, {})[row.round] = row.values["per_s"]
-    found = []
-    for what, servers in rates.items():
-        theirs = servers.get(REAL, {})
-        for server, ours in servers.items():
-            rounds = sorted(ours.keys() & theirs.keys())
-            ratio = paired_ratio([ours[r] for r in rounds], [theirs[r] for r in rounds])
-            if server.startswith(OURS) and ratio is not None:
-                found.append(
-                    Comparison(
-                        what=what,
-                        server=server,
-                        over=REAL,
-                        ratio=ratio.ratio,
-                        low=ratio.low,
-                        high=ratio.high,
-                        rounds=ratio.rounds,
-                        at_least=RATIOS.get(what),
-                    )
-                )
-    return found
+    return [
+        found
+        for what, servers in rates.items()
+        for server in servers
+        for over in _measured_by(server)
+        if (found := _compared(what, server, over, servers)) is not None
+    ]
+
+
+def _measured_by(server: str) -> Iterator[str]:
+    """Yield the servers over which a server is told."""
+    if server.startswith(OURS_V2):
+        yield REAL_V2
+    elif server.startswith(OURS):
+        yield REAL
+    if server in GENERATIONS:
+        yield GENERATIONS[server]
+
+
+def _compared(
+    what: str, server: str, over: str, servers: dict[str, dict[int, float]]
+) -> Comparison | None:
+    ours, theirs = servers[server], servers.get(over, {})
+    rounds = sorted(ours.keys() & theirs.keys())
+    ratio = paired_ratio([ours[r] for r in rounds], [theirs[r] for r in rounds])
+    if ratio is None:
+        return None
+    return Comparison(
+        what=what,
+        server=server,
+        over=over,
+        ratio=ratio.ratio,
+        low=ratio.low,
+        high=ratio.high,
+        rounds=ratio.rounds,
+        at_least=RATIOS.get((what, over)),
+    )

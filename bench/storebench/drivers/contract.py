@@ -23,6 +23,7 @@ class ContractDriver:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open = AsyncExitStack()
+        self._told: list[Telling] = []
 
     async def __aenter__(self) -> Self:
         try:
@@ -53,12 +54,19 @@ class ContractDriver:
         return found.revision if found is not None else 0
 
     async def watch(self, prefix: bytes, heard: Heard) -> None:
-        self._store.watch(prefix, Telling(heard), after=self._store.current_revision())
+        self._watch(prefix, heard)
 
     async def idle(self, prefix: bytes, count: int, streams: int) -> None:
-        after = self._store.current_revision()
         for number in range(count):
-            self._store.watch(idle_range(prefix, number), Telling(_ignored), after=after)
+            self._watch(idle_range(prefix, number), _ignored)
+
+    def _watch(self, prefix: bytes, heard: Heard) -> None:
+        telling = Telling(heard)
+        self._told.append(telling)
+        self._store.watch(prefix, telling, after=self._store.current_revision())
+
+    def ended(self) -> list[str]:
+        return [each.ended for each in self._told if each.ended]
 
     async def revision(self) -> int:
         return self._store.current_revision()

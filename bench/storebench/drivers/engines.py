@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bench.storebench.drivers.contract import EngineDriver
+from bench.storebench.drivers.etcd2_keys import keys_engine
 from bench.storebench.drivers.interface import Driver, Spot
 from storage.engine.store import EngineStore
 from storage.registry import STORES, StoreOptions
@@ -23,6 +24,7 @@ def _revisions(spot: Spot) -> EngineDriver:
 ENGINES: Final[dict[str, Callable[[Spot], Driver]]] = {
     "memory": _revisions,
     "etcd3": _revisions,
+    "etcd2": keys_engine,
 }
 """By name, as ``storage.registry.STORES`` has them."""
 

@@ -11,8 +11,7 @@ from collections import deque
 from itertools import cycle
 from typing import Final, Self
 
-import orjson
-
+from bench.storebench.drivers.etcd2_watches import Watches
 from bench.storebench.drivers.interface import DriverError, Heard, Spot, idle_range
 from bench.storebench.endpoints import endpoints_of
 from bench.storebench.etcd2_requests import (
@@ -23,13 +22,12 @@ from bench.storebench.etcd2_requests import (
     refusal,
     store_index,
 )
-from bench.storebench.http_wire import Answer, Connection, Piece, WireError
+from bench.storebench.http_wire import Answer, Connection, WireError
 
 CONNECT_S_MAX: Final = 10.0
 OPENING_MAX: Final = 64
 """Watches that are being opened at once: a server's queue of new connections is short."""
 NOBODY: Final = b"/kubedyno-nobody"
-WRITTEN: Final = frozenset({"create", "set", "update", "compareAndSwap"})
 
 
 class Etcd2WireDriver:
@@ -40,18 +38,28 @@ class Etcd2WireDriver:
         self._most = spot.connections
         self._requests = Requests(self._endpoints[0])
         self._next = cycle(self._endpoints)
+        self._watches = Watches(self._connect, self._requests, polls=spot.polls)
         self._all: list[Connection] = []
         self._free: list[Connection] = []
         self._begun = 0
         self._line: deque[asyncio.Future[Connection | None]] = deque()
 
     async def __aenter__(self) -> Self:
-        for _ in self._endpoints:
-            self._free.append(await self._connect())
+        try:
+            for _ in self._endpoints:
+                self._free.append(await self._connect())
+        except DriverError:
+            self._close()
+            raise
         self._begun = len(self._free)
+        await self._watches.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        await self._watches.__aexit__(*exc_info)
+        self._close()
+
+    def _close(self) -> None:
         for each in self._all:
             each.close()
 
@@ -83,23 +91,16 @@ class Etcd2WireDriver:
         return {}
 
     async def watch(self, prefix: bytes, heard: Heard) -> None:
-        await self._stream(prefix, Lines(heard).take)
+        await self._watches.open(prefix, heard)
 
     async def idle(self, prefix: bytes, count: int, streams: int) -> None:
         for first in range(0, count, OPENING_MAX):
-            numbers = range(first, min(first + OPENING_MAX, count))
             async with asyncio.TaskGroup() as group:
-                for number in numbers:
-                    group.create_task(self._stream(idle_range(prefix, number), _ignored))
+                for number in range(first, min(first + OPENING_MAX, count)):
+                    group.create_task(self.watch(idle_range(prefix, number), _ignored))
 
-    async def _stream(self, prefix: bytes, told: Piece) -> None:
-        """Open a watch on a connection of its own; return once it stands."""
-        connection = await self._connect()
-        try:
-            head = await connection.stream(self._requests.watch(prefix), told)
-            store_index(head)
-        except (WireError, ValueError) as error:
-            raise DriverError(f"a watch was refused: {error}") from error
+    def ended(self) -> list[str]:
+        return self._watches.ended
 
     async def _ask(self, request: bytes) -> Answer:
         free = self._free
@@ -169,22 +170,6 @@ class Etcd2WireDriver:
         return made
 
 
-class Lines:
-    """A stream of events, a line of JSON each, however it is cut."""
-
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
-        self._rest = b""
-
-    def take(self, piece: bytes) -> None:
-        """Tell of the writes that are whole now."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        for line in lines:
-            event = orjson.loads(line)
-            if event["action"] in WRITTEN:
-                self._heard(event["node"]["value"].encode())
-
-
 def _index(answer: Answer) -> int:
     try:
         return modified_index(answer)
@@ -192,5 +177,5 @@ def _index(answer: Answer) -> int:
         raise DriverError(str(error)) from error
 
 
-def _ignored(_piece: bytes) -> None:
+def _ignored(_value: bytes) -> None:
     """Nothing is heard by an idle watch."""

@@ -47,6 +47,7 @@ class Etcd3RawDriver:
         self._endpoints = endpoints_of(spot.store)
         self._connections = max(spot.connections, 1)
         self._open = AsyncExitStack()
+        self._ended: list[str] = []
 
     async def __aenter__(self) -> Self:
         channels = [
@@ -135,9 +136,16 @@ class Etcd3RawDriver:
                 for event in answer.events:
                     if event.type == Event.EventType.PUT:
                         heard(event.kv.value)
+            why = "the server ended the stream"
         except grpc.aio.AioRpcError as error:
-            if not stands.done():
-                stands.set_exception(DriverError(told(error)))
+            why = told(error)
+        if stands.done():
+            self._ended.append(why)
+        else:
+            stands.set_exception(DriverError(why))
+
+    def ended(self) -> list[str]:
+        return self._ended
 
     async def clear(self, prefix: bytes) -> None:
         try:

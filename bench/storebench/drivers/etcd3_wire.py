@@ -39,6 +39,7 @@ class Etcd3WireDriver:
         self._endpoints = endpoints_of(spot.store)
         self._count = max(spot.connections, 1)
         self._all: list[Connection] = []
+        self._ended: list[str] = []
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -109,7 +110,9 @@ class Etcd3WireDriver:
                     heard(event.kv.value)
 
         def ended(why: str) -> None:
-            if not stands.done():
+            if stands.done():
+                self._ended.append(why)
+            else:
                 stands.set_exception(DriverError(why))
 
         connection = next(self._connections)
@@ -120,6 +123,9 @@ class Etcd3WireDriver:
             stands = loop.create_future()
             connection.send(stream, request)
             await stands
+
+    def ended(self) -> list[str]:
+        return self._ended
 
     async def clear(self, prefix: bytes) -> None:
         await self._call(DELETE, delete_of(prefix))

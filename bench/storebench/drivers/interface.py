@@ -31,6 +31,8 @@ class Spot:
     connections: int = 0
     """Of this process, over a protocol; 0: one, where calls share it, else as many as there are
     calls under way."""
+    polls: bool = False
+    """Watches ask for each event anew (long polls), where they may do so or be streams."""
 
 
 class Driver(Protocol):
@@ -82,6 +84,10 @@ class Driver(Protocol):
 
     async def clear(self, prefix: bytes) -> None:
         """Delete every key under a prefix."""
+        ...
+
+    def ended(self) -> list[str]:
+        """Return why watches have ended that nobody asked to, a line each."""
         ...
 
     async def counters(self) -> dict[str, float]:

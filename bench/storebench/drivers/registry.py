@@ -31,6 +31,10 @@ class Entry:
     """How ``--protocol-client`` names it."""
     puts: bool = True
     """It has a write that is not judged."""
+    polls: bool = False
+    """Its watches may be long polls."""
+    shares: bool = True
+    """Calls and watches share connections."""
 
     @property
     def table(self) -> str:
@@ -44,7 +48,15 @@ DRIVERS: Final[dict[str, Entry]] = {
         Entry("engine", engine, IN_PROCESS),
         Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
         Entry("etcd3-wire", Etcd3WireDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="wire"),
-        Entry("etcd2-wire", Etcd2WireDriver, OVER_THE_PROTOCOL, scheme="etcd2", client="wire"),
+        Entry(
+            "etcd2-wire",
+            Etcd2WireDriver,
+            OVER_THE_PROTOCOL,
+            scheme="etcd2",
+            client="wire",
+            polls=True,
+            shares=False,
+        ),
         Entry("etcd3-store", remote, OVER_THE_PROTOCOL, scheme="etcd3", client="store", puts=False),
     )
 }

@@ -55,6 +55,19 @@ SMALL = ["store-bench", "--keys", "64", "--duration", "0.3"]
         ["--table", "--op", "put"],
         ["--table", "--serve"],
         ["--load", "xxl"],
+        ["--store", "etcd2://nowhere"],
+        ["--store", "etcd2://a:1", "--protocol-client", "raw"],
+        ["--store", "etcd2://a:1", "--op", "idle-watches", "--streams", "2"],
+        ["--store", "etcd2://a:1", "--check-perf"],
+        ["--store", "etcd2", "--check-perf"],
+        ["--store", "etcd3://a:1", "--op", "watch", "--long-polls"],
+        ["--store", "memory", "--real-etcd", "1"],
+        ["--op", "idle-watches", "--rate", "10"],
+        ["--op", "put", "--store", "etcd3://a:1", "--protocol-client", "store"],
+        ["--client-processes", "2"],
+        ["--connections", "2"],
+        ["--server-pid", "1"],
+        ["--table", "long"],
     ],
 )
 def test_misuse_is_told_in_one_line(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +118,14 @@ def test_a_store_without_syncs_tells_of_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [["--serve", "--store", "memory"], ["--real-etcd", "1"]])
+@pytest.mark.parametrize(
+    "target",
+    [
+        ["--serve", "--store", "memory"],
+        ["--real-etcd", "1"],
+        ["--real-etcd", "1", "--store", "etcd2"],
+    ],
+)
 def test_a_served_store_is_loaded_by_processes_of_their_own(
     target: list[str], tmp_path: Path
 ) -> None:
@@ -124,8 +144,18 @@ def test_a_served_store_is_loaded_by_processes_of_their_own(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [["--store", "memory"], ["--serve", "--store", "memory"]])
+@pytest.mark.parametrize(
+    "target",
+    [
+        ["--store", "memory"],
+        ["--serve", "--store", "memory"],
+        ["--store", "etcd2", "--real-etcd", "1"],
+        ["--store", "etcd2", "--real-etcd", "1", "--long-polls"],
+    ],
+)
 def test_every_event_reaches_every_watch(target: list[str], tmp_path: Path) -> None:
+    if "--real-etcd" in target:
+        require_etcd()
     watch = ["--op", "watch", "--watchers", "5", "--clients", "1", "--rate", "50"]
     (row,) = _measured([*target, *watch], tmp_path)["rows"]  # events that differ would be invalid
 

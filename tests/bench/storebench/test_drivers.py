@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.storebench.drivers.engines import ENGINES
 from bench.storebench.drivers.interface import Driver, DriverError, Spot
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
 from bench.storebench.servers import REAL, REAL_V2, SERVERS, serving
@@ -114,6 +115,10 @@ def test_driver_says_where_it_can_be_used(name: str) -> None:
 
     assert (entry.place == IN_PROCESS) == (entry.scheme == "") == (entry.client == "")
     assert entry.table.startswith(entry.place)
+
+
+def test_every_store_in_process_can_be_loaded() -> None:
+    assert set(STORES) <= set(ENGINES)
 
 
 def test_tables_of_different_places_and_clients_have_different_titles() -> None:

@@ -63,19 +63,23 @@ def test_an_answer_is_the_same_however_it_is_cut(
 def test_pieces_of_a_stream_are_told_as_they_come() -> None:
     heard: list[bytes] = []
 
-    async def scenario() -> bytes:
+    heads: list[bytes] = []
+
+    async def scenario() -> Answer:
         connection, _ = _connected()
-        headed = connection.stream(b"watch", heard.append)
+        asked = connection.ask(b"watch", headed=heads.append, told=heard.append)
         end = CHUNKS.find(b"\r\n\r\n") + 4
         connection.data_received(CHUNKS[:end])
-        head = await headed
-        assert heard == []
+        assert (len(heads), heard, asked.done()) == (1, [], False)
         for at in range(end, len(CHUNKS)):
             connection.data_received(CHUNKS[at : at + 1])
-        return head
+        return await asked
 
-    assert b"x-etcd-index: 7" in run_virtual(scenario())
-    assert heard == [b"abc", b"0123456789"]
+    answer = run_virtual(scenario())
+
+    assert b"x-etcd-index: 7" in answer.head
+    assert heads == [answer.head]
+    assert (heard, answer.body) == ([b"abc", b"0123456789"], b"")
 
 
 @pytest.mark.parametrize(
@@ -101,15 +105,10 @@ def test_what_is_no_answer_ends_the_connection(sent: bytes) -> None:
     assert run_virtual(scenario()) == (True, True)
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-def test_what_is_under_way_fails_when_the_server_goes(streaming: bool) -> None:
+def test_what_is_under_way_fails_when_the_server_goes() -> None:
     async def scenario() -> None:
         connection, _ = _connected()
-        if streaming:
-            waiting: asyncio.Future[bytes] | asyncio.Future[Answer]
-            waiting = connection.stream(b"watch", lambda _piece: None)
-        else:
-            waiting = connection.ask(b"ask")
+        waiting = connection.ask(b"ask")
         connection.connection_lost(None)
         assert connection.closed
         await waiting
@@ -118,16 +117,12 @@ def test_what_is_under_way_fails_when_the_server_goes(streaming: bool) -> None:
         run_virtual(scenario())
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-def test_nothing_can_be_asked_of_a_closed_connection(streaming: bool) -> None:
+def test_nothing_can_be_asked_of_a_closed_connection() -> None:
     async def scenario() -> None:
         connection, pipe = _connected()
         connection.close()
         assert pipe.closed
-        if streaming:
-            await connection.stream(b"watch", lambda _piece: None)
-        else:
-            await connection.ask(b"ask")
+        await connection.ask(b"ask")
 
     with pytest.raises(WireError, match="not connected"):
         run_virtual(scenario())

@@ -12,6 +12,7 @@ from bench.commands.store_bench_summary import lines_of
 from bench.environment import describe_environment
 from bench.latency import Latency
 from bench.results import write_json
+from bench.storebench.drivers.engines import ENGINES
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
 from bench.storebench.operations import IDLE
 from bench.storebench.results import (
@@ -21,10 +22,9 @@ from bench.storebench.results import (
     Row,
     StoreBench,
 )
-from bench.storebench.servers import SERVERS
-from bench.storebench.table import aims, compared, order_of, table_cells, tables_of
+from bench.storebench.servers import OURS_V2, REAL_V2, SERVERS
+from bench.storebench.table import RATIOS, aims, compared, order_of, table_cells, tables_of
 from reports.render import render
-from storage.registry import STORES
 
 INSIDE, OVER = "in process", "over the protocol, wire client"
 
@@ -79,13 +79,24 @@ def test_every_cell_of_the_table_can_be_done_and_has_a_name_of_its_own() -> None
     names = [(DRIVERS[cell.driver].table, cell.name) for cell in cells]
     assert len(set(names)) == len(names)
     for cell in cells:
-        known = STORES if DRIVERS[cell.driver].place == IN_PROCESS else SERVERS
+        known = ENGINES if DRIVERS[cell.driver].place == IN_PROCESS else SERVERS
         assert cell.server in known
     assert {cell.duration_s for cell in table_cells(0.5)} == {0.5}
 
 
 def test_every_aim_is_for_a_cell_of_the_table() -> None:
     assert {aim.cell for aim in aims()} <= {cell.name for cell in table_cells()}
+
+
+def test_the_short_table_is_a_part_of_the_whole_one() -> None:
+    short = {(cell.driver, cell.name) for cell in table_cells(short=True)}
+    whole = {(cell.driver, cell.name) for cell in table_cells()}
+
+    assert short < whole
+    assert len(short) < 40  # five seconds each, and rounds
+    for what, over in RATIOS:
+        if over == REAL_V2:
+            assert {f"{over} {what}", f"{OURS_V2} {what}"} <= {name for _, name in short}
 
 
 def test_tables_stand_apart_in_the_order_of_their_cells() -> None:
@@ -124,6 +135,19 @@ def test_ours_is_compared_with_the_real_one_round_by_round() -> None:
     assert (found.what, found.server, found.over) == ("put c64", "kubedyno-etcd3", "etcd")
     assert found.ratio == pytest.approx(0.5)  # the third round has nothing valid to compare with
     assert found.rounds == 2
+
+
+def test_the_generations_are_compared_with_each_other_and_each_with_its_own_real_one() -> None:
+    rates = {"etcd": 8000.0, "etcd-v2": 4000.0, "kubedyno-etcd3": 6000.0, "kubedyno-etcd2": 3000.0}
+
+    found = compared([_row(server, 1, rate) for server, rate in rates.items()])
+
+    assert {(each.server, each.over): (round(each.ratio, 9), each.at_least) for each in found} == {
+        ("etcd-v2", "etcd"): (0.5, None),
+        ("kubedyno-etcd3", "etcd"): (0.75, None),
+        ("kubedyno-etcd2", "etcd-v2"): (0.75, 0.5),
+        ("kubedyno-etcd2", "kubedyno-etcd3"): (0.5, None),
+    }
 
 
 def test_a_single_round_is_compared_without_an_interval() -> None:
