@@ -75,10 +75,11 @@ def _read(raw: bytes, form: Form) -> None:
             continue
         try:
             key = text_of(unescaped(name.replace(b"+", b" ")))
-            if key not in form:
-                form[key] = text_of(unescaped(value.replace(b"+", b" ")))
+            text = text_of(unescaped(value.replace(b"+", b" ")))
         except FormError as error:
             fault = fault or error
+        else:
+            form.setdefault(key, text)
     if fault is not None:
         raise fault
 

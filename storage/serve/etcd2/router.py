@@ -118,8 +118,12 @@ class Router:
         location = b"Location: %b\r\n" % place.encode("latin-1")
         if method not in ("GET", "HEAD"):
             return self._heads.plain(301, b"", "", location)
+        html = "text/html; charset=utf-8"
+        if method == "HEAD":  # Go writes nothing here, and so knows no length
+            payload = self._heads.plain(301, b"", html, location)
+            return payload.replace(b"Content-Length: 0\r\n", b"", 1)
         body = f'<a href="{escape(place)}">Moved Permanently</a>.\n\n'.encode("latin-1")
-        return self._heads.plain(301, body, "text/html; charset=utf-8", location)
+        return self._heads.plain(301, body, html, location)
 
     def _without_path(self, heard: Heard) -> bytes:
         if heard.method == "OPTIONS" and heard.target == b"*":
