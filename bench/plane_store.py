@@ -27,9 +27,9 @@ from bench.etcd_metrics import EtcdFace, etcd_counters, etcd_version
 from bench.own_etcd import OwnEtcd
 from bench.results import Config
 from bench.statistics_files import ProcessStatistics
-from bench.store_choice import is_url, real_members
+from bench.store_choice import USUAL_GENERATION, generation_of, is_url, real_members
 from storage.clock import Clock
-from storage.remote.etcd3.url import RemoteUrl, parse_url
+from storage.remote.url import ETCD3, RemoteUrl, parse_url
 
 ENGINE_READY_S_MAX: Final = 60.0
 REGISTRY: Final = "/registry/"
@@ -147,8 +147,10 @@ class _Served:
     async def start(self) -> str:
         self._directory = Path(tempfile.mkdtemp(prefix="kubedyno-"))
         socket = self._directory / "etcd.sock"
+        generation = generation_of(self._site.config.store) or USUAL_GENERATION
         arguments = [
             *("--listen", f"unix:{socket}"),
+            *("--api", str(generation)),
             *("--store", self._site.config.store),
             *("--data-dir", str(self._site.data)),
             *("--attribution", self._site.config.switches.attribution),
@@ -157,7 +159,7 @@ class _Served:
         self.children = [child]
         await child.start()
         await child.ready(ENGINE_READY_S_MAX)
-        url = f"etcd3+unix://{socket}"
+        url = f"etcd{generation}+unix://{socket}"
         self.facts = StoreFacts("served", 1, url=url)
         return url
 
@@ -176,7 +178,8 @@ class _Real:
     def __init__(self, site: Site) -> None:
         self._config = site.config
         self._members = real_members(site.config.store)
-        self._etcd = OwnEtcd(self._members, site.data, site.logs, site.clock)
+        generation = generation_of(site.config.store)
+        self._etcd = OwnEtcd(self._members, site.data, site.logs, site.clock, generation=generation)
         self.facts = StoreFacts("real", self._members)
 
     @property
@@ -221,7 +224,7 @@ class _Remote:
         if keys and self.site.fresh:
             raise ChildError(
                 f"{url.redacted} holds {keys:,} keys under {REGISTRY} already: a run needs that "
-                f"space for itself (etcdctl del --prefix {url.prefix}{REGISTRY} would empty it)"
+                f"space for itself ({_emptying(url)} would empty it)"
             )
         self._ours = self.site.fresh and not self.site.config.keep_store
         targets = [] if url.tls else [t for t in url.targets if not t.startswith("unix:")]
@@ -245,6 +248,14 @@ class _Remote:
             self._ours = False
             with suppress(ChildError):  # what is left is told by the next run
                 await _ask("clear", parse_url(self.site.config.store))
+
+
+def _emptying(url: RemoteUrl) -> str:
+    """Return what etcdctl would be told to remove Kubernetes' keys."""
+    place = f"{url.prefix}{REGISTRY}"
+    if url.kind == ETCD3:
+        return f"etcdctl del --prefix {place}"
+    return f"ETCDCTL_API=2 etcdctl rm --recursive {place}"
 
 
 async def _ask(action: str, url: RemoteUrl) -> int:

@@ -119,8 +119,8 @@ class Config:
     storage_codec: str = ""
     """Never empty in results: the codec's own name where nothing else was asked."""
     store: str = "etcd3"
-    """A name in ``STORES``, ``etcd3-real[N]`` (``bench.store_choice``), or a URL, without password.
-    """
+    """A name in ``STORES``, ``etcd3-real[N]`` or ``etcd2-real[N]`` (``bench.store_choice``), or a
+    URL, without password."""
     apiservers: int = 1
     """API servers on that store; more than one: an embedded store is served by its own process."""
     keep_store: bool = False

@@ -39,7 +39,7 @@ from bench.matrix_results import (
 from bench.measuring import Measuring
 from bench.micro.suites import SuiteFailedError, run_codecs
 from bench.results import Status
-from bench.store_choice import REAL, is_url
+from bench.store_choice import REAL, REALS, is_url
 from storage.clock import SystemClock
 from storage.registry import STORES
 
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_stores,
         default=["etcd3", "memory"],
         metavar="STORE,...",
-        help=f"of {', '.join(STORES)}, {REAL}, {REAL}3, {URL_FORM} (default: etcd3,memory)",
+        help=f"of {', '.join((*STORES, *REALS))}, {REAL}3, {URL_FORM} (default: etcd3,memory)",
     )
     add_real_argument(parser)
     parser.add_argument(

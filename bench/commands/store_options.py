@@ -14,20 +14,28 @@ from typing import Final
 from bench.commands.interface import UsageError
 from bench.etcd_faults import ETCD_FAULTS
 from bench.results import Config
-from bench.store_choice import MEMBERS_MAX, REAL, is_url, real_members, real_store
+from bench.store_choice import (
+    MEMBERS_MAX,
+    REAL,
+    REALS,
+    generation_of,
+    is_url,
+    real_members,
+    real_store,
+)
 from storage.errors import StoreOpenError
 from storage.registry import STORES
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 
 URL_FORM: Final = (
-    "etcd3://[USER:PASSWORD@]HOST:PORT[,...] with ?option=value&... of "
-    "cacert, cert, client (http2, grpc), key, password-file, prefix"
+    "etcd3:// or etcd2://[USER:PASSWORD@]HOST:PORT[,...] with ?option=value&... of "
+    "cacert, cert, client (http2, grpc; etcd3 only), key, password-file, prefix"
 )
 SERVERS_MAX: Final = 16
 MEMBERS_OF_A_QUORUM: Final = 3
 """So many go on when one of them is gone."""
 USUAL: Final = "etcd3"
-SERVED: Final = ("etcd3", "memory")
+SERVED: Final = ("etcd3", "etcd2", "memory")
 """Of ``STORES``: what a process of its own can serve to several API servers."""
 
 
@@ -38,7 +46,7 @@ def add_store_arguments(
     parser.add_argument(
         "--store",
         metavar="NAME|URL",
-        help=f"{', '.join(STORES)}, {REAL}, {REAL}3, or {URL_FORM} (default: {usual})",
+        help=f"{', '.join(STORES)}, {', '.join(REALS)}, {REAL}3, or {URL_FORM} (default: {usual})",
     )
     if real:
         add_real_argument(parser)
@@ -51,7 +59,8 @@ def add_real_argument(parser: argparse.ArgumentParser) -> None:
         type=_members,
         default=0,
         metavar="N",
-        help=f"start N members of the real etcd for it, as --store {REAL} does",
+        help=f"start N members of the real etcd for it, as --store {REAL} does; "
+        "with --store etcd2 they are spoken to by their v2 protocol",
     )
 
 
@@ -112,9 +121,10 @@ def _number(text: str, most: int) -> int:
 def chosen_store(arguments: argparse.Namespace) -> str:
     """Return the store that a parsed command line names. Raises UsageError."""
     if arguments.real_etcd:
-        if arguments.store is not None:
-            raise UsageError("--real-etcd is a --store: one of the two")
-        return real_store(arguments.real_etcd)
+        generation = generation_of(arguments.store or USUAL)
+        if arguments.store not in (None, f"etcd{generation}"):
+            raise UsageError("--real-etcd goes with no --store, or with etcd2 or etcd3")
+        return real_store(arguments.real_etcd, generation)
     return claim_store(USUAL if arguments.store is None else arguments.store)
 
 
@@ -133,9 +143,11 @@ def claim_store(text: str) -> str:
     if not is_url(text):
         members = real_members(text)
         if text in STORES or 0 < members <= MEMBERS_MAX:
-            return real_store(members) if members else text
-        known = ", ".join((*STORES, REAL, f"{REAL}3"))
-        raise UsageError(f"no store {text!r}; there are {known}, and etcd3://HOST:PORT[,...]")
+            return real_store(members, generation_of(text)) if members else text
+        known = ", ".join((*STORES, *REALS, f"{REAL}3"))
+        raise UsageError(
+            f"no store {text!r}; there are {known}, and etcd3:// or etcd2://HOST:PORT[,...]"
+        )
     try:
         url = parse_url(text)
     except StoreOpenError as error:
@@ -159,16 +171,24 @@ def check_servers(config: Config) -> Config:
             f"--etcd-fault needs --real-etcd {MEMBERS_OF_A_QUORUM}, or more: with fewer members "
             "nobody is left to lead"
         )
-    batched = config.switches.etcd_batch == "on"
-    if batched and not (is_url(config.store) or real_members(config.store)):
-        raise UsageError("--etcd-batch is for a store that is an etcd: --real-etcd, or a URL")
-    if batched and config.apiservers > 1:
-        raise UsageError("--etcd-batch needs an etcd that is one API server's alone")
+    _check_batch(config)
     if config.keep_store and not is_url(config.store):
         raise UsageError("--keep-store is for a store that others run, given by its URL")
     if is_url(config.store) and config.data_dir:
         raise UsageError("--data-dir is for a store of our own, not for one that others run")
     return config
+
+
+def _check_batch(config: Config) -> None:
+    """Raise UsageError where writes are to be joined that cannot be."""
+    if config.switches.etcd_batch != "on":
+        return
+    if not (is_url(config.store) or real_members(config.store)):
+        raise UsageError("--etcd-batch is for a store that is an etcd: --real-etcd, or a URL")
+    if generation_of(config.store) == 2:
+        raise UsageError("--etcd-batch is for etcd 3: etcd 2 has no transactions")
+    if config.apiservers > 1:
+        raise UsageError("--etcd-batch needs an etcd that is one API server's alone")
 
 
 def _keep_secret(password: str) -> Path:

@@ -27,7 +27,7 @@ from bench.plane import Plane, PlaneOptions
 from bench.readiness import NotReadyError, wait_ready
 from bench.results import Config
 from storage.clock import SystemClock
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import ETCD2, RemoteUrl, parse_url
 
 HELP: Final = "start a cluster and keep it up until Ctrl-C; writes a kubeconfig"
 
@@ -139,17 +139,47 @@ def _announce(plane: Plane, config: Config, target: Path, *, as_json: bool) -> N
     for url in plane.urls[1:]:
         say(f"  another API server of the same store serves at {url}")
     if plane.store.url:
-        say(f"  {etcdctl_command(plane.store.url)} get --prefix --keys-only /registry/")
+        say(f"  {looking_command(plane.store.url)}")
     say("  Ctrl-C ends it.")
 
 
-def etcdctl_command(store: str) -> str:
-    """Return how to look into an etcd, up to the subcommand; etcdctl asks for the password.
+def looking_command(store: str) -> str:
+    """Return how to list the keys of an etcd; etcdctl asks for the password.
 
-    >>> etcdctl_command("etcd3://127.0.0.1:2379")
-    'ETCDCTL_API=3 etcdctl --endpoints 127.0.0.1:2379'
+    >>> looking_command("etcd2://127.0.0.1:2379")
+    'ETCDCTL_API=2 etcdctl --endpoints http://127.0.0.1:2379 ls --recursive /registry'
     """
     url = parse_url(store)
+    if url.kind == ETCD2:
+        return _looking_by_v2(url)
+    return f"{etcdctl_command(url)} get --prefix --keys-only /registry/"
+
+
+def _looking_by_v2(url: RemoteUrl) -> str:
+    """Etcdctl's v2 commands know no sockets of Unix; curl does."""
+    directory = f"{url.prefix}/registry"
+    if url.targets[0].startswith("unix:"):
+        socket = url.targets[0].removeprefix("unix:")
+        place = f"http://localhost/v2/keys{directory}?recursive=true"
+        return shlex.join(["curl", "--unix-socket", socket, place])
+    scheme = "https" if url.tls else "http"
+    given = {
+        "--endpoints": ",".join(f"{scheme}://{target}" for target in url.targets),
+        "--ca-file": url.cacert,
+        "--cert-file": url.cert,
+        "--key-file": url.key,
+        "--username": url.user,
+    }
+    flags = [part for name, value in given.items() if value for part in (name, str(value))]
+    return f"ETCDCTL_API=2 {shlex.join(['etcdctl', *flags, 'ls', '--recursive', directory])}"
+
+
+def etcdctl_command(url: RemoteUrl) -> str:
+    """Return how to look into an etcd 3, up to the subcommand.
+
+    >>> etcdctl_command(parse_url("etcd3://127.0.0.1:2379"))
+    'ETCDCTL_API=3 etcdctl --endpoints 127.0.0.1:2379'
+    """
     endpoints = ",".join(target.replace("unix:", "unix://", 1) for target in url.targets)
     given = {
         "--endpoints": endpoints,

@@ -11,11 +11,12 @@ from bench.cli import build_parser, main
 from bench.commands.interface import ERROR, USAGE, UsageError
 from bench.commands.options import load_config
 from bench.commands.store_options import chosen_store, chosen_stores, claim_store
-from bench.commands.up import etcdctl_command
+from bench.commands.up import looking_command
 from bench.results import Config
-from bench.store_choice import is_part, real_members, real_store, store_word
+from bench.store_choice import generation_of, is_part, real_members, real_store, store_word
 from storage.remote.etcd3.url import parse_url
 
+GET = "get --prefix --keys-only /registry/"
 SECRET = "s3cret"
 
 
@@ -32,6 +33,11 @@ def config_of(*argv: str) -> Config:
         (("--real-etcd", "1"), "etcd3-real", "protobuf-etcd3-real"),
         (("--store", "etcd3-real1"), "etcd3-real", "protobuf-etcd3-real"),
         (("--real-etcd", "3"), "etcd3-real3", "protobuf-etcd3-real3"),
+        (("--store", "etcd3", "--real-etcd", "1"), "etcd3-real", "protobuf-etcd3-real"),
+        (("--store", "etcd2", "--real-etcd", "1"), "etcd2-real", "protobuf-etcd2-real"),
+        (("--store", "etcd2", "--real-etcd", "3"), "etcd2-real3", "protobuf-etcd2-real3"),
+        (("--store", "etcd2-real3"), "etcd2-real3", "protobuf-etcd2-real3"),
+        (("--store", "etcd2://a:1,b:2"), "etcd2://a:1,b:2", "protobuf-etcd2-a-1+b-2"),
         (("--apiservers", "2"), "etcd3", "protobuf-etcd3-apiservers-2"),
         (
             ("--real-etcd", "1", "--etcd-batch", "on"),
@@ -68,7 +74,13 @@ def test_store_has_a_name_in_results_and_cells(
         (("--store", "http://host:1"), "unknown kind of store"),
         (("--store", "etcd3://a:1?colour=red"), "no option colour"),
         (("--store", "etcd3://a:1?batch=on"), "--etcd-batch on"),
-        (("--store", "etcd3", "--real-etcd", "1"), "one of the two"),
+        (("--store", "etcd2-real9"), "no store 'etcd2-real9'"),
+        (("--store", "memory", "--real-etcd", "1"), "or with etcd2 or etcd3"),
+        (("--store", "etcd3-real", "--real-etcd", "1"), "or with etcd2 or etcd3"),
+        (("--store", "etcd3://a:1", "--real-etcd", "1"), "or with etcd2 or etcd3"),
+        (("--store", "etcd2-real", "--etcd-batch", "on"), "etcd 2 has no transactions"),
+        (("--store", "etcd2://a:1", "--etcd-batch", "on"), "etcd 2 has no transactions"),
+        (("--store", "etcd2://a:1?client=grpc"), "no option client"),
         (("--real-etcd", "0"), "no number from 1 to 7"),
         (("--real-etcd", "eight"), "no number from 1 to 7"),
         (("--apiservers", "0"), "no number from 1 to 16"),
@@ -118,8 +130,25 @@ def test_a_matrix_takes_urls_in_its_list_and_one_store_more() -> None:
 
 
 @pytest.mark.parametrize("members", [1, 3, 7])
-def test_names_of_real_stores_tell_their_members(members: int) -> None:
-    assert real_members(real_store(members)) == members
+@pytest.mark.parametrize("generation", [2, 3])
+def test_names_of_real_stores_tell_their_members(members: int, generation: int) -> None:
+    store = real_store(members, generation)
+    assert (real_members(store), generation_of(store)) == (members, generation)
+
+
+@pytest.mark.parametrize(
+    ("store", "generation"),
+    [
+        ("etcd2", 2),
+        ("etcd2://a:1?prefix=/x", 2),
+        ("etcd2+unix:///run/etcd.sock", 2),
+        ("etcd3+unix:///run/etcd.sock", 3),
+        ("memory", 0),
+        ("etcd22", 0),
+    ],
+)
+def test_a_store_s_generation_is_in_its_name(store: str, generation: int) -> None:
+    assert generation_of(store) == generation
 
 
 def test_words_of_cells_hold_no_login_and_no_options() -> None:
@@ -131,16 +160,25 @@ def test_words_of_cells_hold_no_login_and_no_options() -> None:
 @pytest.mark.parametrize(
     ("store", "command"),
     [
-        ("etcd3://a:1,b:2", "ETCDCTL_API=3 etcdctl --endpoints a:1,b:2"),
-        ("etcd3+unix:///run/s", "ETCDCTL_API=3 etcdctl --endpoints unix:///run/s"),
+        ("etcd3://a:1,b:2", f"ETCDCTL_API=3 etcdctl --endpoints a:1,b:2 {GET}"),
+        ("etcd3+unix:///run/s", f"ETCDCTL_API=3 etcdctl --endpoints unix:///run/s {GET}"),
         (
             "etcd3://me@a:1?cacert=/ca&password-file=/p",
-            "ETCDCTL_API=3 etcdctl --endpoints a:1 --cacert /ca --user me",
+            f"ETCDCTL_API=3 etcdctl --endpoints a:1 --cacert /ca --user me {GET}",
+        ),
+        (
+            "etcd2://me@a:1,b:2?cacert=/ca&password-file=/p&prefix=/x",
+            "ETCDCTL_API=2 etcdctl --endpoints https://a:1,https://b:2 --ca-file /ca"
+            " --username me ls --recursive /x/registry",
+        ),
+        (
+            "etcd2+unix:///run/s",
+            "curl --unix-socket /run/s 'http://localhost/v2/keys/registry?recursive=true'",
         ),
     ],
 )
-def test_etcdctl_is_told_where_to_look(store: str, command: str) -> None:
-    assert etcdctl_command(store) == command
+def test_people_are_told_how_to_look_into_the_store(store: str, command: str) -> None:
+    assert looking_command(store) == command
 
 
 @pytest.mark.slow
