@@ -283,7 +283,7 @@ class GroupCommit(Generic[G]):
         self._next(maintained=False)
 
 
-def failed(loop: asyncio.AbstractEventLoop, error: StoreError) -> asyncio.Future[T]:
+def failed(loop: asyncio.AbstractEventLoop, error: Exception) -> asyncio.Future[T]:
     """Return a future that fails with ``error`` when it is awaited."""
     future: asyncio.Future[T] = loop.create_future()
     future.set_exception(error)

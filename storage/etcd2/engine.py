@@ -23,6 +23,12 @@ from storage.errors import ReadOnlyError, StoreClosedError
 from storage.etcd2.errors import Etcd2Error
 from storage.etcd2.expiry_timer import ExpiryTimer, wall_ns
 from storage.etcd2.interface import Follower, Listener, Watching
+from storage.etcd2.journal.snapshotting import (
+    SNAPSHOT_EACH,
+    SnapshotCounters,
+    Snapshots,
+    Snapshotting,
+)
 from storage.etcd2.machine import Machine
 from storage.etcd2.model import Event, Method, Node, Request
 from storage.etcd2.pending import Group, PendingRequests
@@ -37,11 +43,15 @@ _NOT_YET: Final = Event("get", Node("/", None, dir=True, created=0, modified=0),
 class Journal(Durable[Group], Protocol):
     """Where the log is kept, and what stood in it."""
 
-    def open(self) -> Machine:
+    def open(self, now_ns: int) -> Machine:
         """Open what is there, or make it; return the state that it leads to.
 
         Raises StoreOpenError.
         """
+        ...
+
+    def encode(self, request: Request) -> bytes:
+        """Return a request as it stands in the log. Raises Etcd2Error if it cannot stand there."""
         ...
 
     def close(self) -> None:
@@ -60,6 +70,11 @@ class EngineParts:
     journal: Journal
     committer: Committer
     clock: Clock
+    snapshots: Snapshots | None = None
+    """The journal again, if it is one that snapshots cut short."""
+    background: Committer | None = None
+    """Where snapshots are written."""
+    snapshot_each: int = SNAPSHOT_EACH
 
 
 class Etcd2Engine:
@@ -69,13 +84,14 @@ class Etcd2Engine:
         self._parts = parts
         self._clock = parts.clock
         self._open = False
-        self._pending = PendingRequests()
+        self._pending = PendingRequests(parts.journal.encode)
+        self._snapshotting: Snapshotting | None = None
         self._followers: dict[int, Follower] = {}
         self._followed = 0
 
     async def __aenter__(self) -> Self:
         self._loop = loop = asyncio.get_running_loop()
-        self._machine = self._parts.journal.open()
+        self._machine = self._parts.journal.open(wall_ns(self._clock))
         self._commits = GroupCommit(
             loop,
             self._parts.committer,
@@ -85,6 +101,7 @@ class Etcd2Engine:
         )
         self._timer = ExpiryTimer(loop, self._clock, self._order_sync)
         self._parts.committer.start(loop)
+        self._snapshotting = self._start_snapshots()
         self._open = True
         self._timer.note(self._machine.next_expiry_ns())
         return self
@@ -98,6 +115,8 @@ class Etcd2Engine:
         self._timer.close()
         self._commits.close()
         self._parts.committer.close()
+        if self._parts.background is not None:
+            self._parts.background.close()
         self._machine.close()
         self._parts.journal.close()
 
@@ -160,8 +179,17 @@ class Etcd2Engine:
         """Return what was counted: ``/v2/stats/store``."""
         return self._machine.statistics()
 
+    def snapshot_counters(self) -> SnapshotCounters:
+        """Return what snapshots have cost since it was opened."""
+        counted = self._snapshotting
+        return SnapshotCounters() if counted is None else counted.counters
+
     def _order(self, request: Request) -> asyncio.Future[Event]:
-        return self._commits.answer((_NOT_YET, self._pending.join(request)))
+        try:
+            group = self._pending.join(request)
+        except Etcd2Error as error:
+            return failed(self._loop, error)
+        return self._commits.answer((_NOT_YET, group))
 
     def _apply(self, group: Group) -> None:
         """Carry out a group that is durable; tell followers; note what each request answers."""
@@ -184,6 +212,22 @@ class Etcd2Engine:
         if changed:
             for follower in tuple(self._followers.values()):
                 follower(changed)
+        if self._snapshotting is not None:
+            self._snapshotting.applied(len(acks))
+
+    def _start_snapshots(self) -> Snapshotting | None:
+        parts = self._parts
+        if parts.snapshots is None or parts.background is None:
+            return None
+        parts.background.start(self._loop)
+        return Snapshotting(
+            self._machine,
+            parts.snapshots,
+            parts.background,
+            run=self._commits.run,
+            clock=self._clock,
+            each=parts.snapshot_each,
+        )
 
     def _order_sync(self, now_ns: int) -> None:
         if self._commits.alarm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from storage.etcd2.model import Request
 
@@ -13,10 +14,12 @@ class Group:
     Its size is bounded by the callers: each request has one that waits for its answer.
     """
 
-    __slots__ = ("acks", "changes")
+    __slots__ = ("acks", "changes", "encoded")
 
     def __init__(self) -> None:
         self.changes: list[Request] = []
+        self.encoded: list[bytes] = []
+        """The requests as they stand in the log."""
         self.acks: list[tuple[asyncio.Future[object], object]] = []
         """One a request, in their order; what it answers is known when it has been applied."""
 
@@ -24,13 +27,16 @@ class Group:
 class PendingRequests:
     """An open group, and at most one in flight. A request is judged when it is applied."""
 
-    def __init__(self) -> None:
+    def __init__(self, encode: Callable[[Request], bytes]) -> None:
+        """``encode`` raises Etcd2Error for what cannot stand in the log."""
+        self._encode = encode
         self.open = Group()
         self._in_flight: Group | None = None
 
     def join(self, request: Request) -> Group:
-        """Let a request take its place, and return its group."""
+        """Let a request take its place, and return its group. Raises Etcd2Error."""
         group = self.open
+        group.encoded.append(self._encode(request))
         group.changes.append(request)
         return group
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from storage.engine.committer import Job
 from storage.etcd2.journal.member import SOLE
 from storage.etcd2.machine import Machine
+from storage.etcd2.model import Request
 from storage.etcd2.pending import Group
 
 
 class MemoryJournal:
     """A ``Journal`` of nothing."""
 
-    def open(self) -> Machine:
+    def encode(self, request: Request) -> bytes:
+        return b""
+
+    def open(self, now_ns: int) -> Machine:
         machine = Machine()
         for request in SOLE.requests():
-            machine.apply(request, 0)
+            machine.apply(request, now_ns)
         return machine
 
     def close(self) -> None:
