@@ -14,7 +14,7 @@ from bench.results import Environment
 SCHEMA_VERSION: Final = 1
 STORE_MICRO_FILE: Final = "store-micro.json"
 NOTES: Final = (
-    "One after the other, in process; a write to etcd3 includes its sync to the disk.",
+    "One after the other, in process; a write to etcd2 or etcd3 includes its sync to the disk.",
     "With 64 at once, the time is that of all, divided by 64.",
 )
 

@@ -10,14 +10,13 @@ from typing import cast
 import pytest
 from google.protobuf.message import Message
 
-from bench.micro import store_suite
+from bench.micro import store_steps, store_suite
 from bench.micro.codec_suite import Case, cases, encoded, message_of, operation, timed
 from bench.micro.shapes import LIST_LENGTH, SHAPES, pod_list, running_pod
 from bench.micro.suites import SUITES
 from bench.micro.wire import WIRES
 from serialization.codecs.registry import CODECS
-from storage.engine.store import EngineStore
-from storage.registry import STORES, StoreOptions
+from storage.registry import STORES
 
 QUICK = [case for case in cases() if not case.shape.startswith("list")]
 
@@ -79,25 +78,23 @@ def test_a_case_of_the_store_suite_runs(case: store_suite.Case) -> None:
     assert store_suite.timed(2, case) > 0
 
 
-async def _stepped(operation: str, directory: Path) -> tuple[store_suite.Bench, int]:
-    made = STORES["memory"].make(StoreOptions(data_dir=directory))
-    assert isinstance(made, EngineStore)
-    async with made as store:
-        bench = store_suite.Bench(store)
+async def _stepped(engine: str, operation: str, directory: Path) -> tuple[int, int]:
+    """Return by how much a step moved the revision, and what watches were told."""
+    async with store_steps.BENCHES[engine](engine, directory) as bench:
         await bench.fill()
-        before = store.current_revision()
+        before = bench.revision()
         await store_suite.OPERATIONS[operation](bench)()
-        return bench, store.current_revision() - before
+        return bench.revision() - before, bench.heard
 
 
+@pytest.mark.parametrize("engine", sorted(STORES))
 @pytest.mark.parametrize(
     ("operation", "written"), list(zip(store_suite.OPERATIONS, (1, 64, 1, 0, 0, 1), strict=True))
 )
 def test_a_step_of_the_store_suite_does_what_its_name_says(
-    operation: str, written: int, tmp_path: Path
+    engine: str, operation: str, written: int, tmp_path: Path
 ) -> None:
-    bench, moved = asyncio.run(_stepped(operation, tmp_path))
+    moved, heard = asyncio.run(_stepped(engine, operation, tmp_path))
 
     assert moved == written
-    if "watches" in operation:
-        assert [each.heard for each in bench.watchers] == [1] * store_suite.WATCHES
+    assert heard == (store_steps.WATCHES if operation.endswith("watches") else 0)
