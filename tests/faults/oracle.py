@@ -44,6 +44,8 @@ RULES: Final = {
     "stalls": "reads do not wait for syncs",
     "groups": "writes that wait for a sync share the next one",
     "lives": "a key with a TTL lives as long, not less, and not for ever",
+    "disturbed": "no client's write is lost by what another's connection does",
+    "leak": "a server holds nothing of connections that are gone",
     "early": "no answer comes before the sync that covers it",
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from tests.faults import full_disk, process_death, slow_disk
+from tests.faults import full_disk, process_death, slow_disk, torn_connections
 from tests.faults.outcome import Outcome
 from tests.faults.subjects import SUBJECTS, Subject
 
@@ -33,6 +33,7 @@ FAULTS: Final = {
         Fault("process-death", process_death.why_not, process_death.play, 3, 40),
         Fault("full-disk", full_disk.why_not, full_disk.play, 1, 10),
         Fault("slow-disk", slow_disk.why_not, slow_disk.play, 1, 6),
+        Fault("torn-connections", torn_connections.why_not, torn_connections.play, 1, 24),
     )
 }
 

@@ -46,7 +46,10 @@ def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Out
     inject = f"inject={SYNCS}:delay_exit={delay_ms * 1000}"
     slowly = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={SYNCS}", "-e", inject]
     served = ServedProcess(folder, subject.engine, subject.api)
-    with served, LoadProcess(served.url if subject.api else subject.engine, folder, entries) as load:
+    with (
+        served,
+        LoadProcess(served.url if subject.api else subject.engine, folder, entries) as load,
+    ):
         if subject.api:
             served.start(prefix=slowly)
         load.start(f"{chance.random()}", prefix=[] if subject.api else slowly, timed=True)
