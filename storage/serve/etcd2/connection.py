@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol, cast
 import httptools
 
 from storage.serve.etcd2.forms import FORM_BYTES_MAX
-from storage.serve.etcd2.heads import CONTINUE, failure
+from storage.serve.etcd2.heads import CHUNKED, CONTINUE, failure
 
 HEAD_BYTES_MAX: Final = (1 << 20) + 4096
 """Of a request's head: Go's bound, and what it reads beyond it."""
@@ -237,6 +237,8 @@ class Connection(asyncio.Protocol):
         assert heard is not None
         if not self.gone:
             if not heard.keep_alive or not heard.new or heard.method == "HEAD":
+                if not heard.new and CHUNKED in payload:  # only its end tells where it ends
+                    heard = self._current = heard._replace(keep_alive=False)
                 payload = _amended(payload, heard)
             self._write(payload)
         self._answered()
@@ -349,6 +351,9 @@ class Connection(asyncio.Protocol):
 def _amended(payload: bytes, heard: Heard) -> bytes:
     """Return an answer for an old client, for the last of a connection, or without its body."""
     head, _, body = payload.partition(b"\r\n\r\n")
+    if head.endswith(CHUNKED[:-2]) and (heard.method == "HEAD" or not heard.new):
+        head = head.removesuffix(CHUNKED[:-2]).removesuffix(b"\r\n")
+        body = body.partition(b"\r\n")[2].removesuffix(b"\r\n0\r\n\r\n")
     if not heard.new:
         head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
         if heard.keep_alive:
@@ -360,7 +365,7 @@ def _amended(payload: bytes, heard: Heard) -> bytes:
 
 def _old_stream(head: bytes) -> bytes:
     head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
-    return head.replace(b"Transfer-Encoding: chunked\r\n", b"", 1)
+    return head.replace(CHUNKED, b"", 1)
 
 
 def _escaped_line(data: bytes) -> bytes:

@@ -68,7 +68,7 @@ def _read(raw: bytes, form: Form) -> None:
     fault: FormError | None = None
     for pair in raw.split(b"&"):
         if b";" in pair:
-            fault = fault or FormError("invalid semicolon separator in query")
+            fault = FormError("invalid semicolon separator in query")  # told before all else
             continue
         name, _, value = pair.partition(b"=")
         if not pair:

@@ -32,6 +32,10 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
 
 
+WHOLE_BYTES_MAX: Final = 2048
+"""Up to here Go's server tells a body's length; what is longer goes out in chunks."""
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
+
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -40,6 +44,13 @@ def failure(status: int, reason: str = "") -> bytes:
     text = f"{status} {HTTPStatus(status).phrase}" + (f": {reason}" if reason else "")
     lines = f"HTTP/1.1 {text}\r\nContent-Type: {TEXT}\r\nConnection: close\r\n\r\n{text}"
     return lines.encode()
+
+
+def framed(body: bytes) -> bytes:
+    """Return the last lines of a head, and the body."""
+    if len(body) <= WHOLE_BYTES_MAX:
+        return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return b"%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (CHUNKED, len(body), body)
 
 
 class Heads:
@@ -68,24 +79,24 @@ class Heads:
 
     def keyed(self, status: int, index: int, raft_index: int, body: bytes) -> bytes:
         """Return the answer to a request on a key that was done."""
-        return b"%b%d\r\nX-Raft-Index: %d%b%bContent-Length: %d\r\n\r\n%b" % (
+        return b"%b%d\r\nX-Raft-Index: %d%b%b%b" % (
             self._keyed[status],
             index,
             raft_index,
             self._raft,
             self.date(),
-            len(body),
-            body,
+            framed(body),
         )
 
     def watching(self, index: int, raft_index: int) -> bytes:
         """Return the head of an answer that comes in pieces."""
-        return b"%b%d\r\nX-Raft-Index: %d%b%bTransfer-Encoding: chunked\r\n\r\n" % (
+        return b"%b%d\r\nX-Raft-Index: %d%b%b%b\r\n" % (
             self._keyed[200],
             index,
             raft_index,
             self._raft,
             self.date(),
+            CHUNKED,
         )
 
     def refused(self, status: int, index: int, body: bytes) -> bytes:
@@ -98,15 +109,7 @@ class Heads:
     ) -> bytes:
         """Return any other answer; ``extra`` are lines of its head."""
         typed = f"Content-Type: {content_type}\r\n".encode() if content_type else b""
-        return b"%b%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
-            status_line(status),
-            CORS,
-            typed,
-            extra,
-            self.date(),
-            len(body),
-            body,
-        )
+        return b"".join((status_line(status), CORS, typed, extra, self.date(), framed(body)))
 
 
 def http_date(now: datetime) -> str:

@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 from storage.etcd2.errors import Etcd2Error
 from storage.etcd2.machine import Machine
-from storage.etcd2.model import Method, Request
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.storage.etcd2.random_operations import Operation, pad, random_key, random_operation
 from tests.storage.serve.etcdctl import served_process
@@ -30,6 +29,7 @@ WATCHES_MAX: Final = 24
 """Left open at once; then they are compared and closed."""
 QUIET_S: Final = 0.15
 SHOWN_MAX: Final = 20
+SHOWN_CHARACTERS: Final = 4000
 
 
 class Pair(NamedTuple):
@@ -195,7 +195,7 @@ def main() -> int:
             Path(directory), operations=arguments.operations, seed=arguments.seed
         )
     for difference in played.differences[:SHOWN_MAX]:
-        sys.stdout.write(difference + "\n\n")
+        sys.stdout.write(difference[:SHOWN_CHARACTERS] + "\n\n")
     sys.stdout.write(
         f"operations {played.operations}, watches {played.watches}, "
         f"differences {len(played.differences)} (seed {arguments.seed})\n"

@@ -62,17 +62,21 @@ def refused(chance: Random, operation: Operation) -> bytes:
             return request(method, f"{path}?{wrong}", None if method == "DELETE" else b"value=v")
         return request(method, path, wrong.encode())
     if draw < 0.6:
-        return request("HEAD", path)
-    if draw < 0.7:
-        return request(chance.choice(("PATCH", "OPTIONS", "TRACE", "PROPFIND")), path)
-    if draw < 0.8:
-        odd = chance.choice(("/v2/keys//a", "/v2/./keys/a", "/v2/keys/a/../b", "/v2/keysa", "/v2"))
-        return request(chance.choice(("GET", "HEAD", "PUT", "DELETE")), f"{odd}?recursive=true")
-    if draw < 0.9:
-        page = chance.choice(PAGES)
-        return request(chance.choice(("PUT", "PATCH", "HEAD", "DELETE")), page)
-    return request("GET", f"{path}?{chance.choice(WRONG)}")
+        return request("GET", f"{path}?{chance.choice(WRONG)}")
+    methods, targets = chance.choice(
+        (
+            (("HEAD",), (path,)),
+            (("PATCH", "OPTIONS", "TRACE", "PROPFIND"), (path,)),
+            (("GET", "HEAD", "PUT", "DELETE"), ODD),
+            (("PUT", "PATCH", "HEAD", "DELETE"), PAGES),
+        )
+    )
+    return request(chance.choice(methods), chance.choice(targets))
 
 
+ODD: Final = tuple(
+    f"{path}?recursive=true"
+    for path in ("/v2/keys//a", "/v2/./keys/a", "/v2/keys/a/../b", "/v2/keysa", "/v2")
+)
 PAGES: Final = ("/version", "/v2/stats/self", "/v2/stats/store", "/v2/stats/leader", "/v2/stats")
 """All of which know GET, at most."""
