@@ -15,7 +15,7 @@ from storage.errors import StoreOpenError
 from storage.etcd3.backend import Etcd3Backend
 from storage.interface import Capabilities, Store
 from storage.memory.backend import MemoryBackend
-from storage.remote.etcd3.url import is_remote, parse_url
+from storage.remote.url import ETCD2, RemoteUrl, is_remote, parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ STORES: Final[dict[str, StoreEntry]] = {
 def store_entry(name_or_url: str) -> StoreEntry:
     """Return the store that ``--store`` names: one of ``STORES``, or one that is elsewhere.
 
-    An entry of the latter kind is named by its address without the password. gRPC is imported only
-    then. Raises StoreOpenError, whose message fits on a line.
+    An entry of the latter kind is named by its address without the password; what speaks its
+    protocol is imported only then. Raises StoreOpenError, whose message fits on a line.
     """
     if not is_remote(name_or_url):
         try:
@@ -94,11 +94,20 @@ def store_entry(name_or_url: str) -> StoreEntry:
         except KeyError:
             known = ", ".join(STORES)
             raise StoreOpenError(
-                f"unknown store {name_or_url}; known are {known}, etcd3://host:port,…"
+                f"unknown store {name_or_url}; known are {known}, "
+                "etcd3://host:port,…, etcd2://host:port,…"
             ) from None
+    url = parse_url(name_or_url)
+    if url.kind == ETCD2:
+        return _remote_etcd2(url)
     from storage.remote.etcd3.store import RemoteStore, capabilities_of  # noqa: PLC0415  slow
 
-    url = parse_url(name_or_url)
     return StoreEntry(
         url.redacted, lambda options: RemoteStore(url, options.clock), capabilities_of(url)
     )
+
+
+def _remote_etcd2(url: RemoteUrl) -> StoreEntry:
+    from storage.remote.etcd2.store import REMOTE_ETCD2, RemoteStore  # noqa: PLC0415  slow
+
+    return StoreEntry(url.redacted, lambda _: RemoteStore(url), REMOTE_ETCD2)
