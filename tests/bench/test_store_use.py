@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.apiservers import together
+from bench.declared import Declared
 from bench.etcd_metrics import etcd_counters, etcd_version
 from bench.measurements.store_use import store_use
 from bench.observed import Observed
@@ -133,3 +134,25 @@ def test_writes_a_txn_are_told_where_they_were_joined(batches: int, expected: fl
     use = store_use(told(StoreFacts("real", 1), begin, end))
 
     assert use.writes_per_txn == expected
+
+
+def test_values_that_were_wrapped_are_told_where_the_store_takes_text_alone() -> None:
+    declared = Declared(binary_values=False)
+    begin: Counters = {"apiserver": counted(2, 20, 28)}
+    end: Counters = {"apiserver": counted(12, 320, 428)}
+
+    use = store_use(told(StoreFacts("embedded", declared=declared), begin, end))
+    none = store_use(told(StoreFacts("embedded"), {"apiserver": {}}, {"apiserver": {}}))
+
+    assert use.declared == declared
+    assert (use.values, use.plain_value_bytes, use.wrapped_value_bytes) == (10, 300, 400)
+    assert (none.values, none.wrapped_value_bytes) == (None, None)
+
+
+def counted(values: int, plain: int, wrapped: int) -> dict[str, float]:
+    """Return what an API server counts of wrapped values."""
+    return {
+        "base64_values_written": values,
+        "base64_plain_bytes": plain,
+        "base64_wrapped_bytes": wrapped,
+    }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reports.figures.palette import process_colour
 from reports.model import Measurements, ProcessUse, process_order
-from reports.store_model import MemberUse, StoreUse
-from reports.store_section import described, store_section
+from reports.store_model import Declared, MemberUse, StoreUse
+from reports.store_section import declared_limits, described, store_section
 from reports.wording import family, process_title
 
 REAL = StoreUse(
@@ -43,6 +45,20 @@ def test_section_shows_syncs_and_sizes_and_says_what_is_not_known() -> None:
     assert "etcd3://127.0.0.1:1, 127.0.0.1:2" in page  # so that the line can break
     assert "syncs, of logs and databases" in page
     assert "engine commits" not in page  # no member has some
+
+
+def test_section_says_what_the_store_declares_and_what_base64_made_of_its_values() -> None:
+    declared = Declared(
+        old_revisions=False, history_events=1000, binary_values=False, compaction=False
+    )
+    store = replace(
+        REAL, declared=declared, values=7, plain_value_bytes=3000.0, wrapped_value_bytes=4000.0
+    )
+    page = str(store_section(store))
+    assert "7 written: 2.93 KiB became 3.91 KiB (33% more)" in page
+    for words in ("a history of 1,000 changes over all keys", "nothing to compact", "is ignored"):
+        assert words in page
+    assert declared_limits(Declared()) == []
 
 
 def test_processes_of_a_sort_stand_together_in_every_order() -> None:
