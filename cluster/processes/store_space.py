@@ -12,13 +12,15 @@ import json
 import sys
 from typing import Final
 
+from cluster.processes import store_space_etcd2
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.errors import StoreOpenError
+from storage.remote.etcd2 import failures as etcd2
 from storage.remote.etcd3.failures import CallError
 from storage.remote.etcd3.keys import KeySpace
 from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.rpc import RANGE, TXN
-from storage.remote.etcd3.url import RemoteUrl, parse_url
+from storage.remote.url import ETCD2, RemoteUrl, parse_url
 
 REGISTRY: Final = b"/registry/"
 FIRST_ANSWER_S_MAX: Final = 3.0
@@ -74,10 +76,15 @@ def main(argv: list[str] | None = None) -> int:
         url = parse_url(arguments.store)
         shown = url.redacted.partition("?")[0]
         tls = url.tls
+        counted, cleared = (
+            (store_space_etcd2.count, store_space_etcd2.clear)
+            if url.kind == ETCD2
+            else (count, clear)
+        )
         if arguments.action == "clear":
-            asyncio.run(clear(url))
+            asyncio.run(cleared(url))
         else:
-            sys.stdout.write(json.dumps({"keys": asyncio.run(count(url))}) + "\n")
+            sys.stdout.write(json.dumps({"keys": asyncio.run(counted(url))}) + "\n")
     except StoreOpenError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -86,6 +93,11 @@ def main(argv: list[str] | None = None) -> int:
         cut_off = any(words in error.details for words in CUT_OFF)
         hint = " (with TLS: ?cacert=FILE)" if cut_off and not tls else ""
         sys.stderr.write(f"{words} {shown}: {error.details or error.code}{hint}\n")
+        return 1
+    except (etcd2.CallError, etcd2.RefusedError) as error:
+        nobody = isinstance(error, etcd2.CallError) and error.fault is not None
+        words = "nothing answers at" if nobody else "no good answer from"
+        sys.stderr.write(f"{words} {shown}: {error}\n")
         return 1
     return 0
 
