@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from storage.clock import Clock
 from storage.engine.committer import Committer
 from storage.engine.group_commit import Durable, GroupCommit, failed
-from storage.errors import ReadOnlyError, StoreClosedError
+from storage.errors import ReadOnlyError, StoreClosedError, StoreError
 from storage.etcd2.errors import Etcd2Error
 from storage.etcd2.expiry_timer import ExpiryTimer, wall_ns
 from storage.etcd2.interface import Follower, Listener, Watching
@@ -32,7 +32,10 @@ from storage.etcd2.journal.snapshotting import (
 from storage.etcd2.machine import Machine
 from storage.etcd2.model import Event, Method, Node, Request
 from storage.etcd2.pending import Group, PendingRequests
+from storage.etcd2.tree import Tree
 from storage.records import StoreStatus
+
+T = TypeVar("T")
 
 CLOSED: Final = "the store is closed"
 
@@ -63,6 +66,18 @@ class Journal(Durable[Group], Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Who judges requests at the call, on top of the engine, and must know what becomes of them."""
+
+    def syncing(self, done: asyncio.Future[Event]) -> None:
+        """A ``SYNC`` was ordered: until it is ``done``, it is not known what follows it."""
+        ...
+
+    def dropped(self) -> None:
+        """All that was pending has been dropped: none of it happens."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EngineParts:
     """What an engine is made of."""
@@ -84,7 +99,8 @@ class Etcd2Engine:
         self._parts = parts
         self._clock = parts.clock
         self._open = False
-        self._pending = PendingRequests(parts.journal.encode)
+        self._pending = PendingRequests(parts.journal.encode, self._dropped)
+        self._judge: Judge | None = None
         self._snapshotting: Snapshotting | None = None
         self._followers: dict[int, Follower] = {}
         self._followed = 0
@@ -132,6 +148,28 @@ class Etcd2Engine:
         if not self._open or self._commits.alarm:
             return self._refused()
         return self._order(request)
+
+    def judged_by(self, judge: Judge) -> None:
+        """Tell ``judge`` from now on; it alone orders requests."""
+        self._judge = judge
+
+    @property
+    def tree(self) -> Tree:
+        """What is applied; to be read, not to be changed."""
+        return self._machine.tree
+
+    @property
+    def alarm(self) -> str:
+        """Why requests are refused; empty when they are not."""
+        return self._commits.alarm
+
+    def place(self, request: Request) -> Group:
+        """Order a request whose outcome is known; ``answer`` tells it. Raises Etcd2Error."""
+        return self._pending.join(request, known=True)
+
+    def answer(self, outcome: T | StoreError, group: Group | None) -> asyncio.Future[T]:
+        """Return what answers ``outcome`` once ``group`` is durable and applied; None: at once."""
+        return self._commits.answer((outcome, group))
 
     def get(self, path: str, *, recursive: bool = False, sort: bool = False) -> Event:
         self._check_open()
@@ -195,7 +233,7 @@ class Etcd2Engine:
         """Carry out a group that is durable; tell followers; note what each request answers."""
         apply, acks, now_ns = self._machine.apply, group.acks, wall_ns(self._clock)
         changed: list[Event] = []
-        for place, request in enumerate(group.changes):
+        for request, asked in zip(group.changes, group.asked, strict=True):
             outcome: Event | Etcd2Error
             if request.method == Method.SYNC:
                 changed += self._machine.expire(request.time_ns)
@@ -207,13 +245,14 @@ class Etcd2Engine:
             else:
                 if outcome.action != "get":
                     changed.append(outcome)
-            acks[place] = (acks[place][0], outcome)
+            if asked >= 0:
+                acks[asked] = (acks[asked][0], outcome)
         self._timer.note(self._machine.next_expiry_ns())
         if changed:
             for follower in tuple(self._followers.values()):
                 follower(changed)
         if self._snapshotting is not None:
-            self._snapshotting.applied(len(acks))
+            self._snapshotting.applied(len(group.changes))
 
     def _start_snapshots(self) -> Snapshotting | None:
         parts = self._parts
@@ -235,10 +274,16 @@ class Etcd2Engine:
             return
         ordered = self._order(Request(Method.SYNC, "", time_ns=now_ns))
         ordered.add_done_callback(self._synced)
+        if self._judge is not None:
+            self._judge.syncing(ordered)
 
     def _synced(self, done: asyncio.Future[Event]) -> None:
         if done.exception() is not None and self._open:
             self._timer.note(self._machine.next_expiry_ns())
+
+    def _dropped(self) -> None:
+        if self._judge is not None:
+            self._judge.dropped()
 
     def _refused(self) -> asyncio.Future[Event]:
         error = ReadOnlyError(self._commits.alarm) if self._open else StoreClosedError(CLOSED)

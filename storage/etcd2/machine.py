@@ -45,6 +45,11 @@ class Machine:
         }
 
     @property
+    def tree(self) -> Tree:
+        """The tree; to be read, not to be changed."""
+        return self._tree
+
+    @property
     def index(self) -> int:
         """The index of the last change; 0: there was none."""
         return self._tree.index

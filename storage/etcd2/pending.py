@@ -14,30 +14,38 @@ class Group:
     Its size is bounded by the callers: each request has one that waits for its answer.
     """
 
-    __slots__ = ("acks", "changes", "encoded")
+    __slots__ = ("acks", "asked", "changes", "encoded")
 
     def __init__(self) -> None:
         self.changes: list[Request] = []
         self.encoded: list[bytes] = []
         """The requests as they stand in the log."""
+        self.asked: list[int] = []
+        """Of each request, which of ``acks`` is told what it came to; -1: none, for whoever
+        ordered it knew that beforehand."""
         self.acks: list[tuple[asyncio.Future[object], object]] = []
-        """One a request, in their order; what it answers is known when it has been applied."""
+        """Each with its outcome."""
 
 
 class PendingRequests:
     """An open group, and at most one in flight. A request is judged when it is applied."""
 
-    def __init__(self, encode: Callable[[Request], bytes]) -> None:
+    def __init__(self, encode: Callable[[Request], bytes], on_drop: Callable[[], None]) -> None:
         """``encode`` raises Etcd2Error for what cannot stand in the log."""
         self._encode = encode
+        self._on_drop = on_drop
         self.open = Group()
         self._in_flight: Group | None = None
 
-    def join(self, request: Request) -> Group:
-        """Let a request take its place, and return its group. Raises Etcd2Error."""
+    def join(self, request: Request, *, known: bool = False) -> Group:
+        """Let a request take its place, and return its group. Raises Etcd2Error.
+
+        Unless its outcome is ``known``, it is told to what is put into the group's ``acks`` next.
+        """
         group = self.open
         group.encoded.append(self._encode(request))
         group.changes.append(request)
+        group.asked.append(-1 if known else len(group.acks))
         return group
 
     def seal(self) -> Group:
@@ -56,4 +64,5 @@ class PendingRequests:
         """Forget all that is pending, and return it: none of it happens."""
         dropped = [self.open] if self._in_flight is None else [self._in_flight, self.open]
         self._in_flight, self.open = None, Group()
+        self._on_drop()
         return dropped
