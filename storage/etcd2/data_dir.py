@@ -57,6 +57,8 @@ class Etcd2Dir:
                 self._refuse_remains()
                 for folder in (self.log, self.snapshots):
                     make_durably(folder)
+                    for each in (folder, folder.parent):
+                        each.chmod(0o700)  # as etcd wants it
         except OSError as error:
             self.release(leave_lock=ours)
             raise StoreOpenError(f"{self.path}: {error.strerror}") from error

@@ -44,7 +44,7 @@ def encode_state(state: MachineState) -> Iterator[bytes]:
     yield b"]," + orjson.dumps(queue)[1:] + b","
     yield orjson.dumps({"StartIndex": first, "LastIndex": last})[1:] + b"},"
     rest = {
-        "CurrentIndex": state.index,
+        "CurrentIndex": state.last_index,
         "Stats": {**state.counted, "watchers": 0},
         "CurrentVersion": CURRENT_VERSION,
     }

@@ -28,8 +28,10 @@ class Member(NamedTuple):
     """A member as it describes itself."""
 
     name: str = "default"
-    peer_urls: tuple[str, ...] = ("http://localhost:2380",)
-    client_urls: tuple[str, ...] = ("http://localhost:2379",)
+    peer_urls: tuple[str, ...] = ("http://127.0.0.1:2380",)
+    """Not etcd's default ``http://localhost:2380``: that address ``--force-new-cluster`` gives to the
+    new member, and etcd 3.4 fails on a backup whose snapshot holds a member of the same."""
+    client_urls: tuple[str, ...] = ("http://127.0.0.1:2379",)
 
     @property
     def node_id(self) -> int:

@@ -56,6 +56,8 @@ class SnapshotCounters:
 
     taken: int = 0
     failed: int = 0
+    failure: str = ""
+    """Why the last of these did."""
     pause_ns: int = 0
     """How long the last one held the loop."""
     pause_ns_max: int = 0
@@ -106,14 +108,15 @@ class Snapshotting:
         )
 
     def _noted(self, at: SnapshotAt, state: MachineState, done: asyncio.Future[None]) -> None:
-        if done.exception() is not None:
-            self._failed()
+        error = done.exception()
+        if error is not None:
+            self._failed(error)
             return
         self._background.submit(self._snapshots.keep_snapshot(at, state), partial(self._kept, at))
 
     def _kept(self, at: SnapshotAt, error: Exception | None, duration_ns: int) -> None:
         if error is not None:
-            self._failed()
+            self._failed(error)
             return
         self.counters.taken += 1
         self.counters.write_ns = duration_ns
@@ -124,6 +127,7 @@ class Snapshotting:
         self._busy = False
         done.exception()  # the store has turned read-only; the next one releases these, too
 
-    def _failed(self) -> None:
+    def _failed(self, error: BaseException) -> None:
         self._busy = False
         self.counters.failed += 1
+        self.counters.failure = str(error) or type(error).__name__
