@@ -12,6 +12,9 @@ from reports.codecs_page import codecs_page
 from reports.comparing import CODECS_FILE, MATRIX_FILE, Matrix, read_codecs
 from reports.errors import ReportError
 from reports.files import write_whole
+from reports.generations_markdown import generations_markdown
+from reports.generations_model import GENERATIONS_FILE, Generations
+from reports.generations_page import generations_page
 from reports.locust_model import LOCUST_FILE, LocustRun
 from reports.locust_page import locust_page
 from reports.matrix_page import matrix_page
@@ -67,6 +70,16 @@ def render_store_micro(directory: Path) -> Path:
     return _write(directory, store_micro_page(StoreMicro.read(directory)))
 
 
+def render_generations(directory: Path) -> Path:
+    """Draw the page of the two generations; return its path. Raises ReportError."""
+    return _write(directory, generations_page(directory, Generations.read(directory)))
+
+
+def write_markdown(directory: Path, target: Path) -> Path:
+    """Write the page of the two generations as Markdown; return its path. Raises ReportError."""
+    return write_whole(target, generations_markdown(Generations.read(directory)).encode())
+
+
 RENDERERS: Final[dict[str, Callable[[Path], Path]]] = {
     MATRIX_FILE: render_matrix,
     RESULTS_FILE: render_run,
@@ -75,6 +88,7 @@ RENDERERS: Final[dict[str, Callable[[Path], Path]]] = {
     API_BENCH_FILE: render_api_bench,
     STORE_BENCH_FILE: render_store_bench,
     STORE_MICRO_FILE: render_store_micro,
+    GENERATIONS_FILE: render_generations,
 }
 """By the file that a directory must hold; the first that it has counts."""
 

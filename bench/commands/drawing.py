@@ -19,3 +19,14 @@ def draw(directory: Path) -> Path:
         return render(directory)
     except ReportError as error:
         raise CommandError(f"no report: {error}") from error
+
+
+def write_generations_markdown(directory: Path, target: Path) -> Path:
+    """Write the page of the two generations as Markdown; return its path. Raises CommandError."""
+    from reports.errors import ReportError  # noqa: PLC0415  slow to import
+    from reports.render import write_markdown  # noqa: PLC0415
+
+    try:
+        return write_markdown(directory, target)
+    except ReportError as error:
+        raise CommandError(f"no page: {error}") from error

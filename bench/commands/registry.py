@@ -8,6 +8,7 @@ from bench.commands import (
     api_bench,
     etcd,
     full,
+    generations,
     locust,
     matrix,
     micro,
@@ -27,6 +28,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "locust": locust,
     "api-bench": api_bench,
     "store-bench": store_bench,
+    "generations": generations,
     "report": report,
     "etcd": etcd,
 }

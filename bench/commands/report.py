@@ -11,6 +11,7 @@ from rich.console import Console
 from bench.apibench.results import API_BENCH_FILE
 from bench.commands.drawing import draw
 from bench.commands.interface import OK, UsageError
+from bench.generations.results import GENERATIONS_FILE
 from bench.load.settings import LOCUST_FILE
 from bench.matrix_results import CODECS_FILE, MATRIX_FILE
 from bench.micro.store_results import STORE_MICRO_FILE
@@ -26,6 +27,7 @@ FILES: Final = (
     API_BENCH_FILE,
     STORE_BENCH_FILE,
     STORE_MICRO_FILE,
+    GENERATIONS_FILE,
 )
 
 
@@ -34,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "directory",
         type=Path,
-        help="of a run, a matrix, a micro, locust, api-bench or store-bench run",
+        help="of a run, a matrix, a micro, locust, api-bench, store-bench or generations run",
     )
 
 

@@ -13,6 +13,7 @@ from reports.figures import (
     codecs,
     cpu_by_process,
     cpu_timeline,
+    generations,
     memory_by_process,
     ratios,
     startup,
@@ -21,6 +22,7 @@ from reports.figures import (
     waterfall,
 )
 from reports.figures.kind import FigureKind
+from reports.generations_model import Generations
 from reports.model import Run
 
 RUN_FIGURES: Final[tuple[FigureKind[Run], ...]] = (
@@ -41,10 +43,22 @@ MATRIX_FIGURES: Final[tuple[FigureKind[Matrix], ...]] = (
 )
 API_BENCH_FIGURES: Final[tuple[FigureKind[ApiBench], ...]] = (aims.FIGURE,)
 CODEC_FIGURES: Final[tuple[FigureKind[CodecResults], ...]] = (codecs.FIGURE,)
-AnyFigure = FigureKind[Run] | FigureKind[Matrix] | FigureKind[CodecResults] | FigureKind[ApiBench]
+GENERATION_FIGURES: Final[tuple[FigureKind[Generations], ...]] = (
+    generations.FIGURE,
+    generations.RATES_FIGURE,
+    generations.WATCHERS_FIGURE,
+)
+AnyFigure = (
+    FigureKind[Run]
+    | FigureKind[Matrix]
+    | FigureKind[CodecResults]
+    | FigureKind[ApiBench]
+    | FigureKind[Generations]
+)
 FIGURES: Final[dict[str, AnyFigure]] = {
     **{figure.name: figure for figure in RUN_FIGURES},
     **{figure.name: figure for figure in MATRIX_FIGURES},
     **{figure.name: figure for figure in CODEC_FIGURES},
     **{figure.name: figure for figure in API_BENCH_FIGURES},
+    **{figure.name: figure for figure in GENERATION_FIGURES},
 }

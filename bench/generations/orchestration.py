@@ -1,0 +1,184 @@
+"""Playing rounds: every station with every subject once a round, in an order of the seed's."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.child import Child, ChildError
+from bench.environment import describe_environment
+from bench.generations.plane import (
+    AS_IN_1_2,
+    PLANES,
+    PlaneFailedError,
+    config_of,
+    run_plane,
+)
+from bench.generations.results import GENERATIONS_FILE, SCHEMA_VERSION, Generations, Reading
+from bench.generations.settings import Found, Sizes, Task
+from bench.generations.stations.registry import STATIONS
+from bench.generations.subjects import SUBJECTS
+from bench.generations.summary import details_of, lines_of
+from bench.generations.worker import FOUND_FILE
+from bench.measuring import Measuring
+from bench.results import Environment, read_json, write_json
+from storage.clock import Clock
+
+WORKER: Final = "bench.generations.worker"
+PLANE_ROW: Final = "g"
+
+
+class Step(NamedTuple):
+    """One station with one subject in one round."""
+
+    round: int
+    station: str
+    subject: str
+    rows: str
+
+
+def steps_of(rows: str, subjects: Sequence[str], rounds: int, seed: int) -> list[Step]:
+    """Return all steps: round by round, each round's in an order of its own."""
+    chance = random.Random(seed)
+    found: list[Step] = []
+    for number in range(1, rounds + 1):
+        steps = [
+            Step(number, station, subject, wanted)
+            for station, (served, _) in STATIONS.items()
+            if (wanted := "".join(row for row in served if row in rows))
+            for subject in subjects
+        ]
+        if PLANE_ROW in rows:
+            steps += [
+                Step(number, station, subject, PLANE_ROW)
+                for station in PLANES
+                for subject in subjects
+                if station != AS_IN_1_2 or SUBJECTS[subject].generation == 2
+            ]
+        chance.shuffle(steps)
+        found += steps
+    return found
+
+
+Tell = Callable[[str], None]
+"""Takes a line for people."""
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Plays steps and keeps ``generations.json`` up to date after each."""
+
+    directory: Path
+    clock: Clock
+    rows: str
+    rounds: int
+    seed: int
+    sizes: Sizes
+    subjects: Sequence[str]
+    command: str
+    etcd_version: str
+    quick: bool = False
+    skipped: list[str] = field(default_factory=list)
+    environment: Environment = field(default_factory=describe_environment)
+    readings: list[Reading] = field(default_factory=list)
+    """Those that an earlier time has left count as played."""
+
+    async def play(self, measuring: Measuring, tell: Tell) -> Generations:
+        """Play what is not there yet, or until an interrupt; return everything."""
+        started = self.clock.now().isoformat(timespec="seconds")
+        begin_ns = self.clock.stamp_ns()
+        kept = {(r.round, r.station, r.subject, r.rows) for r in self.readings if not r.failed}
+        self.readings = [r for r in self.readings if not r.failed]
+        steps = steps_of(self.rows, self.subjects, self.rounds, self.seed)
+        results = self.results(started, 0.0)
+        for number, step in enumerate(steps, 1):
+            if measuring.interrupted:
+                break
+            what = f"[{number}/{len(steps)}] round {step.round} {step.station} {step.subject}"
+            if (step.round, step.station, step.subject, step.rows) in kept:
+                tell(f"{what}: kept")
+                continue
+            reading = await self._read(step, measuring)
+            self.readings.append(reading)
+            tell(f"{what}: {reading.failed or f'{reading.took_s:.1f} s'}")
+            results = self.results(started, (self.clock.stamp_ns() - begin_ns) / 1e9)
+            write_json(self.directory / GENERATIONS_FILE, results)
+        write_json(self.directory / GENERATIONS_FILE, results)
+        return results
+
+    def results(self, started: str, duration_s: float) -> Generations:
+        """Return what has been measured so far."""
+        return Generations(
+            schema_version=SCHEMA_VERSION,
+            run_id=f"{started}-{self.seed}",
+            started=started,
+            duration_s=duration_s,
+            environment=self.environment,
+            command=self.command,
+            etcd_version=self.etcd_version,
+            rows=self.rows,
+            rounds=self.rounds,
+            seed=self.seed,
+            sizes=self.sizes,
+            quick=self.quick,
+            readings=list(self.readings),
+            lines=lines_of(self.readings, self.rows),
+            details=details_of(self.readings),
+            skipped=list(self.skipped),
+        )
+
+    async def _read(self, step: Step, measuring: Measuring) -> Reading:
+        try:
+            if step.station in PLANES:
+                found = await self._plane(step, measuring)
+            else:
+                found = await self._station(step)
+        except (ChildError, PlaneFailedError) as error:
+            why = " ".join(str(error).split())
+            return Reading(step.station, step.subject, step.round, step.rows, failed=why)
+        return Reading(
+            step.station,
+            step.subject,
+            step.round,
+            step.rows,
+            values=found.values,
+            notes=found.notes,
+            client_cores=found.client_cpu_s / found.took_s if found.took_s else 0.0,
+            took_s=found.took_s,
+        )
+
+    async def _plane(self, step: Step, measuring: Measuring) -> Found:
+        config = config_of(step.station, step.subject, self.sizes, self.seed + step.round)
+        place = self.directory / "planes" / config.cell / f"round-{step.round}"
+        return await run_plane(step.station, config, place, measuring, lambda _said: None)
+
+    async def _station(self, step: Step) -> Found:
+        """Have a process of its own do a station. Raises ChildError."""
+        with tempfile.TemporaryDirectory(prefix="kubedyno-generations-") as scratch:
+            directory = Path(scratch)
+            task = Task(
+                station=step.station,
+                subject=step.subject,
+                rows=step.rows,
+                round=step.round,
+                seed=self.seed + step.round,
+                sizes=self.sizes,
+                directory=scratch,
+            )
+            file = write_json(directory / "task.json", task)
+            command = [sys.executable, "-m", WORKER, str(file)]
+            child = Child(step.station, command, directory / "worker.log", ours=False)
+            try:
+                await child.start()
+                await child.ended()
+            finally:
+                await child.stop()
+            if child.exit_code:
+                lines = child.tail().splitlines()
+                raise ChildError(lines[-1] if lines else f"exit code {child.exit_code}")
+            return read_json(directory / FOUND_FILE, Found)

@@ -1,0 +1,151 @@
+"""What the page of the two generations says beside its numbers, in HTML and Markdown alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reports.generations_model import Generations, Line, Spread
+from reports.wording import NOT_MEASURED, counted, plain
+
+TITLE: Final = "etcd 2 and etcd 3: what the slides claim, and what is measured"
+ROWS: Final = {
+    "a": (
+        "Events to one watcher",
+        "Writes by a schedule, from 500 a second upwards by factors of 1.4 to 2, until the watcher "
+        "is more than 250 ms behind or the server cannot take the writes. Polls: a watcher that "
+        "asks again after every event, as Kubernetes 1.x did. A watcher that hangs reads nothing "
+        "while 8000 events are written, then reads on.",
+    ),
+    "b": (
+        "What watchers cost",
+        "1, 100, 1000 watchers of everything; etcd 2 needs a connection each, etcd 3 shares one "
+        "stream. Memory is the server's RssAnon above that without watchers; the flow is ten "
+        "writes a second, each told to every watcher.",
+    ),
+    "c": (
+        "LIST of everything",
+        "60,000 objects of 1.1 KB in one answer, while a GET is asked every millisecond on another "
+        "connection. etcd 2: recursive and sorted, as Kubernetes listed.",
+    ),
+    "d": (
+        "Keys that must stay alive",
+        "1000 keys, each kept alive once a second. etcd 2 refreshes each by a write; etcd 3 keeps "
+        "a lease alive: one for all keys (Kubernetes since 1.9), or one a key (its first version).",
+    ),
+    "e": (
+        "Bytes of the same pods",
+        "Running pods as the API server stores them, written, watched and listed one by one; bytes "
+        "as the kernel counted them on the connections, both directions for a write.",
+    ),
+    "f": (
+        "Restart, snapshots, memory",
+        "60,000 objects of 1.1 KB; 14,000 more writes at 3000 a second, with a snapshot due every "
+        "10,000 (etcd 2's default), while a GET is asked every millisecond; then an end in order "
+        "and a start, from the start of the process to the first answer with a key.",
+    ),
+    "g": (
+        "Under the API server",
+        "1000 hollow nodes, 5000 pods; start-up of pods that are created one by one.",
+    ),
+    "h": (
+        "Single writes and reads",
+        "64 callers, each asks again when it has its answer: etcd 2 on 64 connections, etcd 3 on "
+        "one. The server's CPU an operation says more than a rate, since the client shares the "
+        "machine.",
+    ),
+}
+"""By letter: what it is about, and how it is measured."""
+
+RULE: Final = (
+    "Every claim names the larger of two values. Ratios larger / smaller are paired by round; "
+    "their geometric mean has a 95 % interval over rounds (Student's t). The whole interval above "
+    "1: as claimed; below 1: opposite; within 10 % of 1: no difference; else, and under five "
+    "rounds, undecided. Counts that do not vary (bytes, the window) need one round. Where a size "
+    "was claimed, too, it is told apart whether that was reached."
+)
+LIMITS: Final = (
+    "One member on one machine: no replication, no network. Three members would add the same log "
+    "to both generations; TTL refreshes and writes then cost three times as much.",
+    "Both real generations are one program, etcd 3.4: its v2 API runs on the raft, the log and "
+    "the Go of 2019 and later, not on those of a 2.x of 2016. What separates them here is the "
+    "store and the protocol; what 3.x has gained below both is in neither row.",
+    "Ours are Python; what they share (HTTP in C, group commit, LMDB for etcd 3) is not Go's. "
+    "Compare the two generations of one family, not the families.",
+    "Client and server share two cores: rates are floors. The client's CPU is told for each "
+    "station; it is a cheap one of our own for both generations.",
+    "etcd 2's event history and snapshots are as they were; defragmentation, compaction and "
+    "proxies of etcd 3 are in no row.",
+    "The published figures are Go's on other machines and larger clusters. A claim that does not "
+    "hold here may hold there, and the other way round.",
+)
+
+
+def value_words(spread: Spread | None, unit: str) -> str:
+    """Write a mean with its interval."""
+    if spread is None:
+        return ""
+    interval = ""
+    if spread.low is not None and spread.high is not None and spread.low != spread.high:
+        interval = f" [{plain(spread.low)}, {plain(spread.high)}]"
+    return f"{plain(spread.mean)}{interval}{f' {unit}' if unit else ''}"
+
+
+def ratio_words(line: Line) -> str:
+    """Write what the ratio is of, and the ratio with its interval."""
+    if not line.rounds:
+        return NOT_MEASURED
+    if line.ratio is None:
+        return f"{line.words}: one is 0"
+    interval = ""
+    if line.low is not None and line.high is not None:
+        interval = f" [{plain(line.low)}, {plain(line.high)}]"
+    return f"{line.words} = {plain(line.ratio)}{interval}"
+
+
+def verdict_words(line: Line) -> str:
+    """Write the verdict, and how far it goes."""
+    if not line.rounds:
+        return NOT_MEASURED
+    more = f" ({line.size_verdict})" if line.size_verdict else ""
+    return f"{line.verdict}{more}"
+
+
+def claim_words(line: Line) -> str:
+    """Write the claim with its size."""
+    size = f" (≥ {plain(line.size)}x)" if line.size is not None else ""
+    return f"{line.claim}{size}"
+
+
+def what_words(run: Generations) -> str:
+    """Write what was run, in a line."""
+    real = f"etcd {run.etcd_version}" if run.etcd_version else "no etcd installed"
+    quick = "; tiny sizes, good for a look alone" if run.quick else ""
+    return f"{counted(run.rounds, 'round')}; real: {real}, for both generations{quick}"
+
+
+def notes_of(run: Generations, row: str) -> list[str]:
+    """Return the notes of a row's stations, those of the last round, and every failure."""
+    stations = STATIONS_OF[row]
+    found = [reading for reading in run.readings if reading.station in stations]
+    last = max((reading.round for reading in found), default=0)
+    failures = [
+        f"{each.subject}, round {each.round}: failed: {each.failed}"
+        for each in found
+        if each.failed
+    ]
+    return failures + [
+        f"{each.subject}: {note}" for each in found if each.round == last for note in each.notes
+    ]
+
+
+STATIONS_OF: Final = {
+    "a": ("feeding",),
+    "b": ("fanning",),
+    "c": ("large",),
+    "d": ("living",),
+    "e": ("encodings",),
+    "f": ("large",),
+    "g": ("plane", "plane-json"),
+    "h": ("raw",),
+}
+"""Which stations serve a row."""
