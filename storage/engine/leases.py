@@ -18,7 +18,7 @@ LEASE_PAGE = 100
 
 PAUSE_MIN_S = 0.05
 PAUSE_MAX_S = 60.0
-"""The wall clock may be set, so leases are looked at again at least this often."""
+"""Leases are looked at again at least this often."""
 
 RETRY_S = 0.5
 

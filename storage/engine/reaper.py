@@ -17,7 +17,7 @@ EXPIRY_PAGE = 500
 
 PAUSE_MIN_S = 0.05
 PAUSE_MAX_S = 60.0
-"""The wall clock may be set, so the reaper looks again at least this often."""
+"""The reaper looks again at least this often."""
 
 RETRY_S = 0.5
 """What has ended while the store is read-only is tried again after this."""

@@ -56,9 +56,12 @@ class EngineStore:
         self._open = False
         self._index = KeyIndex()
         self._logical_bytes = 0
+        self._start_ms = self._start_ns = 0
 
     async def __aenter__(self) -> Self:
         self._loop = loop = asyncio.get_running_loop()
+        self._start_ms = int(self._clock.now().timestamp() * 1000)
+        self._start_ns = self._clock.stamp_ns()
         found = self._backend.open()
         self._index = index = found.keys
         self._logical_bytes = found.logical_bytes
@@ -260,7 +263,12 @@ class EngineStore:
         self._reaper.note(group)
 
     def _now_ms(self) -> int:
-        return int(self._clock.now().timestamp() * 1000)
+        """Return the wall time as it was at the opening, and what has passed since by stamps.
+
+        So a wall clock that is set neither ends a TTL nor prolongs it, as etcd's leases; only what
+        was read from the disk is held against the wall time, once.
+        """
+        return self._start_ms + (self._clock.stamp_ns() - self._start_ns) // 1_000_000
 
     def _deadline_ms(self, ttl_s: int, lease: int) -> int:
         """Return when the key ends by itself, 0: with a lease. Raises LeaseNotFoundError."""
