@@ -167,6 +167,11 @@ class EtcdCluster:
         return f"etcd3://{','.join(self.endpoints)}"
 
     @property
+    def v2_url(self) -> str:
+        """Return the same for the protocol of etcd 2."""
+        return f"etcd2://{','.join(self.endpoints)}"
+
+    @property
     def pids(self) -> dict[str, int]:
         """Return the process ids of the members that run, by name."""
         return {member.name: member.pid for member in self.members if member.running}
