@@ -36,7 +36,9 @@ class Cell:
         """Return its name."""
         parts = [self.server, self.operation, f"c{self.clients}"]
         if self.operation == IDLE:
-            parts = [self.server, self.operation, f"{self.watchers} on {self.streams} streams"]
+            alone = self.streams == self.watchers
+            where = "connections of their own" if alone else f"{self.streams} streams"
+            parts = [self.server, self.operation, f"{self.watchers} on {where}"]
         elif self.watchers:
             parts[2] = f"{self.watchers}w{' by polls' if self.polls else ''}"
         if self.rate:

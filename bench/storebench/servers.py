@@ -16,12 +16,13 @@ from bench.own_etcd import OwnEtcd
 from bench.statistics_files import await_statistics, forget_statistics
 from bench.storebench.endpoints import endpoints_of, scheme_of
 from storage.clock import Clock
-from storage.registry import STORES
 
 READY_S_MAX: Final = 60.0
 ANY_PORT: Final = "127.0.0.1:0"
 STATISTICS: Final = "kubedyno-etcd"
 STATISTICS_S_MAX: Final = 5.0
+UNSYNCED: Final = frozenset({"memory"})
+"""Engines that make nothing durable."""
 Counters = Callable[[], Awaitable[dict[str, float]]]
 
 
@@ -85,8 +86,8 @@ async def ours(directory: Path, _clock: Clock, engine: str = "etcd3") -> AsyncIt
             told = await await_statistics(directory, [STATISTICS], STATISTICS_S_MAX)
             return of_our_process(told[STATISTICS].counters) if told else {}
 
-        syncing = STORES[engine].capabilities.durable
-        yield Serving(f"etcd{api}://{target}", (child.pid,), counters if syncing else untold)
+        told = counters if engine not in UNSYNCED else untold
+        yield Serving(f"etcd{api}://{target}", (child.pid,), told)
     finally:
         await child.stop()
 

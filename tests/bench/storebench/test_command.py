@@ -150,7 +150,8 @@ def test_a_served_store_is_loaded_by_processes_of_their_own(
         ["--store", "memory"],
         ["--serve", "--store", "memory"],
         ["--store", "etcd2", "--real-etcd", "1"],
-        ["--store", "etcd2", "--real-etcd", "1", "--long-polls"],
+        ["--store", "etcd2", "--serve", "--long-polls"],
+        ["--store", "etcd2"],
     ],
 )
 def test_every_event_reaches_every_watch(target: list[str], tmp_path: Path) -> None:

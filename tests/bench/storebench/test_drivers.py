@@ -12,14 +12,14 @@ import pytest
 from bench.storebench.drivers.engines import ENGINES
 from bench.storebench.drivers.interface import Driver, DriverError, Spot
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
-from bench.storebench.servers import REAL, REAL_V2, SERVERS, serving
+from bench.storebench.servers import OURS_V2, REAL, REAL_V2, SERVERS, serving
 from storage.clock import SystemClock
 from storage.registry import STORES
 from tests.real_etcd import require_etcd
 
 PREFIX = b"/promises/"
 ENTRIES = sorted(DRIVERS)
-SERVED = {"": tuple(STORES), "etcd3": ("kubedyno-memory", REAL), "etcd2": (REAL_V2,)}
+SERVED = {"": tuple(STORES), "etcd3": ("kubedyno-memory", REAL), "etcd2": (OURS_V2, REAL_V2)}
 CASES = [(name, server) for name in ENTRIES for server in SERVED[DRIVERS[name].scheme]]
 
 
