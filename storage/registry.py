@@ -12,6 +12,9 @@ from storage.engine.committer import InlineCommitter, ThreadCommitter
 from storage.engine.staging import Staging
 from storage.engine.store import EngineStore, Parts
 from storage.errors import StoreOpenError
+from storage.etcd2.opening import etcd2_engine
+from storage.etcd2.store import CAPABILITIES as IN_PROCESS_ETCD2
+from storage.etcd2.store import Etcd2Store
 from storage.etcd3.backend import Etcd3Backend
 from storage.interface import Capabilities, Store
 from storage.memory.backend import MemoryBackend
@@ -73,11 +76,24 @@ def _etcd3(options: StoreOptions) -> Store:
     return EngineStore(Parts(backend, committer, options.clock, ETCD3))
 
 
+def _etcd2(options: StoreOptions) -> Store:
+    if options.data_dir is None:
+        raise StoreOpenError("the etcd2 store needs a data directory")
+    engine = etcd2_engine(
+        options.data_dir,
+        clock=options.clock,
+        sync=options.sync,
+        inline_commits=options.inline_commits,
+    )
+    return Etcd2Store(engine, options.clock)
+
+
 STORES: Final[dict[str, StoreEntry]] = {
     entry.name: entry
     for entry in (
         StoreEntry("memory", _memory, MEMORY),
         StoreEntry("etcd3", _etcd3, ETCD3),
+        StoreEntry("etcd2", _etcd2, IN_PROCESS_ETCD2),
     )
 }
 
