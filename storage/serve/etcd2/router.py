@@ -63,7 +63,7 @@ class Router:
         if raw[:1] != b"/":
             raw = _path_of(raw)
             if not raw:
-                connection.answer(self._without_path(heard))
+                self._without_path(heard, connection)
                 return
         try:
             path = text_of(unescaped(raw)) if b"%" in raw else raw.decode("ascii")
@@ -125,10 +125,14 @@ class Router:
         body = f'<a href="{escape(place)}">Moved Permanently</a>.\n\n'.encode("latin-1")
         return self._heads.plain(301, body, html, location)
 
-    def _without_path(self, heard: Heard) -> bytes:
-        if heard.method == "OPTIONS" and heard.target == b"*":
-            return status_line(200) + self._heads.date() + b"Content-Length: 0\r\n\r\n"
-        return self.not_found()
+    def _without_path(self, heard: Heard, connection: Connection) -> None:
+        if heard.target != b"*":
+            connection.answer(self.not_found())
+        elif heard.method == "OPTIONS":
+            nothing = b"Content-Length: 0\r\n\r\n"
+            connection.answer(status_line(200) + self._heads.date() + nothing)
+        else:
+            connection.fail(status_line(400) + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
 
 
 def cleaned(path: str) -> str:

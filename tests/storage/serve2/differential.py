@@ -161,7 +161,7 @@ def comparable_stream(received: bytes) -> tuple[list[bytes], bytes]:
 
 def without_sizes(body: bytes) -> bytes:
     """Return chunks' contents and their end; sizes vary with the digits of a time."""
-    kept = []
+    kept: list[bytes] = []
     while body:
         size, _, rest = body.partition(b"\r\n")
         try:

@@ -62,7 +62,7 @@ def _in_order(told: object) -> object:
     if isinstance(told, dict):
         return {name: _in_order(value) for name, value in told.items()}
     if isinstance(told, list):
-        return sorted(map(_in_order, told), key=lambda node: str(node["key"]))
+        return sorted(map(_in_order, told), key=str)
     return told
 
 
