@@ -32,6 +32,17 @@ NAMES: Final = {
     "etcd_network_client_grpc_received_bytes_total": RECEIVED_BYTES,
     "etcd_network_client_grpc_sent_bytes_total": SENT_BYTES,
 }
+OF_GENERATION_3: Final = frozenset(
+    (
+        BACKEND_COMMITS,
+        "etcd_backend_commit_s",
+        DB_BYTES,
+        DB_BYTES_IN_USE,
+        RECEIVED_BYTES,
+        SENT_BYTES,
+    )
+)
+"""They speak of the database and of gRPC: of nothing that comes by the v2 protocol."""
 LEADS: Final = "etcd_server_is_leader"
 VERSION: Final = "etcd_server_version"
 
@@ -66,11 +77,14 @@ class EtcdFace:
         return answer.body if answer.code == 200 else b""
 
 
-def etcd_counters(text: str) -> dict[str, float]:
-    """Return counters and gauges by our names."""
+def etcd_counters(text: str, generation: int = 3) -> dict[str, float]:
+    """Return counters and gauges by our names, as far as they are about this ``generation``."""
     found: dict[str, float] = {}
+    left_out = OF_GENERATION_3 if generation == 2 else ()
     for series in parse(text, *NAMES):
         name = NAMES[series.name]
+        if name in left_out:
+            continue
         found[name] = found.get(name, 0.0) + series.value
     return found
 

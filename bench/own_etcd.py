@@ -156,7 +156,7 @@ class OwnEtcd:
         texts = await asyncio.gather(*(face.metrics() for face in self._faces.values()))
         told = {}
         for name, text in zip(self._faces, texts, strict=True):
-            if counters := etcd_counters(text):
+            if counters := etcd_counters(text, self._generation):
                 counters[DISK_BYTES] = _disk_bytes(self._data / name)
                 told[name] = ProcessStatistics(counters=counters)
         return told

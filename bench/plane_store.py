@@ -239,7 +239,11 @@ class _Remote:
 
     async def statistics(self) -> Mapping[str, ProcessStatistics]:
         texts = [await face.metrics() for face in self._faces.values()]
-        told = {name: etcd_counters(text) for name, text in zip(self._faces, texts, strict=True)}
+        generation = generation_of(self.site.config.store)
+        told = {
+            name: etcd_counters(text, generation)
+            for name, text in zip(self._faces, texts, strict=True)
+        }
         return {name: ProcessStatistics(counters=found) for name, found in told.items() if found}
 
     async def stop(self) -> None:

@@ -48,6 +48,7 @@ def test_etcd_s_metrics_are_counters_under_names_of_ours() -> None:
         "etcd_backend_commits": 5,
         "etcd_db_bytes": 20480,
     }
+    assert etcd_counters(METRICS, 2) == {"etcd_wal_fsyncs": 19, "etcd_wal_fsync_s": 0.25}
     assert etcd_version(METRICS) == "3.4.23"
     assert (etcd_counters(""), etcd_version("")) == ({}, "")
 
