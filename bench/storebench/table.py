@@ -67,6 +67,7 @@ def _whole() -> list[Cell]:
         *(_idle_v2(server) for server in SERVED_V2),
         *_over("etcd3-raw", ("txn",), (16, 64)),
         *_over("etcd3-store", ("txn", "range"), (16, 64)),
+        *_over("etcd2-store", ("txn", "range"), (16, 64)),
     ]
 
 

@@ -9,9 +9,9 @@ from typing import Final
 from bench.storebench.drivers.engines import engine
 from bench.storebench.drivers.etcd2_wire import Etcd2WireDriver
 from bench.storebench.drivers.etcd3_raw import Etcd3RawDriver
-from bench.storebench.drivers.etcd3_store import remote
 from bench.storebench.drivers.etcd3_wire import Etcd3WireDriver
 from bench.storebench.drivers.interface import Driver, Spot
+from bench.storebench.drivers.remote_store import remote
 
 IN_PROCESS: Final = "in process"
 OVER_THE_PROTOCOL: Final = "over the protocol"
@@ -58,5 +58,6 @@ DRIVERS: Final[dict[str, Entry]] = {
             shares=False,
         ),
         Entry("etcd3-store", remote, OVER_THE_PROTOCOL, scheme="etcd3", client="store", puts=False),
+        Entry("etcd2-store", remote, OVER_THE_PROTOCOL, scheme="etcd2", client="store", puts=False),
     )
 }

@@ -1,4 +1,4 @@
-"""Through the store contract over etcd's v3 protocol: what the API server has under itself."""
+"""Through the store contract over a protocol: what the API server has under itself."""
 
 from __future__ import annotations
 
