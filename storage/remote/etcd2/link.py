@@ -62,11 +62,11 @@ class Link:
             host = pool.address.authority.encode()
             self._heads[pool.target] = b" HTTP/1.1\r\nHost: " + host + b"\r\n" + login
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections."""
         self.rotation.close()
         for endpoint in self.rotation.endpoints:
-            endpoint.connection.close()
+            await endpoint.connection.close()
 
     @property
     def endpoint(self) -> str:

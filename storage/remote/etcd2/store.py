@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from typing import Final, Self
 
 from storage.errors import (
@@ -108,8 +108,8 @@ class RemoteStore:
             opened = _Open(self._url)
         except UnsupportedError as error:
             raise StoreOpenError(f"{self._url.redacted}: {error}") from error
-        with ExitStack() as undo:
-            undo.callback(opened.link.close)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(opened.link.close)
             try:
                 await opened.feed.find_oldest()
                 await opened.feed.begin()
@@ -146,7 +146,7 @@ class RemoteStore:
         closed = StoreClosedError("the store has been closed")
         opened.catch_up.close(closed)
         opened.feed.close(closed)
-        opened.link.close()
+        await opened.link.close()
 
     def current_revision(self) -> int:
         return self._open().feed.last

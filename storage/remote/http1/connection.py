@@ -84,6 +84,8 @@ class Connection(asyncio.Protocol):
         answered: Callable[[Exchange], None],
     ) -> None:
         self.loop = loop
+        self.lost: asyncio.Future[None] = loop.create_future()
+        """Done when its socket is closed, a turn of the loop after ``close``."""
         self._keep = keep
         self._gone = gone
         self._answered = answered
@@ -157,6 +159,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         reason = str(exc or "the server closed it").replace("\n", " ")
         self.close(HttpError(Fault.BROKEN, f"the connection broke: {reason}"))
+        self.lost.set_result(None)
         self._parser = httptools.HttpResponseParser(object())  # the old one leads back here
 
     def data_received(self, data: bytes) -> None:

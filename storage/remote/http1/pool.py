@@ -20,6 +20,7 @@ from storage.remote.http2.deadlines import Deadlines
 from storage.remote.http2.dialing import Dial, address_of, dial
 
 CONNECT_S: Final = 3.0
+CLOSE_S: Final = 0.5
 BACKOFF_S: Final = 0.05
 BACKOFF_MAX_S: Final = 0.5
 """After a connection could not be made requests fail at once for so long."""
@@ -49,6 +50,8 @@ class Pool:
         self._deadlines = Deadlines[Exchange](self.loop, self._expire)
         self._idle: list[Connection] = []
         self._all: dict[Connection, None] = {}
+        self._sockets: dict[Connection, None] = {}
+        """Also those that have been closed, until they are."""
         self._lent: dict[Connection, None] = {}
         """Those of which only their borrower knows what they are for: they do not count."""
         self._dialing = 0
@@ -100,7 +103,7 @@ class Pool:
         """Let a request on a connection of its sender's own take no longer than this."""
         self._deadlines.add(exchange, timeout_s)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all requests and connections; requests fail from now on."""
         self._closed = True
         error = HttpError(Fault.CLOSED, "the pool has been closed")
@@ -108,6 +111,8 @@ class Pool:
             connection.close(error)
         self._release_all()
         self._deadlines.close()
+        if self._sockets:
+            await asyncio.wait([connection.lost for connection in self._sockets], timeout=CLOSE_S)
 
     def _take(self) -> Connection | None:
         """Return an idle connection."""
@@ -179,6 +184,8 @@ class Pool:
             self._dialing -= 1
         self._backoff_s = BACKOFF_S
         self.connections += 1
+        self._sockets[connection] = None
+        connection.lost.add_done_callback(lambda _: self._sockets.pop(connection, None))
         self._all[connection] = None
         if not self._takes(connection):
             connection.close(HttpError(Fault.CLOSED, "the pool has been closed"))
