@@ -120,7 +120,7 @@ class KeySpace:
         value, modified, created = node.get("value"), node["modifiedIndex"], node["createdIndex"]
         if value is None:
             return Change(key, None, modified, created, previous, 0)
-        version = 1 if modified == created else 2
+        version = 1 if previous is None else 2
         return Change(key, value.encode(), modified, created, previous, version)
 
     def _directory_changed(self, event: Event) -> Change | None:

@@ -1,4 +1,4 @@
-"""The suite's stores: those of the registry, and the remote store over two kinds of server.
+"""The suite's stores: those of the registry, and the remote stores over two kinds of server each.
 
 A remote store is asked the same questions as one in process. One server of each kind serves the
 whole session; a data directory is a key space of its own there, so each test begins with an empty
@@ -17,11 +17,16 @@ import pytest
 from storage.errors import StoreOpenError
 from storage.interface import Store
 from storage.registry import STORES, StoreEntry, StoreOptions, store_entry
-from tests.etcd_members import EtcdCluster
+from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.real_etcd import require_etcd
 from tests.storage.remote.served import Served
 
-REMOTES: Final = {"remote, real etcd": "real_url", "remote, our engine": "served_url"}
+REMOTES: Final = {
+    "remote, real etcd": "real_url",
+    "remote, our engine": "served_url",
+    "remote v2, real etcd": "real_v2_url",
+    "remote v2, our engine": "served_v2_url",
+}
 """The fixture of its server, by name of the store."""
 
 
@@ -36,9 +41,30 @@ def real_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def real_v2_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return where a real etcd of this suite's own speaks the protocol of etcd 2."""
+    require_etcd()
+    cluster = EtcdCluster(tmp_path_factory.mktemp("etcd2"), EtcdOptions(enable_v2=True))
+    asyncio.run(cluster.start())
+    yield cluster.v2_url
+    cluster.kill()
+
+
+@pytest.fixture(scope="session")
 def served_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return where our engine listens."""
     served = Served(tmp_path_factory.mktemp("served"))
+    try:
+        served.start()
+        yield served.url
+    finally:
+        served.kill()
+
+
+@pytest.fixture(scope="session")
+def served_v2_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return where our engine of etcd 2 listens."""
+    served = Served(tmp_path_factory.mktemp("served2"), api=2)
     try:
         served.start()
         yield served.url

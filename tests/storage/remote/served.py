@@ -11,13 +11,14 @@ from tests.etcd_members import free_ports
 
 
 class Served:
-    """Our engine behind gRPC, always at the same port and on the same data."""
+    """Our engine behind its protocol, always at the same port and on the same data."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, api: int = 3) -> None:
         self._target = f"127.0.0.1:{next(free_ports())}"
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"etcd3://{self._target}"
+        self._kind = ["--api", "2"] if api == 2 else ["--store", "etcd3"]
+        self.url = f"etcd{api}://{self._target}"
 
     def start(self) -> None:
         """Start it, and wait for its ready line."""
@@ -25,7 +26,7 @@ class Served:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "cluster.processes.etcd", "--listen", self._target),
-                    *("--store", "etcd3", "--data-dir", str(self._directory / "data")),
+                    *(*self._kind, "--data-dir", str(self._directory / "data")),
                     *("--parent", str(os.getpid())),
                 ],
                 stdin=subprocess.DEVNULL,
