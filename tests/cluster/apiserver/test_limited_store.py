@@ -1,10 +1,14 @@
-"""The API server on a store with etcd 2's limits: text values, no old states, a short history."""
+"""The API server on a store with etcd 2's limits: text values, no old states, a short history.
+
+On a fake that has nothing else of etcd 2, on our engine, in process and served, and on a real etcd.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,26 +16,60 @@ from cluster.apiserver.reads.tokens import ANY_REVISION, ContinueToken
 from cluster.apiserver.resources.event import EventStrategy
 from serialization.kinds import PODS
 from storage.base64_values import Base64Values
+from storage.interface import Store
+from storage.registry import STORES, StoreOptions, store_entry
 from storage.virtual_time import VirtualClock, run_virtual
 from tests.cluster.apiserver.kinds import PODS_PATH, PROTOBUF, pod
 from tests.cluster.apiserver.reads.rig import rig
 from tests.cluster.apiserver.serving import InProcess, Json, StandingClock, serving
+from tests.etcd_members import EtcdCluster, EtcdOptions
+from tests.real_etcd import require_etcd
 from tests.storage.limited import HISTORY_EVENTS, LimitedStore
+from tests.storage.remote.served import Served
 
+SLOW = pytest.mark.slow
+REMOTES = ("served", "real")
 EVENTS_PATH = "/api/v1/namespaces/default/events"
 GONE = (410, "Expired")
 
 
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return where a real etcd speaks the protocol of etcd 2."""
+    require_etcd()
+    cluster = EtcdCluster(tmp_path_factory.mktemp("etcd"), EtcdOptions(enable_v2=True))
+    asyncio.run(cluster.start())
+    yield cluster.v2_url
+    cluster.kill()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return where our engine does."""
+    process = Served(tmp_path_factory.mktemp("served"), api=2)
+    try:
+        process.start()
+        yield process.url
+    finally:
+        process.kill()
+
+
+@pytest.fixture(params=["limited", "etcd2", *(pytest.param(s, marks=SLOW) for s in REMOTES)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Return each store in turn, empty."""
+    if request.param in REMOTES:
+        url: str = request.getfixturevalue(request.param)
+        return store_entry(f"{url}?prefix={tmp_path}").make(StoreOptions())
+    if request.param == "limited":
+        return LimitedStore(StandingClock())
+    options = StoreOptions(tmp_path / "data", StandingClock(), inline_commits=True)
+    return STORES["etcd2"].make(options)
+
+
 @pytest.fixture(params=["protobuf", "orjson"])
-def store_and_api(request: pytest.FixtureRequest) -> Iterator[tuple[LimitedStore, InProcess]]:
-    store = LimitedStore(StandingClock())
+def api(request: pytest.FixtureRequest, store: Store) -> Iterator[InProcess]:
     with serving(store=store, storage_codec=request.param) as running:
-        yield store, running
-
-
-@pytest.fixture
-def api(store_and_api: tuple[LimitedStore, InProcess]) -> InProcess:
-    return store_and_api[1]
+        yield running
 
 
 def pods(api: InProcess, count: int = 5) -> list[Json]:
@@ -59,10 +97,7 @@ def names(reply: Json) -> list[object]:
     return [item["metadata"]["name"] for item in items]  # type: ignore[call-overload,index]  # JSON
 
 
-def test_values_are_text_and_what_is_written_is_read(
-    store_and_api: tuple[LimitedStore, InProcess],
-) -> None:
-    store, api = store_and_api
+def test_values_are_text_and_what_is_written_is_read(store: Store, api: InProcess) -> None:
     made = api.create(PODS_PATH, pod("a"))
     assert api.call("GET", f"{PODS_PATH}/a").json() == made
     spec = made["spec"]
@@ -145,8 +180,11 @@ def test_delete_of_a_collection_takes_all_of_it(api: InProcess) -> None:
 
 
 @pytest.mark.parametrize("codec", ["protobuf", "orjson"])
-def test_events_end_by_themselves(codec: str) -> None:
-    store = LimitedStore(VirtualClock())
+@pytest.mark.parametrize("name", ["limited", "etcd2"])
+def test_events_end_by_themselves(name: str, codec: str, tmp_path: Path) -> None:
+    options = StoreOptions(tmp_path, VirtualClock(), inline_commits=True)
+    engine = STORES["etcd2"].make(options)
+    store = LimitedStore(VirtualClock()) if name == "limited" else engine
     event = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}}
     with serving(store=store, storage_codec=codec, virtual=True) as api:
         api.create(EVENTS_PATH, event)
