@@ -1,0 +1,117 @@
+"""Every command of etcdctl 2, as steps on a store that is new; what differs from etcd says why."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Step(NamedTuple):
+    """One command."""
+
+    part: str
+    words: str
+    """Split at spaces; ``$MEMBER`` is the member's id, ``$DATA`` its data directory, ``$NEW`` one
+    that is not there yet."""
+    meanwhile: tuple[str, ...] = ()
+    """Run, one after the other, once the command watches."""
+    lines: int = 0
+    """Of a command that does not end: after so many lines it is interrupted."""
+    note: str = ""
+    """Why ours says something else; empty: it says the same."""
+
+
+def steps(part: str, *words: str) -> tuple[Step, ...]:
+    """Return commands that end by themselves and say the same."""
+    return tuple(Step(part, each) for each in words)
+
+
+NO_OTHERS: Final = "a cluster of one for good: **refused**, as etcd refuses what would break it"
+
+STEPS: Final = (
+    *steps(
+        "Keys",
+        *("set /a one", "set /a two", "get /a", "get /none", "get /a -o json"),
+        *("-o extended get /a", "-o json get /a", "-o extended set /a three"),
+        *("-o json set /a four", "get -q /a", "get --quorum /none", "get --sort /a"),
+        *("set --ttl 1000 /t one", "set --ttl 0 /t two", "set --ttl x /t two", "set --ttl -1 /t z"),
+        *("set --swap-with-value four /a five", "set --swap-with-value six /a seven"),
+        *("set --swap-with-index 1 /a eight", "set --swap-with-value x --swap-with-index 9 /a y"),
+        *("set /dir/x 1", "set /dir 2", "set /a/b 2", "set / 2", "set", "set /only", "get"),
+        *("mk /a again", "mk /new value", "mk --ttl 1000 /new2 value", "mk", "mk /x"),
+        *("mk --in-order /queue first", "mk --in-order /queue second", "mk --in-order /a third"),
+        *(
+            "update /new other",
+            "update /none other",
+            "update --ttl 1000 /new more",
+            "update /dir 1",
+        ),
+        *("update", "update /new", "--debug get /a", "--no-sync get /a"),
+    ),
+    *steps(
+        "Directories",
+        *("mkdir /d", "mkdir /d", "mkdir /a", "mkdir --ttl 1000 /d2", "mkdir /d/e/f", "mkdir"),
+        *("setdir /s", "setdir /s", "setdir --ttl 1000 /s", "setdir /a", "setdir"),
+        *("updatedir /s --ttl 1000", "updatedir --ttl 1000 /s", "updatedir /none", "updatedir /a"),
+        *("set /_hidden/x 1", "get /_hidden/x", "ls /_hidden", "set /d/_h 1"),
+        *(
+            "ls --sort",
+            "ls --sort /",
+            "ls --sort -p",
+            "ls --sort -r",
+            "ls --sort --recursive -p /d",
+        ),
+        *(
+            "ls /none",
+            "ls /a",
+            "-o json ls --sort /queue",
+            "-o extended ls --sort /d",
+            "ls -q --sort",
+        ),
+        *("get /d", "ls /d/_h"),
+    ),
+    *steps(
+        "Removal",
+        *(
+            "rm /d",
+            "rm --dir /d",
+            "rmdir /d",
+            "rmdir /d2",
+            "rmdir /none",
+            "rm /none",
+            "rm",
+            "rmdir",
+        ),
+        *("rm --with-value x /new", "rm --with-index 1 /new", "rm --with-value more /new"),
+        *("rmdir /a", "rm /a", "-o json rm /t", "rm -r /d", "rm --recursive /queue", "rm -r /"),
+        *("ls --sort -r", "-o extended rm /new2", "rm --dir /s"),
+    ),
+    Step("Watches", "watch /w", ("set /w 1",)),
+    Step("Watches", "watch /w", ("rm /w",)),
+    Step("Watches", "-o json watch /w", ("set /w 1",)),
+    Step("Watches", "-o extended watch /w", ("update /w 2",)),
+    Step("Watches", "watch -r /tree", ("set /other 1", "set /tree/a/b 1")),
+    Step("Watches", "watch /tree/_h", ("set /tree/_h 1",)),
+    Step("Watches", "watch -r /tree", ("set /tree/_h 2", "rm -r /tree", "set /tree/z 1")),
+    Step("Watches", "watch --after-index 5 /a"),
+    Step("Watches", "watch --after-index 1 -r /dir"),
+    Step("Watches", "watch -f /w", ("set /w 3", "set /w 4", "rm /w", "mkdir /w"), lines=3),
+    Step("Watches", "watch -f -r /", ("set /x 3", "mk /y/z 4", "rm /x", "set /y/z 9"), lines=4),
+    Step("Watches", "watch"),
+    Step(
+        "Watches",
+        "exec-watch /e -- sh -c set|grep.^ETCD_WATCH",
+        ("set /e 1",),
+        lines=4,
+    ),
+    Step("Watches", "exec-watch -r / -- echo told", ("set /e 1", "rm /e"), lines=2),
+    Step("Watches", "exec-watch /e"),
+    *steps("Cluster", "backup --data-dir $DATA --backup-dir $NEW", "backup --backup-dir $NEW"),
+    *steps("Cluster", "backup --data-dir /none --backup-dir $NEW"),
+    *steps("Cluster", "help", "--version", "nonsense"),
+    *steps("Cluster", "cluster-health", "member list", "member add", "member remove"),
+    *steps("Cluster", "member remove 1234", "member remove zz", "member update"),
+    *steps("Cluster", "member update 1234 http://127.0.0.1:9", "member update $MEMBER foo"),
+    *steps("Cluster", "member remove $MEMBER", "member add other foo"),
+    Step("Cluster", "member add other http://127.0.0.1:9", note=NO_OTHERS),
+)
+"""In their order."""
