@@ -109,6 +109,48 @@ def test_run_with_two_servers_on_three_members(run: Run, tmp_path: Path) -> None
     assert set(results.measurements.store.by_member) == {"etcd-1", "etcd-2", "etcd-3"}
 
 
+@pytest.mark.parametrize(
+    ("chosen", "kind", "codec"),
+    [
+        (("--store", "etcd2"), "embedded", "protobuf"),
+        (("--store", "etcd2", "--apiservers", "2"), "served", "orjson"),
+        (("--store", "etcd2", "--real-etcd", "1", "--steady", "2"), "real", "protobuf"),
+    ],
+)
+def test_run_on_etcd_2(
+    run: Run, tmp_path: Path, chosen: tuple[str, ...], kind: str, codec: str
+) -> None:
+    require_etcd()
+
+    results = run("--codec", codec, *chosen)
+
+    steady = kind == "real"
+    if not steady:
+        judged(results, tmp_path, servers=2 if kind == "served" else 1)
+    assert own_reasons(results.verdict) == []
+    assert results.history is not None
+    assert (results.history.error, results.history.violations) == ("", {})
+    store = results.measurements.store
+    assert (store.kind, store.declared.history_events) == (kind, 1000)
+    assert not store.declared.old_revisions
+    assert not store.declared.compaction
+    assert store.syncs
+    assert store.writes
+    assert store.writes > PODS
+    if codec == "protobuf":
+        assert store.plain_value_bytes
+        assert store.wrapped_value_bytes
+        assert 1.3 < store.wrapped_value_bytes / store.plain_value_bytes < 1.4
+    servers = [n for n in results.measurements.counters if n.startswith("apiserver")]
+    told = [results.measurements.counters[name]["store_compactions"] for name in servers]
+    assert set(told) == {0}
+    if steady:
+        found = results.measurements.steady
+        assert found is not None
+        assert found.compactions is not None
+        assert (found.compactions.declared, found.compactions.read_code) == (False, 410)
+
+
 def test_run_with_joined_writes_is_judged_at_least_once_and_loses_nothing_with_a_watch(
     run: Run,
 ) -> None:
