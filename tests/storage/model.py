@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from storage.errors import (
     CompactedError,
     ConflictError,
@@ -15,8 +17,21 @@ from storage.records import Change, KeyValue, Listing
 class Model:
     """What a store should hold and answer, for writes in the order in which they are judged."""
 
-    def __init__(self, start: int = 1, compacted: int = 1) -> None:
-        """It is empty at revision ``start``; all since ``compacted`` is kept."""
+    def __init__(
+        self,
+        start: int = 1,
+        compacted: int = 1,
+        *,
+        versions: bool = True,
+        ends_by_key: bool = False,
+    ) -> None:
+        """It is empty at revision ``start``; all since ``compacted`` is kept.
+
+        Without ``versions`` a key's version is 1 at its creation and 2 ever after. Keys that end
+        together end in the order of their revisions, or ``ends_by_key``.
+        """
+        self.ends_by_key = ends_by_key
+        self.version_max = sys.maxsize if versions else 2
         self.history: list[Change] = []
         self.start = start
         self.compacted = compacted
@@ -50,7 +65,8 @@ class Model:
         if current.value == value and not deadline_ms and key not in self.deadlines:
             return current.revision
         revision, created = self.revision + 1, current.create_revision
-        change = Change(key, value, revision, created, current, current.version + 1)
+        version = min(current.version + 1, self.version_max)
+        change = Change(key, value, revision, created, current, version)
         return self._add(change, deadline_ms)
 
     def delete(self, key: bytes, expected: int | None, last: bytes | None = None) -> int:
@@ -64,7 +80,8 @@ class Model:
     def expire(self, now_ms: int) -> None:
         ended = [key for key, deadline_ms in self.deadlines.items() if deadline_ms <= now_ms]
         state = self.state()
-        for key in sorted(ended, key=lambda key: (self.deadlines[key], state[key].revision)):
+        order = {key: 0 if self.ends_by_key else state[key].revision for key in ended}
+        for key in sorted(ended, key=lambda key: (self.deadlines[key], order[key], key)):
             self.delete(key, None)
 
     def compact(self, revision: int) -> None:

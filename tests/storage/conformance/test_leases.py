@@ -32,15 +32,16 @@ def needs_given_clock(entry: StoreEntry) -> None:
 def test_ttl_is_honoured_or_refused_as_declared(entry: StoreEntry, tmp_path: Path) -> None:
     if entry.capabilities.leases:
         needs_given_clock(entry)
-    recorder = Recorder(after=1)
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
+            at = Revisions(store)
+            recorder = Recorder(after=at(1))
             if not entry.capabilities.leases:
                 with pytest.raises(UnsupportedError):
                     await store.create(b"/a", b"one", ttl_s=10)
                 return
-            store.watch(b"/", recorder, after=1)
+            store.watch(b"/", recorder, after=at(1))
             await store.create(b"/a", b"one", ttl_s=10)
             await store.create(b"/b", b"one")
             await asyncio.sleep(9.5)
@@ -48,7 +49,7 @@ def test_ttl_is_honoured_or_refused_as_declared(entry: StoreEntry, tmp_path: Pat
             await asyncio.sleep(1)
             assert await store.get(b"/a") is None
             assert await store.get(b"/b") is not None
-            assert recorder.revisions == [2, 3, 4]
+            assert recorder.revisions == at.each([2, 3, 4])
             assert recorder.changes[-1].value is None
 
     run_virtual(scenario())
@@ -59,12 +60,13 @@ def test_update_renews_or_ends_a_ttl(entry: StoreEntry, tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
+            at = Revisions(store)
             await store.create(b"/renewed", b"one", ttl_s=10)
             await store.create(b"/kept", b"one", ttl_s=10)
             await store.create(b"/gone", b"one", ttl_s=10)
             await asyncio.sleep(5)
-            await store.update(b"/renewed", b"two", expected=2, ttl_s=10)
-            await store.update(b"/kept", b"two", expected=3)
+            await store.update(b"/renewed", b"two", expected=at(2), ttl_s=10)
+            await store.update(b"/kept", b"two", expected=at(3))
 
             await asyncio.sleep(7)
             assert [item.key for item in (await store.list(b"/")).items] == [b"/kept", b"/renewed"]
@@ -79,15 +81,16 @@ def test_update_of_nothing_but_the_ttl_writes(entry: StoreEntry, tmp_path: Path)
 
     async def scenario() -> None:
         async with make(entry, tmp_path) as store:
+            at = Revisions(store)
             await store.create(b"/renewed", b"one", ttl_s=10)
             await store.create(b"/kept", b"one", ttl_s=10)
             await store.create(b"/plain", b"one")
             await asyncio.sleep(5)
-            renewed = await store.update(b"/renewed", b"one", expected=2, ttl_s=10)
-            kept = await store.update(b"/kept", b"one", expected=3)
-            assert (renewed, kept) == (5, 6)
-            assert await store.update(b"/kept", b"one", expected=6) == 6
-            assert await store.update(b"/plain", b"one", expected=4) == 4
+            renewed = await store.update(b"/renewed", b"one", expected=at(2), ttl_s=10)
+            kept = await store.update(b"/kept", b"one", expected=at(3))
+            assert (renewed, kept) == (at(5), at(6))
+            assert await store.update(b"/kept", b"one", expected=at(6)) == at(6)
+            assert await store.update(b"/plain", b"one", expected=at(4)) == at(4)
 
             await asyncio.sleep(7)
             keys = [item.key for item in (await store.list(b"/")).items]

@@ -31,7 +31,14 @@ from hypothesis.stateful import (
 )
 
 from storage.engine.store import EngineStore
-from storage.errors import ConflictError, KeyExistsError, ReadOnlyError, StoreError
+from storage.errors import (
+    ConflictError,
+    KeyExistsError,
+    ReadOnlyError,
+    StoreError,
+    UnsupportedError,
+)
+from storage.etcd2.store import Etcd2Store
 from storage.interface import Store
 from storage.registry import StoreEntry, StoreOptions
 from storage.virtual_time import VirtualClock, VirtualTimeLoop
@@ -46,6 +53,13 @@ KEYS = st.sampled_from(
     [b"/a/1", b"/a/2", b"/a/20", b"/b/1", b"/b", b"/b0", b"/c\xff", b"/c\xff\xff"]
 )
 PREFIXES = st.sampled_from([b"", b"/", b"/a/", b"/b", b"/c\xff", b"/none"])
+IN_A_TREE = {
+    b"/b": b"/b-",
+    b"/c\xff": "/c\u07ff".encode(),
+    b"/c\xff\xff": "/c\U0010ffff".encode(),
+}
+"""What stands for a key that a tree cannot hold."""
+
 BACK = st.integers(0, 12)
 """How far back a revision lies; 0 asks for the newest, 1 for one that has not happened yet."""
 
@@ -76,7 +90,12 @@ WRITES = st.lists(
 )
 
 
+REFUSED: Outcome = (UnsupportedError.__name__, None)
+
+
 def describe(error: StoreError) -> Outcome:
+    if isinstance(error, UnsupportedError):
+        return REFUSED
     current = error.current if isinstance(error, KeyExistsError | ConflictError) else None
     return type(error).__name__, (str(error), current)
 
@@ -110,7 +129,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.watches: list[tuple[bytes, int, Recorder]] = []
         self.committer: FaultyCommitter | None = None
         self.run(self.open())
-        self.model = Model(self.store.current_revision(), self.store.oldest_revision())
+        self.model = Model(
+            self.store.current_revision(),
+            self.store.oldest_revision(),
+            versions=entry.capabilities.versions,
+            ends_by_key=entry.capabilities.tree_keys,
+        )
 
     def run(self, story: Coroutine[object, object, T]) -> T:
         return self.runner.run(story)
@@ -137,8 +161,8 @@ class StoreMachine(RuleBasedStateMachine):
     def list_page(self, prefix: bytes, limit: int, after: bytes | None, back: int) -> None:
         async def story() -> None:
             await self.settle()
-            revision, start = self.past(back), after or b""
-            expected = outcome_of(lambda: self.model.page(prefix, limit, start, revision))
+            revision, start = self.past(back), self.key(after or b"")
+            expected = self.read(revision, lambda: self.model.page(prefix, limit, start, revision))
             answer = self.store.list(prefix, limit=limit, after=start, revision=revision)
             assert await settled(answer) == expected
             assert await self.store.count(prefix) == len(self.model.page(prefix, 0, b"", 0).items)
@@ -149,9 +173,9 @@ class StoreMachine(RuleBasedStateMachine):
     def get(self, key: bytes, back: int) -> None:
         async def story() -> None:
             await self.settle()
-            revision = self.past(back)
-            expected = outcome_of(lambda: self.model.get(key, revision))
-            assert await settled(self.store.get(key, revision=revision)) == expected
+            revision, held = self.past(back), self.key(key)
+            expected = self.read(revision, lambda: self.model.get(held, revision))
+            assert await settled(self.store.get(held, revision=revision)) == expected
 
         self.run(story())
 
@@ -165,6 +189,7 @@ class StoreMachine(RuleBasedStateMachine):
 
         self.run(story())
 
+    @precondition(lambda self: self.entry.capabilities.compaction)
     @rule(back=BACK)
     def compact(self, back: int) -> None:
         async def story() -> None:
@@ -218,11 +243,15 @@ class StoreMachine(RuleBasedStateMachine):
         if isinstance(store, EngineStore):
             self.committer = FaultyCommitter(store._parts.committer)
             store._parts = replace(store._parts, committer=self.committer)
+        if isinstance(store, Etcd2Store):
+            engine = store._engine
+            self.committer = FaultyCommitter(engine._parts.committer)
+            engine._parts = replace(engine._parts, committer=self.committer)
         self.store: Store = await store.__aenter__()
 
     def issue(self, write: Write, model: Model) -> tuple[Awaitable[object], Outcome]:
         """Begin a write on the store; return its answer to come, and the model's."""
-        kind, key, value, right, ttl_s = write
+        kind, key, value, right, ttl_s = write._replace(key=self.key(write.key))
         if not self.entry.capabilities.given_clock:
             ttl_s = 0
         store = self.store
@@ -306,9 +335,21 @@ class StoreMachine(RuleBasedStateMachine):
         if not self.entry.capabilities.others_write:
             assert status.logical_bytes == sum(len(k) + len(kv.value) for k, kv in state.items())
         first = max(self.model.start, self.model.compacted)
+        if not self.entry.capabilities.old_revisions:
+            first = self.model.revision + 1
         for revision in range(first, self.model.revision + 1):
             expected = self.model.page(b"", 0, b"", revision)
             assert await self.store.list(b"", revision=revision) == expected
+
+    def key(self, key: bytes) -> bytes:
+        """Return a key, or what stands for it."""
+        return IN_A_TREE.get(key, key) if self.entry.capabilities.tree_keys else key
+
+    def read(self, revision: int, ask: Callable[[], object]) -> Outcome | None:
+        """Return what a read must answer."""
+        if revision and not self.entry.capabilities.old_revisions:
+            return REFUSED
+        return outcome_of(ask)
 
     def past(self, back: int) -> int:
         """Return 0 (the newest), an older revision, or one too many."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError
+from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedError
 from storage.records import KeyValue
 from storage.registry import StoreEntry
 from tests.storage.conformance.revisions import Revisions
@@ -19,7 +19,7 @@ LOST = KeyExistsError | ConflictError
 async def test_new_store_is_at_revision_1(entry: StoreEntry, make: Make) -> None:
     async with make() as store:
         assert await store.latest_revision() == store.current_revision()
-        if not entry.capabilities.others_write:
+        if entry.capabilities.dense_revisions and not entry.capabilities.others_write:
             assert store.current_revision() == 1
 
 
@@ -132,7 +132,7 @@ async def test_delete_at_another_revision_is_a_conflict(make: Make) -> None:
         assert await store.get(b"/a") is not None
 
 
-async def test_delete_with_a_last_value_is_two_changes(make: Make) -> None:
+async def test_delete_with_a_last_value_is_two_changes(entry: StoreEntry, make: Make) -> None:
     async with make() as store:
         at = Revisions(store)
         await store.create(b"/a", b"one")
@@ -146,7 +146,9 @@ async def test_delete_with_a_last_value_is_two_changes(make: Make) -> None:
         assert await store.get(b"/a") is None
         told = [(change.value, change.revision, change.version) for change in seen.changes]
         assert told == [(b"two", at(3), 2), (None, at(4), 0)]
-        assert await store.get(b"/a", revision=at(3)) == KeyValue(b"/a", b"two", at(3), at(2), 2)
+        if entry.capabilities.old_revisions:
+            old = await store.get(b"/a", revision=at(3))
+            assert old == KeyValue(b"/a", b"two", at(3), at(2), 2)
 
 
 async def test_delete_with_the_value_that_is_there_is_one_change(make: Make) -> None:
@@ -243,11 +245,105 @@ async def test_concurrent_writes_get_revisions_one_by_one(entry: StoreEntry, mak
             assert status.commits < 500
 
 
-async def test_binary_values_come_back_as_they_were(make: Make) -> None:
+async def test_version_counts_writes_as_declared(entry: StoreEntry, make: Make) -> None:
+    async with make() as store:
+        revision = await store.create(b"/a", b"0")
+        seen = Recorder(after=revision)
+        store.watch(b"/a", seen, after=revision)
+        for number in range(1, 4):
+            revision = await store.update(b"/a", b"%d" % number, expected=revision)
+
+        state = await store.get(b"/a")
+        versions = [2, 3, 4] if entry.capabilities.versions else [2, 2, 2]
+        assert [change.version for change in seen.changes] == versions
+        assert state is not None
+        assert state.version == versions[-1]
+
+
+async def test_values_that_are_not_text_are_kept_or_refused_as_declared(
+    entry: StoreEntry, make: Make
+) -> None:
     value = bytes(range(256)) * 16
     async with make() as store:
-        assert store.capabilities.binary_values
-        await store.create(b"/a", value)
-        await store.create(b"/empty", b"")
+        assert store.capabilities.binary_values == entry.capabilities.binary_values
+        if entry.capabilities.binary_values:
+            await store.create(b"/a", value)
+            await store.create(b"/empty", b"")
 
-        assert [item.value for item in (await store.list(b"/")).items] == [value, b""]
+            assert [item.value for item in (await store.list(b"/")).items] == [value, b""]
+            return
+        revision = await store.create(b"/kept", b"")
+        for refused in (
+            store.create(b"/a", value),
+            store.update(b"/kept", value, expected=revision),
+            store.delete(b"/kept", expected=revision, last=value),
+        ):
+            with pytest.raises(UnsupportedError):
+                await refused
+
+        assert store.current_revision() == revision
+        assert [(item.key, item.value) for item in (await store.list(b"/")).items] == [
+            (b"/kept", b"")
+        ]
+
+
+async def test_text_of_any_kind_comes_back_as_it_was(make: Make) -> None:
+    values = ["", "plain", "ümläut \U0001f600", "\x00\x01\x7f", "a\r\n\tb", '<&>"\\ +%2B']
+    async with make() as store:
+        for number, value in enumerate(values):
+            await store.create(b"/%d" % number, value.encode())
+
+        items = (await store.list(b"/")).items
+        assert [item.value.decode() for item in items] == values
+        one = await store.get(b"/3")
+        assert one is not None
+        assert one.value.decode() == values[3]
+
+
+NOT_IN_A_TREE = [
+    b"",
+    b"/",
+    b"none",
+    b"/a/",
+    b"//a",
+    b"/a//b",
+    b"/a/./b",
+    b"/a/..",
+    b"/_hidden",
+    b"/a/_hidden/b",
+    b"/\xff",
+    b"/kept/below",
+    b"/folder",
+]
+
+
+@pytest.mark.parametrize("key", NOT_IN_A_TREE)
+async def test_key_that_a_tree_cannot_hold_is_refused_as_declared(
+    entry: StoreEntry, make: Make, key: bytes
+) -> None:
+    if not entry.capabilities.tree_keys:
+        pytest.skip("declares that keys are any bytes")
+    async with make() as store:
+        await store.create(b"/kept", b"one")
+        revision = await store.create(b"/folder/inner", b"one")
+        before = await store.list(b"")
+
+        with pytest.raises(UnsupportedError):
+            await store.create(key, b"two")
+
+        assert await store.get(key) is None
+        assert await store.list(b"") == before
+        assert store.current_revision() == revision
+
+
+@pytest.mark.parametrize("key", [b"\xff\x00", b"/a//b", b"/_a", b"/a/b"])
+async def test_key_of_any_bytes_is_kept_as_declared(
+    entry: StoreEntry, make: Make, key: bytes
+) -> None:
+    if entry.capabilities.tree_keys:
+        pytest.skip("declares that keys form a tree")
+    async with make() as store:
+        await store.create(b"/a", b"one")
+        await store.create(key, b"two")
+
+        assert [item.key for item in (await store.list(b"")).items] == sorted([b"/a", key])
