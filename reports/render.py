@@ -62,7 +62,7 @@ def render_api_bench(directory: Path) -> Path:
 
 def render_store_bench(directory: Path) -> Path:
     """Draw the report of a store-bench run; return its path. Raises ReportError."""
-    return _write(directory, storebench_page(StoreBench.read(directory)))
+    return _write(directory, storebench_page(directory, StoreBench.read(directory)))
 
 
 def render_store_micro(directory: Path) -> Path:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from reports.apibench_model import Line, Spread
 from reports.apibench_page import aim_of
 from reports.environment_facts import environment_facts
+from reports.figures.registry import STORE_BENCH_FIGURES
+from reports.figures.store_rates import has_rates
+from reports.files import draw_figures
 from reports.html import Markup, Tile, bullets, element, join, page, section, table, tiles
 from reports.storebench_model import Comparison, StoreBench, StoreMicro, StoreRow, StoreTable
 from reports.wording import NOT_MEASURED, counted, duration_ms, plain
@@ -47,8 +51,8 @@ LIMITS: Final = (
 )
 
 
-def storebench_page(run: StoreBench) -> str:
-    """Return the page of a store-bench run: a table a place."""
+def storebench_page(directory: Path, run: StoreBench) -> str:
+    """Draw the figure and return the page of a store-bench run: a table a place."""
     invalid = [f"{line.cell}, {why}" for line in run.lines for why in line.invalid]
     notes = [f"{line.cell}, {note}" for line in run.lines for note in line.notes]
     goals = list(_goals(run.lines))
@@ -57,6 +61,7 @@ def storebench_page(run: StoreBench) -> str:
         f"{run.run_id} · {run.started} · took {duration_ms(run.duration_s * 1000)}",
         (
             tiles(_tiles(run, len(invalid))),
+            draw_figures(directory, STORE_BENCH_FIGURES, run) if has_rates(run) else "",
             section("Aims", table(("cell", "what", "aim", "measured", ""), goals, labels=2))
             if goals
             else "",

@@ -25,6 +25,7 @@ _PROCESSES: Final = {
     "nodes": "#ddaa33",
     "measuring": "#a0a7ae",
 }
+_STORES: Final = {"etcd3": "#0072b2", "etcd2": "#d55e00", "memory": "#656d76"}
 STEPS: Final = {
     "created": "#3a8fb7",
     "scheduled": "#44aa99",
@@ -41,6 +42,11 @@ def _pick(table: dict[str, str], name: str) -> str:
 def codec_colour(codec: str) -> str:
     """Return the colour of a codec."""
     return _pick(_CODECS, codec)
+
+
+def store_colour(engine: str) -> str:
+    """Return the colour of an engine."""
+    return _pick(_STORES, engine)
 
 
 def process_colour(process: str) -> str:

@@ -18,12 +18,14 @@ from reports.figures import (
     ratios,
     startup,
     startup_by_cell,
+    store_rates,
     throughput,
     waterfall,
 )
 from reports.figures.kind import FigureKind
 from reports.generations_model import Generations
 from reports.model import Run
+from reports.storebench_model import StoreBench
 
 RUN_FIGURES: Final[tuple[FigureKind[Run], ...]] = (
     startup.FIGURE,
@@ -48,12 +50,14 @@ GENERATION_FIGURES: Final[tuple[FigureKind[Generations], ...]] = (
     generations.RATES_FIGURE,
     generations.WATCHERS_FIGURE,
 )
+STORE_BENCH_FIGURES: Final[tuple[FigureKind[StoreBench], ...]] = (store_rates.FIGURE,)
 AnyFigure = (
     FigureKind[Run]
     | FigureKind[Matrix]
     | FigureKind[CodecResults]
     | FigureKind[ApiBench]
     | FigureKind[Generations]
+    | FigureKind[StoreBench]
 )
 FIGURES: Final[dict[str, AnyFigure]] = {
     **{figure.name: figure for figure in RUN_FIGURES},
@@ -61,4 +65,5 @@ FIGURES: Final[dict[str, AnyFigure]] = {
     **{figure.name: figure for figure in CODEC_FIGURES},
     **{figure.name: figure for figure in API_BENCH_FIGURES},
     **{figure.name: figure for figure in GENERATION_FIGURES},
+    **{figure.name: figure for figure in STORE_BENCH_FIGURES},
 }
