@@ -66,6 +66,7 @@ REGISTRIES: Final = (
     Registry("bench.load.users.registry", "USERS", ("bench.load.users",)),
     Registry("bench.apibench.operations.registry", "OPERATIONS", ("bench.apibench.operations",)),
     Registry("bench.storebench.drivers.registry", "DRIVERS", ("bench.storebench.drivers",)),
+    Registry("bench.generations.stations.registry", "STATIONS", ("bench.generations.stations",)),
     Registry("bench.commands.registry", "COMMANDS", ("bench.commands",)),
     Registry("reports.figures.registry", "FIGURES", ("reports.figures",)),
 )

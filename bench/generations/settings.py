@@ -34,7 +34,7 @@ class Sizes:
     held_ttl_s: int = 3
     held_periods: int = 3
     encoded_objects: int = 200
-    raw_s: float = 1.5
+    raw_s: float = 1.2
     raw_callers: int = 64
     nodes: int = 1000
     pods: int = 5000

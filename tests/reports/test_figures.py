@@ -17,23 +17,33 @@ from reports.figures.registry import (
     API_BENCH_FIGURES,
     CODEC_FIGURES,
     FIGURES,
+    GENERATION_FIGURES,
     MATRIX_FIGURES,
     RUN_FIGURES,
+    STORE_BENCH_FIGURES,
 )
+from reports.generations_model import Generations
 from reports.model import Config, Phase, Results, Run
 from reports.samples import PodSample, ProcessSample
+from reports.storebench_model import StoreBench
 from tests.reports.sample_api_bench import sample_api_bench
+from tests.reports.sample_generations import sample_generations
 from tests.reports.sample_results import write_codecs, write_matrix, write_run
+from tests.reports.sample_store_bench import sample_store_bench
 
 RUN_NAMES = [kind.name for kind in RUN_FIGURES]
 MATRIX_NAMES = [kind.name for kind in MATRIX_FIGURES]
 CODEC_NAMES = [kind.name for kind in CODEC_FIGURES]
 API_BENCH_NAMES = [kind.name for kind in API_BENCH_FIGURES]
+GENERATION_NAMES = [kind.name for kind in GENERATION_FIGURES]
+STORE_BENCH_NAMES = [kind.name for kind in STORE_BENCH_FIGURES]
 KINDS = {
     "run": RUN_NAMES,
     "matrix": MATRIX_NAMES,
     "codecs": CODEC_NAMES,
     "api-bench": API_BENCH_NAMES,
+    "generations": GENERATION_NAMES,
+    "store-bench": STORE_BENCH_NAMES,
 }
 
 
@@ -52,6 +62,8 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[type, object]:
         Matrix: Matrix.read(directory / "matrix"),
         CodecResults: codecs,
         ApiBench: sample_api_bench(),
+        Generations: sample_generations(),
+        StoreBench: sample_store_bench(),
     }
 
 
@@ -97,6 +109,8 @@ def test_figure_of_nothing_measured_is_not_drawn(name: str) -> None:
         Matrix: _empty_matrix(config),
         CodecResults: CodecResults(1, []),
         ApiBench: dataclasses.replace(sample_api_bench(), lines=[]),
+        Generations: dataclasses.replace(sample_generations(), lines=[], details=[]),
+        StoreBench: dataclasses.replace(sample_store_bench(), tables=[]),
     }
 
     with house_style():

@@ -60,6 +60,7 @@ class Etcd2Client:
         self._all: list[Connection] = []
         self._watching: list[Connection] = []
         self._held: list[bytes] = []
+        self._keys: Sequence[str] = ()
         self.ended = ""
 
     async def __aenter__(self) -> Self:
@@ -134,10 +135,14 @@ class Etcd2Client:
         await self._each([self._put(key, f"value={text}&ttl={ttl_s}") for key in keys])
         kept = f"ttl={ttl_s}&refresh=true&prevExist=true"
         self._held = [self._put(key, kept) for key in keys]
+        self._keys = keys
 
     async def refresh(self) -> int:
         await self._each(self._held)
         return len(self._held)
+
+    async def release(self) -> None:
+        await self._each([self._delete(key) for key in self._keys])
 
     async def index(self) -> int:
         return (await self._ask(self._get("/"))).index
@@ -182,6 +187,9 @@ class Etcd2Client:
             f"Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(form)}\r\n\r\n{form}"
         ).encode()
+
+    def _delete(self, key: str) -> bytes:
+        return f"DELETE {ROOT}{key} HTTP/1.1\r\nHost: {self._address}\r\n\r\n".encode()
 
     def _get(self, key: str, query: str = "") -> bytes:
         target = f"{key}?{query}" if query else key

@@ -37,6 +37,7 @@ from serialization.api.etcd.rpc_pb2 import (
     LeaseGrantRequest,
     LeaseGrantResponse,
     LeaseKeepAliveRequest,
+    LeaseRevokeRequest,
     PutRequest,
     RangeRequest,
     RangeResponse,
@@ -46,6 +47,7 @@ from serialization.api.etcd.rpc_pb2 import (
 )
 
 GRANT: Final = "/etcdserverpb.Lease/LeaseGrant"
+REVOKE: Final = "/etcdserverpb.Lease/LeaseRevoke"
 KEEP_ALIVE: Final = "/etcdserverpb.Lease/LeaseKeepAlive"
 CONNECT_S_MAX: Final = 10.0
 AT_ONCE: Final = 64
@@ -98,7 +100,7 @@ class Etcd3Client:
         self._alive: _KeepAlives | None = None
         self._heard: Heard | None = None
         self.ended = ""
-        paths = (PUT, RANGE, WATCH, GRANT, KEEP_ALIVE)
+        paths = (PUT, RANGE, WATCH, GRANT, REVOKE, KEEP_ALIVE)
         self._blocks = {path: header_block(address, path) for path in paths}
 
     async def __aenter__(self) -> Self:
@@ -181,6 +183,10 @@ class Etcd3Client:
         except WireError as error:
             raise ClientError(str(error)) from error
         return len(self._leases)
+
+    async def release(self) -> None:
+        asks = (LeaseRevokeRequest(ID=lease).SerializeToString() for lease in self._leases)
+        await asyncio.gather(*(self._call(REVOKE, ask) for ask in asks))
 
     async def index(self) -> int:
         return any_revision(await self._call(RANGE, get_of(b"/")))

@@ -107,6 +107,10 @@ class Client(Protocol):
         """Keep all held keys alive for another ``ttl_s``; return how many requests it took."""
         ...
 
+    async def release(self) -> None:
+        """Let go of what is held: nothing of it ends later, while something else is measured."""
+        ...
+
     async def index(self) -> int:
         """Return the store's index or revision."""
         ...

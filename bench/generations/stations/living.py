@@ -66,6 +66,7 @@ async def _held(ground: Ground, way: str, *, apart: bool) -> Cost:
         used, grown = ground.used(before), await client.index() - index
         synced = await _syncs(ground)
         found = client.count(await client.everything(directory))
+        await client.release()
     # Within a time to live of the last refresh: without the earlier ones none would be there.
     if found != len(keys):
         wrong = f"{found} of {len(keys)} keys have stayed alive"

@@ -10,7 +10,7 @@ from bench.generations.clients.interface import Client
 from bench.generations.loading import Looped, Values, fill, key_of
 from bench.generations.stations.interface import Ground
 
-KEYS: Final = 5_000
+KEYS: Final = 2_000
 
 
 async def raw(ground: Ground) -> None:
