@@ -16,6 +16,7 @@ from cluster.apiserver.listener import bind, listen, url_of
 from cluster.kubelet.fleet import FleetOptions
 from cluster.processes.in_process import Cluster, ClusterConfig
 from storage.clock import SystemClock
+from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 
 CLOCK = SystemClock()
@@ -178,10 +179,10 @@ class Following:
 
 @asynccontextmanager
 async def serving(
-    program: str, home: Path, fleet: FleetOptions | None = None
+    program: str, home: Path, fleet: FleetOptions | None = None, store: Store | None = None
 ) -> AsyncIterator[Kubectl]:
-    """A fresh cluster on the memory store; unless told otherwise of three nodes."""
-    store = STORES["memory"].make(StoreOptions(clock=CLOCK))
+    """A fresh cluster; unless told otherwise of three nodes, on the memory store."""
+    store = store or STORES["memory"].make(StoreOptions(clock=CLOCK))
     config = ClusterConfig(fleet or FleetOptions(nodes=NODES))
     sock = bind("127.0.0.1", 0)
     async with (
@@ -197,11 +198,12 @@ def with_kubectl(
     home: Path,
     scenario: Callable[[Kubectl], Awaitable[None]],
     fleet: FleetOptions | None = None,
+    store: Store | None = None,
 ) -> None:
     """Play a scenario on a fresh cluster."""
 
     async def play() -> None:
-        async with asyncio.timeout(SCENARIO_S), serving(program, home, fleet) as kubectl:
+        async with asyncio.timeout(SCENARIO_S), serving(program, home, fleet, store) as kubectl:
             await scenario(kubectl)
 
     asyncio.run(play())
