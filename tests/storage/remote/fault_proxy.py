@@ -54,7 +54,7 @@ class Frame(NamedTuple):
         )
 
 
-class _Side:
+class Side:
     """One direction of a connection."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -71,15 +71,15 @@ class _Side:
             self.send(frame.raw)
 
 
-class _Connection:
+class ProxiedConnection:
     """A client's connection, and ours to the server."""
 
     def __init__(
         self, proxy: FaultProxy, client: asyncio.StreamWriter, server: asyncio.StreamWriter
     ) -> None:
         self._proxy = proxy
-        self.requests = _Side(server)
-        self.answers = _Side(client)
+        self.requests = Side(server)
+        self.answers = Side(client)
         self.watches: dict[int, None] = {}
         """Streams that were opened and stay open for more requests."""
         self._cut_streams: dict[int, None] = {}
@@ -121,13 +121,16 @@ class _Connection:
             side.kept.clear()
             side.writer.transport.abort()
 
-    def _keep(self, side: _Side, frame: Frame) -> None:
+    def _keep(self, side: Side, frame: Frame) -> None:
         side.kept.append(frame)
         self._proxy.news()
 
 
 class FaultProxy:
     """Listens on a port of its own for an etcd at ``upstream`` (``host:port``)."""
+
+    kind = "etcd3"
+    """Of the addresses of stores behind it."""
 
     def __init__(self, upstream: str) -> None:
         self.accepted = 0
@@ -139,7 +142,7 @@ class FaultProxy:
         self._server: asyncio.Server | None = None
         self._refusing = False
         self._keeping: set[Kept] = set()
-        self._connections: dict[_Connection, asyncio.Task[None] | None] = {}
+        self._connections: dict[ProxiedConnection, asyncio.Task[None] | None] = {}
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -166,7 +169,7 @@ class FaultProxy:
     @property
     def url(self) -> str:
         """The address of a store behind it."""
-        return f"etcd3://{self.target}"
+        return f"{self.kind}://{self.target}"
 
     async def close(self) -> None:
         """Listen no more, and end the connections that there are."""
@@ -272,23 +275,36 @@ class FaultProxy:
         except OSError:
             client.transport.abort()
             return
-        connection = _Connection(self, client, server)
+        connection = self._connection(client, server)
         self._connections[connection] = asyncio.current_task()
         self.accepted += 1
         self.news()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, connection.request, connection, preface=True))
-                group.create_task(_pump(back, connection.answer, connection, preface=False))
+                group.create_task(self._pump(reader, connection.request, connection))
+                group.create_task(self._pump(back, connection.answer, connection))
         finally:
             connection.abort()
             del self._connections[connection]
+
+    def _connection(
+        self, client: asyncio.StreamWriter, server: asyncio.StreamWriter
+    ) -> ProxiedConnection:
+        return ProxiedConnection(self, client, server)
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        take: Callable[[Frame], None],
+        connection: ProxiedConnection,
+    ) -> None:
+        await _pump(reader, take, connection, preface=take == connection.request)
 
 
 async def _pump(
     reader: asyncio.StreamReader,
     take: Callable[[Frame], None],
-    connection: _Connection,
+    connection: ProxiedConnection,
     *,
     preface: bool,
 ) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from storage.errors import StoreUnavailableError, UnknownOutcomeError
+from storage.interface import Store
 from storage.remote.etcd3 import feed, link
-from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import CLIENTS
 from tests.storage.remote.fault_proxy import Kept
 from tests.storage.remote.wire_world import World, world
@@ -148,7 +148,7 @@ def test_write_that_no_watch_tells_is_unknown_and_told_later(
     run(story, client, second=False)
 
 
-async def all_calls(store: RemoteStore, it: World) -> Sequence[BaseException | object]:
+async def all_calls(store: Store, it: World) -> Sequence[BaseException | object]:
     """Call everything at once, and return what came of it."""
     key = it.key(b"a")
     return await asyncio.gather(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import uuid4
 
-from storage.clock import SystemClock
-from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, parse_url
+from storage.interface import Store
+from storage.registry import StoreOptions, store_entry
+from storage.remote.url import CLIENTS
 from tests.storage.recorder import Recorder
 from tests.storage.remote.fault_proxy import FaultProxy
 
@@ -19,8 +19,8 @@ class World:
     """A store behind a proxy, and one that asks the same etcd directly."""
 
     proxy: FaultProxy
-    store: RemoteStore
-    direct: RemoteStore
+    store: Store
+    direct: Store
     prefix: bytes
     recorder: Recorder
     """Watches all of the prefix through the proxy, after ``start``."""
@@ -44,20 +44,24 @@ async def world(
     upstream: str, *, second: bool = False, client: str = CLIENTS[0]
 ) -> AsyncIterator[World]:
     """``second``: the store may turn to the etcd itself, too."""
-    async with FaultProxy(upstream) as proxy:
-        space = f"?prefix=/{uuid4().hex}"
-        url = parse_url(f"{proxy.url}{space}&client={client}")
-        if second:
-            url = replace(url, targets=(*url.targets, upstream))
-        direct_url = parse_url(f"etcd3://{upstream}{space}")
-        async with (
-            RemoteStore(direct_url, SystemClock()) as direct,
-            RemoteStore(url, SystemClock()) as store,
-        ):
-            prefix = b"/registry/things/"
-            start = store.current_revision()
-            recorder = Recorder(start)
-            store.watch(prefix, recorder, after=start)
-            warm = await store.create(prefix + b"warm", b"warm")
-            await recorder.reach(warm)
-            yield World(proxy, store, direct, prefix, recorder, start)
+    options = f"prefix=/{uuid4().hex}&client={client}"
+    async with FaultProxy(upstream) as proxy, world_behind(proxy, upstream, options, second) as it:
+        yield it
+
+
+@asynccontextmanager
+async def world_behind(
+    proxy: FaultProxy, upstream: str, options: str, second: bool = False
+) -> AsyncIterator[World]:
+    """A world behind this proxy of an etcd; ``options`` are those of its stores' addresses."""
+    targets = f"{proxy.target},{upstream}" if second else proxy.target
+    direct_url, url = (f"{proxy.kind}://{each}?{options}" for each in (upstream, targets))
+    stores = [store_entry(each).make(StoreOptions()) for each in (direct_url, url)]
+    async with stores[0] as direct, stores[1] as store:
+        prefix = b"/registry/things/"
+        start = store.current_revision()
+        recorder = Recorder(start)
+        store.watch(prefix, recorder, after=start)
+        warm = await store.create(prefix + b"warm", b"warm")
+        await recorder.reach(warm)
+        yield World(proxy, store, direct, prefix, recorder, start)

@@ -1,0 +1,54 @@
+"""The proxy that fails, for HTTP/1.1: what a connection carries is known by its first request.
+
+A store polls and streams on connections of their own, so a connection is either a watch's or that
+of calls, one after the other. What is received at once of a call's answer is taken for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tests.storage.remote.fault_proxy import (
+    DATA,
+    END_STREAM,
+    FaultProxy,
+    Frame,
+    ProxiedConnection,
+)
+
+PIECE_BYTES = 1 << 20
+WATCH = b"wait=true"
+
+
+class _HttpConnection(ProxiedConnection):
+    """It has one stream, as far as the proxy knows: a watch, or calls."""
+
+    def cut_watches(self) -> None:
+        if self.watches:
+            self.abort()
+
+
+class HttpFaultProxy(FaultProxy):
+    """Listens on a port of its own for an etcd 2 at ``upstream`` (``host:port``)."""
+
+    kind = "etcd2"
+
+    def _connection(
+        self, client: asyncio.StreamWriter, server: asyncio.StreamWriter
+    ) -> ProxiedConnection:
+        return _HttpConnection(self, client, server)
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        take: Callable[[Frame], None],
+        connection: ProxiedConnection,
+    ) -> None:
+        try:
+            while piece := await reader.read(PIECE_BYTES):
+                watch = bool(connection.watches) or WATCH in piece.partition(b"\r\n")[0]
+                take(Frame(DATA, 0 if watch else END_STREAM, 1, piece))
+        except ConnectionError:
+            pass
+        connection.abort()
