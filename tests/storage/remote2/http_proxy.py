@@ -34,6 +34,19 @@ class HttpFaultProxy(FaultProxy):
 
     kind = "etcd2"
 
+    def __init__(self, upstream: str) -> None:
+        super().__init__(upstream)
+        self._reading = asyncio.Event()
+        self._reading.set()
+
+    def pause_watches(self) -> None:
+        """Read nothing more of what watches tell, so that the server finds no room for it."""
+        self._reading.clear()
+
+    def resume_watches(self) -> None:
+        """Read on."""
+        self._reading.set()
+
     def _connection(
         self, client: asyncio.StreamWriter, server: asyncio.StreamWriter
     ) -> ProxiedConnection:
@@ -47,6 +60,8 @@ class HttpFaultProxy(FaultProxy):
     ) -> None:
         try:
             while piece := await reader.read(PIECE_BYTES):
+                if connection.watches:
+                    await self._reading.wait()
                 watch = bool(connection.watches) or WATCH in piece.partition(b"\r\n")[0]
                 take(Frame(DATA, 0 if watch else END_STREAM, 1, piece))
         except ConnectionError:
