@@ -10,6 +10,7 @@ from storage.errors import StoreError
 from storage.etcd2.errors import Code, Etcd2Error
 from storage.etcd2.model import KEYS, Event, Method
 from storage.serve.etcd2.answers import STATUS, error_json, event_json
+from storage.serve.etcd2.auth import NO_ACCESS, Auth
 from storage.serve.etcd2.connection import Connection, Heard
 from storage.serve.etcd2.forms import FormError, is_form, parse_form
 from storage.serve.etcd2.heads import Heads
@@ -25,10 +26,11 @@ _WITH_BODY: Final = frozenset(("PUT", "POST"))
 class Keys:
     """The resource of all keys."""
 
-    def __init__(self, serving: Serving, heads: Heads) -> None:
+    def __init__(self, serving: Serving, heads: Heads, auth: Auth) -> None:
         self._serving = serving
         self._store = serving.store
         self._heads = heads
+        self._auth = auth
         self._rendered = Rendered()
         self.watchers = 0
         """How many watches are being answered."""
@@ -38,6 +40,9 @@ class Keys:
         """Answer a request, now or later; ``path`` is what follows the prefix, clean."""
         try:
             asked = self._asked(heard, path, query)
+            recursive = asked.request.recursive
+            if not self._auth.lets_pass(heard, path, recursive=recursive):
+                raise Etcd2Error(Code.UNAUTHORIZED, NO_ACCESS)  # noqa: TRY301  told below
             if asked.wait and not asked.quorum:
                 self._watch(asked, connection)
             elif asked.request.method == Method.QGET and not (

@@ -14,6 +14,7 @@ import orjson
 from storage.errors import StoreError
 from storage.etcd2.errors import Etcd2Error
 from storage.etcd2.model import MEMBERS, Event, Method, Request
+from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection, Heard
 from storage.serve.etcd2.forms import text_of
 from storage.serve.etcd2.heads import JSON, TEXT, Heads
@@ -38,9 +39,10 @@ class RefusedError(Exception):
 class MemberList:
     """The members of the cluster, as HTTP shows them."""
 
-    def __init__(self, serving: Serving, heads: Heads) -> None:
+    def __init__(self, serving: Serving, heads: Heads, auth: Auth) -> None:
         self._serving = serving
         self._heads = heads
+        self._auth = auth
         self._id = f"{serving.member_id:x}"
         self._attributes = f"{MEMBERS}/members/{self._id}/raftAttributes"
 
@@ -55,6 +57,8 @@ class MemberList:
         try:
             if heard.method == "GET":
                 connection.answer(self._read(asked))
+            elif not self._auth.lets_change(heard):
+                connection.answer(self._auth.no_access())
             elif heard.method == "PUT":
                 self._update(heard, asked, connection)
             else:

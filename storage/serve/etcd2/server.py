@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+from storage.serve.etcd2.accounts import Accounts
+from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.heads import Heads
 from storage.serve.etcd2.keys import Keys
@@ -64,6 +66,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._application: Router | None = None
         self._keys: Keys | None = None
+        self._auth: Auth | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.connections_max = max(soft - FILES_KEPT, 1)
@@ -86,9 +89,11 @@ class Listener:
     async def serve(self, serving: Serving) -> None:
         """Answer requests from now on, until the listening ends."""
         heads = Heads(serving.clock, serving.cluster_id, RAFT_TERM)
-        keys = self._keys = Keys(serving, heads)
+        auth = self._auth = Auth(Accounts(serving.store), heads)
+        keys = self._keys = Keys(serving, heads, auth)
         member = MemberPages(serving, heads, lambda: keys.watchers)
-        pages = Pages({**member.pages(), **MemberList(serving, heads).pages()})
+        members = MemberList(serving, heads, auth)
+        pages = Pages({**member.pages(), **members.pages(), **auth.pages()})
         self._application = application = Router(keys, pages, heads)
         application.connections_max = self.connections_max
         loop = asyncio.get_running_loop()
@@ -116,6 +121,8 @@ class Listener:
             for connection in list(self._application.connections):
                 connection.abort()
             await self._application.empty.wait()
+        if self._auth is not None:
+            await self._auth.settled()
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
