@@ -15,7 +15,7 @@ from storage.clock import SystemClock
 from storage.errors import StoreOpenError
 from storage.registry import StoreOptions, store_entry
 from tests.faults.load import WRITERS, Load
-from tests.faults.records import Entry, encode
+from tests.faults.records import Acknowledged, Entry, Reached, encode
 
 OUT = 1
 
@@ -28,9 +28,12 @@ def note(entry: Entry) -> None:
 async def run(arguments: argparse.Namespace) -> None:
     """Open the store and load it until the input ends."""
     clock = SystemClock()
-    options = StoreOptions(data_dir=arguments.data_dir, clock=clock)
+    options = StoreOptions(data_dir=arguments.data_dir, clock=clock, sync=not arguments.no_sync)
     after = {name: int(at) for name, _, at in (each.partition("=") for each in arguments.after)}
     stop = asyncio.Event()
+    if arguments.writes:
+        await sessions(arguments)
+        return
 
     def ended() -> None:
         if not os.read(0, 64):
@@ -44,6 +47,29 @@ async def run(arguments: argparse.Namespace) -> None:
         await load.run(stop, after, writers=arguments.writers, timed=arguments.timed)
 
 
+async def sessions(arguments: argparse.Namespace) -> None:
+    """Open the store and load it with a number of writes, and again, closing it between."""
+    clock = SystemClock()
+    after: dict[str, int] = {}
+    for session in range(arguments.sessions):
+        options = StoreOptions(data_dir=arguments.data_dir, clock=clock, sync=not arguments.no_sync)
+        stop, left = asyncio.Event(), arguments.writes
+
+        def count(entry: Entry) -> None:
+            nonlocal left
+            note(entry)
+            if isinstance(entry, Reached):
+                after[entry.story] = entry.revision
+            left -= isinstance(entry, Acknowledged)
+            if left <= 0:
+                stop.set()  # noqa: B023  # this session's
+
+        async with store_entry(arguments.store).make(options) as store:
+            first = arguments.first + session * (arguments.writers + 1)
+            load = Load(store, count, clock, seed=f"{arguments.seed}/{session}", first=first)
+            await load.run(stop, after, writers=arguments.writers)
+
+
 def main() -> None:
     """Run one load."""
     parser = argparse.ArgumentParser(prog="tests.faults.child", description=__doc__)
@@ -52,6 +78,9 @@ def main() -> None:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--writers", type=int, default=WRITERS)
+    parser.add_argument("--writes", type=int, default=0, help="a session; 0: until it is told")
+    parser.add_argument("--sessions", type=int, default=2)
+    parser.add_argument("--no-sync", action="store_true", help="what must be found out")
     parser.add_argument("--timed", action="store_true")
     parser.add_argument("--after", action="append", default=[])
     try:

@@ -9,7 +9,6 @@ virtual time; this is what an engine without a disk can be played.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import resource
 import shutil
 from pathlib import Path
@@ -22,11 +21,12 @@ from storage.etcd3.backend import Etcd3Backend
 from storage.memory.backend import MemoryBackend
 from storage.registry import STORES
 from storage.virtual_time import VirtualClock, run_virtual
+from tests.faults import pace
 from tests.faults.load import Load
 from tests.faults.oracle import Oracle, Violation
 from tests.faults.outcome import Outcome
 from tests.faults.processes import LoadProcess, ServedProcess
-from tests.faults.records import PREFIX, Acknowledged, Alarm, Ending, Entry, Item, Read, Refused
+from tests.faults.records import PREFIX, Acknowledged, Ending, Entry, Item
 from tests.faults.subjects import Subject, ending_of
 from tests.storage.durability import strace
 from tests.storage.engine.faulty_committer import Fault, FaultyCommitter
@@ -38,6 +38,7 @@ FULL_S: Final = 0.3
 """How long the disk stays full after the first refusal."""
 
 FEW_BYTES: Final = 4096
+PREALLOCATED_BYTES: Final = 16 << 20
 
 
 def why_not(subject: Subject) -> str:
@@ -79,7 +80,7 @@ def _limited(subject: Subject, chance: Random, folder: Path, rounds: int) -> Out
         _, hard = resource.prlimit(holder, resource.RLIMIT_FSIZE)
         for _ in range(rounds):
             load.wait_acknowledged(chance.randint(1, 200))
-            limit = chance.choice((0, FEW_BYTES, 2 * FEW_BYTES, _largest(folder / "data")))
+            limit = chance.choice(_limits(folder / "data"))
             resource.prlimit(holder, resource.RLIMIT_FSIZE, (limit, hard))
             load.wait_refused()
             load.wait(FULL_S)
@@ -130,29 +131,7 @@ def _judged(
         again = ending_of(subject.engine, folder / "data")
         if again != ending:
             found.append(Violation("lost", f"reopened: {again.revision}, not {ending.revision}"))
-    return Outcome.of(oracle, rounds, [*found, *alarms(entries)])
-
-
-def alarms(entries: list[Entry]) -> list[Violation]:
-    """Return where a store that refused writes did not say so, did not read on, or not recover."""
-    refused = [e for e in entries if isinstance(e, Refused) and e.why == "ReadOnlyError"]
-    if not refused:
-        return []
-    told = [each for each in entries if isinstance(each, Alarm)]
-    found = []
-    if not any(each.why for each in told):
-        found.append(Violation("alarm", "writes were refused, and no alarm was told"))
-    if told and told[-1].why:
-        found.append(Violation("alarm", f"the alarm never ended: {told[-1].why}"))
-    last_ns = refused[-1].at_ns
-    if not any(isinstance(each, Acknowledged) and each.at_ns > last_ns for each in entries):
-        found.append(Violation("alarm", "no write was taken after the last refusal"))
-    spans = itertools.pairwise(told)
-    for start, end in ((a.at_ns, b.at_ns) for a, b in spans if a.why and not b.why):
-        reads = [e for e in entries if isinstance(e, Read) and start <= e.at_ns <= end]
-        if end - start > FULL_S * 0.5e9 and not reads:
-            found.append(Violation("alarm", "no read was answered while the store was read-only"))
-    return found
+    return Outcome.of(oracle, rounds, [*found, *pace.alarms(entries)])
 
 
 def _failing(data: Path, error: str, first: int, last: int) -> list[str]:
@@ -162,8 +141,12 @@ def _failing(data: Path, error: str, first: int, last: int) -> list[str]:
     return ["strace", "-f", "-o", "/dev/null", *paths, *inject]
 
 
-def _largest(data: Path) -> int:
-    return max(path.stat().st_size for path in data.rglob("*") if path.is_file())
+def _limits(data: Path) -> list[int]:
+    """Return sizes beyond which files may not be written, all of which are reached soon."""
+    sizes = [path.stat() for path in data.rglob("*") if path.is_file()]
+    # A file whose room was taken before it is needed is not written at its end for long.
+    full = [each.st_size for each in sizes if each.st_size < PREALLOCATED_BYTES]
+    return [0, FEW_BYTES, 2 * FEW_BYTES, max(full)]
 
 
 def _commits_fail(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:

@@ -15,6 +15,7 @@ from storage.mvcc import Compare, CompareResult, CompareTarget, DeleteOp, PutOp,
 from storage.records import Batch
 from tests.faults.records import (
     PREFIX,
+    TIMED,
     Acknowledged,
     Alarm,
     Asked,
@@ -58,7 +59,6 @@ END_S: Final = 30.0
 STEPS_A_WRITER: Final = 1 << 20
 """Numbers of writes: those of each writer are apart."""
 
-TIMED: Final = PREFIX + b"timed/"
 UNWRITTEN: Final = PREFIX + b"unwritten"
 STORIES: Final = {"all": PREFIX, "all2": PREFIX, "own": PREFIX + b"1", "late": PREFIX}
 """The watches, and what each is of; ``late`` begins anew now and then, somewhere in the past."""
@@ -171,7 +171,7 @@ class Load:
         except TimeoutError:
             return  # the oracle finds what has not been told
         self._note_alarm(status.alarm)
-        self._note(Counted(self._clock.stamp_ns(), status.commits, status.writes))
+        self._note(Counted(self._clock.stamp_ns(), last, status.commits, status.writes))
 
     async def _latest(self) -> int:
         while True:

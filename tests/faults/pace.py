@@ -1,13 +1,17 @@
-"""What entries say of time: whether reads went on, groups grew, and keys lived as long as told."""
+"""What entries say of time: whether reads went on, groups grew, and alarms were told."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
 from tests.faults.oracle import Violation
-from tests.faults.records import Acknowledged, Asked, Begun, Entry, Read, Told
+from tests.faults.records import Acknowledged, Alarm, Asked, Begun, Entry, Read, Refused
+
+READS_NS: Final = 150_000_000
+"""How long a store must have been read-only for a read to be expected meanwhile."""
 
 GROUPS_MIN: Final = 2.0
 """Writes acknowledged for each sync's time, by eight callers, at least."""
@@ -37,29 +41,23 @@ def groups(entries: Sequence[Entry], sync_ns: int) -> list[Violation]:
     return [Violation("groups", f"{len(done)} writes, {shared:.2f} in the time of a sync")]
 
 
-def lives(entries: Sequence[Entry], *, grace_ns: int, story: str = "all") -> list[Violation]:
-    """Return which keys with a TTL ended too early, or lived ``grace_ns`` beyond their time.
-
-    A key's time begins when it was acknowledged, at the latest, and when it was sent, at the
-    earliest. One whose time was not over when the entries end has nothing to say.
-    """
-    acknowledged = {each.number: each.at_ns for each in entries if isinstance(each, Acknowledged)}
-    ended = {
-        each.key: each.at_ns
-        for each in entries
-        if isinstance(each, Told) and each.value is None and each.story == story
-    }
-    last_ns = entries[-1].at_ns if entries else 0
+def alarms(entries: Sequence[Entry]) -> list[Violation]:
+    """Return where a store that refused writes did not say so, did not read on, or not recover."""
+    refused = [e for e in entries if isinstance(e, Refused) and e.why == "ReadOnlyError"]
+    if not refused:
+        return []
+    told = [each for each in entries if isinstance(each, Alarm)]
     found = []
-    for begun in entries:
-        if not isinstance(begun, Begun) or not begun.ttl_s or begun.number not in acknowledged:
-            continue
-        key = begun.parts[0].key
-        due_ns = acknowledged[begun.number] + begun.ttl_s * 10**9
-        end_ns = ended.get(key)
-        if end_ns is not None and end_ns < begun.at_ns + begun.ttl_s * 10**9:
-            lived_ms = (end_ns - begun.at_ns) / 1e6
-            found.append(Violation("lives", f"{key!r} of {begun.ttl_s} s lived {lived_ms:.0f} ms"))
-        if (last_ns if end_ns is None else end_ns) > due_ns + grace_ns:
-            found.append(Violation("lives", f"{key!r} of {begun.ttl_s} s outlived its time"))
+    if not any(each.why for each in told):
+        found.append(Violation("alarm", "writes were refused, and no alarm was told"))
+    if told and told[-1].why:
+        found.append(Violation("alarm", f"the alarm never ended: {told[-1].why}"))
+    last_ns = refused[-1].at_ns
+    if not any(isinstance(each, Acknowledged) and each.at_ns > last_ns for each in entries):
+        found.append(Violation("alarm", "no write was taken after the last refusal"))
+    spans = itertools.pairwise(told)
+    for start, end in ((a.at_ns, b.at_ns) for a, b in spans if a.why and not b.why):
+        reads = [e for e in entries if isinstance(e, Read) and start <= e.at_ns <= end]
+        if end - start > READS_NS and not reads:
+            found.append(Violation("alarm", "no read was answered while the store was read-only"))
     return found

@@ -45,7 +45,13 @@ class LoadProcess:
         self._first = 0
 
     def start(
-        self, seed: str, *, prefix: Sequence[str] = (), writers: int = 8, timed: bool = False
+        self,
+        seed: str,
+        *,
+        prefix: Sequence[str] = (),
+        more: Sequence[str] = (),
+        writers: int = 8,
+        timed: bool = False,
     ) -> None:
         """Start one, behind the words of ``prefix``; stories go on where the last one's ended."""
         after = [f"--after={name}={at}" for name, at in self._reached.items() if name != "late"]
@@ -54,6 +60,7 @@ class LoadProcess:
             *(sys.executable, "-m", "tests.faults.child", self._store, "--seed", seed),
             *("--first", str(self._first), "--writers", str(writers), *after),
             *(["--timed"] if timed else []),
+            *more,
         ]
         if "://" not in self._store:
             command += ["--data-dir", str(self._folder / "data")]
@@ -181,7 +188,7 @@ class ServedProcess:
         self._api = api
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, prefix: Sequence[str] = ()) -> None:
+    def start(self, *, prefix: Sequence[str] = (), sync: bool = True) -> None:
         """Start it, and wait for its ready line."""
         command = [
             *prefix,
@@ -192,6 +199,8 @@ class ServedProcess:
             command += ["--api", str(self._api)]
         else:
             command += ["--store", self._engine]
+        if not sync:
+            command.append("--no-sync")
         if self._engine != "memory":
             command += ["--data-dir", str(self._folder / "data")]
         with (self._folder / "served.log").open("ab") as log:

@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 PREFIX: Final = b"/registry/faults/"
+TIMED: Final = PREFIX + b"timed/"
+"""Of the keys that end by themselves, each of which is made once."""
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -133,6 +135,8 @@ class Counted(_Entry, frozen=True):
     """What the store says of itself when the load ends well."""
 
     at_ns: int
+    revision: int
+    """Up to which the watches were waited for."""
     commits: int
     writes: int
 

@@ -8,7 +8,14 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from tests.faults import full_disk, process_death, slow_disk, torn_connections
+from tests.faults import (
+    clock_steps,
+    full_disk,
+    power_loss,
+    process_death,
+    slow_disk,
+    torn_connections,
+)
 from tests.faults.outcome import Outcome
 from tests.faults.subjects import SUBJECTS, Subject
 
@@ -33,6 +40,8 @@ FAULTS: Final = {
         Fault("process-death", process_death.why_not, process_death.play, 3, 40),
         Fault("full-disk", full_disk.why_not, full_disk.play, 1, 10),
         Fault("slow-disk", slow_disk.why_not, slow_disk.play, 1, 6),
+        Fault("power-loss", power_loss.why_not, power_loss.play, 1, 20),
+        Fault("clock-steps", clock_steps.why_not, clock_steps.play, 1, 12),
         Fault("torn-connections", torn_connections.why_not, torn_connections.play, 1, 24),
     )
 }

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from storage.clock import Clock
 from storage.engine.store import EngineStore
@@ -19,7 +20,9 @@ from storage.serve.etcd3.limits import Limits
 from storage.serve.etcd3.serving import Serving as Serving3
 from tests.faults.subjects import Subject
 
-FREE: str = "127.0.0.1:0"
+FREE: Final = "127.0.0.1:0"
+PATIENCE_S: float = 10.0
+"""What has not come to be by then never will."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ def _watches(store: EngineStore) -> int:
     return sum(len(each) for each in lists)
 
 
-async def settles(true: Callable[[], bool], *, patience_s: float = 10.0) -> bool:
+async def settles(true: Callable[[], bool]) -> bool:
     """Wait until something is true; tell whether it came to be."""
     loop = asyncio.get_running_loop()
-    end_s = loop.time() + patience_s
+    end_s = loop.time() + PATIENCE_S
     while not true():
         if loop.time() > end_s:
             return False

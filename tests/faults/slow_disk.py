@@ -6,12 +6,13 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from tests.faults import pace
+from tests.faults import pace, wall_clock
 from tests.faults.oracle import Oracle
 from tests.faults.outcome import Outcome
 from tests.faults.processes import LoadProcess, ServedProcess
 from tests.faults.records import Entry
 from tests.faults.subjects import Subject, ending_of
+from tests.faults.wall_clock import Step
 from tests.storage.durability import strace
 
 SYNCS: Final = "fsync,fdatasync,msync,sync_file_range"
@@ -19,8 +20,8 @@ DELAYS_MS: Final = (5, 20, 50, 100, 200, 500)
 JUDGED_FROM_MS: Final = 50
 """Below, a busy machine's own delays are no smaller."""
 
-PLAYED_S: Final = 2.5
-GRACE_NS: Final = 15 * 10**9
+PLAYED_S: Final = 1.2
+GRACE_S: Final = 15.0
 """How long a key may outlive its time: deletions take syncs, and a served lease is shared by keys
 whose times are near each other."""
 
@@ -61,7 +62,9 @@ def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Out
     sync_ns = delay_ms * 10**6
     oracle = Oracle(ends=subject.ends, sync_ns=sync_ns)
     found = oracle.judge(entries, ending or ending_of(subject.engine, folder / "data"))
-    found += pace.lives(entries, grace_ns=GRACE_NS)
+    now_s = entries[-1].at_ns / 1e9
+    lives = wall_clock.lives_in(entries)
+    found += wall_clock.judge(lives, [Step(0.0, 0.0)], now_s=now_s, grace_s=GRACE_S)
     if delay_ms >= JUDGED_FROM_MS:
         found += pace.stalls(entries, sync_ns) + pace.groups(entries, sync_ns)
     return Outcome.of(oracle, 1, found)

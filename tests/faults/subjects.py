@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from storage.clock import SystemClock
 from storage.registry import STORES, StoreOptions, store_entry
-from tests.faults.records import PREFIX, Ending, Item
+from tests.faults.records import PREFIX, TIMED, Ending, Item
 
 
 class Subject(NamedTuple):
@@ -55,10 +55,11 @@ def ending_of(store: str, data_dir: Path | None = None) -> Ending:
 
 
 async def _ending(name: str, data_dir: Path | None) -> Ending:
-    options = StoreOptions(data_dir=data_dir, clock=SystemClock())
+    options = StoreOptions(data_dir=data_dir, clock=SystemClock(), sync=False, inline_commits=True)
     async with store_entry(name).make(options) as store:
         listing = await store.list(PREFIX)
         for item in listing.items:
-            assert await store.get(item.key) == item, "a key reads otherwise than it lists"
+            if not item.key.startswith(TIMED):  # it may end meanwhile
+                assert await store.get(item.key) == item, "a key reads otherwise than it lists"
         items = {item.key: Item(item.value, item.revision) for item in listing.items}
         return Ending(await store.latest_revision(), items)

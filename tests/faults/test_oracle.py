@@ -181,8 +181,12 @@ def test_true_history_breaks_no_rule() -> None:
     assert (oracle.acknowledged, oracle.unknown, oracle.refused, oracle.told) == (4, 1, 1, 6)
 
 
+OF_TIME = {"alarm", "stalls", "groups", "lives", "disturbed", "leak"}
+"""These are planted in ``test_pace``."""
+
+
 def test_every_rule_has_a_falsehood_that_it_finds() -> None:
-    assert set(PLANTED) == set(RULES)
+    assert PLANTED.keys() | OF_TIME == RULES.keys()
 
 
 @pytest.mark.parametrize(("rule", "planted"), CASES)

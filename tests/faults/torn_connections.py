@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -67,12 +68,16 @@ async def _played(subject: Subject, chance: Random, folder: Path, rounds: int) -
             leaks = await tearing.leaks(before)
             await asyncio.to_thread(load.wait_acknowledged, 20)
             await asyncio.to_thread(load.finish)
-        disturbed = [e for e in entries if isinstance(e, Unknown) and e.number < FIRST]
         ending = await asyncio.to_thread(ending_of, here.url)
     oracle = Oracle(ends=subject.ends)
-    found = [*oracle.judge(entries, ending), *leaks]
-    found += [Violation("disturbed", f"another client's write was lost: {e}") for e in disturbed]
+    found = [*oracle.judge(entries, ending), *leaks, *disturbances(entries)]
     return Outcome.of(oracle, rounds, found)
+
+
+def disturbances(entries: Sequence[Entry]) -> list[Violation]:
+    """Return which answers a client lost whose own connection was never torn."""
+    lost = [each for each in entries if isinstance(each, Unknown) and each.number < FIRST]
+    return [Violation("disturbed", f"another client's write was lost: {each}") for each in lost]
 
 
 class Tearing:
