@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,10 @@ class Server:
         """Run a step to its end."""
         words = [self._filled(word) for word in step.words.split(" ")]
         process = self._start(words)
+        if step.stdin:
+            assert process.stdin is not None
+            process.stdin.write(step.stdin)
+            process.stdin.flush()
         overdue = threading.Timer(PATIENCE_S, process.kill)
         overdue.start()
         try:
@@ -110,7 +115,7 @@ class Server:
     def _start(self, words: Iterable[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [PROGRAM, "--endpoints", f"http://{self.endpoint}", *words],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -130,8 +135,14 @@ class Server:
         finally:
             wire.close()
 
-    def settle(self) -> None:
-        """Wait until no watch is left."""
+    def settled(self, step: Step) -> Output:
+        """Run a step to its end, and wait until no watch is left."""
+        output = self.run(step)
+        if step.meanwhile:
+            self._settle()
+        return output
+
+    def _settle(self) -> None:
         for _ in range(LOOKS_MAX):
             if not orjson.loads(self._get("/v2/stats/store"))["watchers"]:
                 return
@@ -159,11 +170,9 @@ def both(directory: Path) -> Iterator[tuple[Server, Server]]:
 def play(directory: Path, steps: Iterable[Step] = STEPS) -> list[Told]:
     """Run all steps on both."""
     told = []
-    with both(directory) as servers:
+    with both(directory) as servers, ThreadPoolExecutor(len(servers)) as at_once:
         for step in steps:
-            real, ours = (server.run(step) for server in servers)
-            for server in servers:
-                server.settle()
+            real, ours = at_once.map(lambda server: server.settled(step), servers)  # noqa: B023
             told.append(Told(step, real, ours))
     return told
 

@@ -16,6 +16,8 @@ class Step(NamedTuple):
     """Run, one after the other, once the command watches."""
     lines: int = 0
     """Of a command that does not end: after so many lines it is interrupted."""
+    stdin: str = ""
+    """What is typed: passwords."""
     note: str = ""
     """Why ours says something else; empty: it says the same."""
 
@@ -105,6 +107,36 @@ STEPS: Final = (
     ),
     Step("Watches", "exec-watch -r / -- echo told", ("set /e 1", "rm /e"), lines=2),
     Step("Watches", "exec-watch /e"),
+    *steps(
+        "Access", "user", "user list", "user get u", "user remove u", "role list", "role get root"
+    ),
+    *steps("Access", "role get r", "role remove r", "role remove root", "auth enable"),
+    *steps("Access", "auth disable", "user grant u --roles r", "role add root", "user add"),
+    Step("Access", "user add u", stdin="pw\npw\n"),
+    Step("Access", "user add u", stdin="pw\npw\n"),
+    *steps(
+        "Access", "user add v:given", "user list", "user get u", "user grant u", "user revoke u"
+    ),
+    *steps(
+        "Access", "user grant --roles r,s u", "user grant --roles r u", "user revoke --roles s u"
+    ),
+    *steps("Access", "user revoke --roles s u", "user get u", "role add r", "role add r"),
+    *steps(
+        "Access", "role grant r", "role grant --path /a* --rw r", "role grant --path /b --read r"
+    ),
+    *steps("Access", "role grant --path /b --read r", "role grant --path /c --write r"),
+    *steps("Access", "role get r", "role revoke --path /c --rw r", "role get r", "role list"),
+    Step("Access", "user passwd u", stdin="new\n"),
+    Step("Access", "user passwd none", stdin="new\n"),
+    *steps("Access", "user add root:top", "auth enable", "-u root:top auth enable"),
+    *steps("Access", "user list", "-u root:top user list", "-u u:new user list"),
+    Step("Access", "-u root user list", stdin="top\n"),
+    *steps("Access", "-u root:top role revoke --path /* --write guest", "set /a/1 x", "get /none"),
+    *steps("Access", "-u u:new set /a/1 x", "-u u:pw set /a/1 y", "-u u:new set /b y"),
+    *steps("Access", "-u u:new get /a/1", "-u u:new ls -r /a", "-u u:new rm -r /a"),
+    *steps("Access", "member add x http://127.0.0.1:8", "-u root:top user remove root"),
+    *steps("Access", "-u root:top user remove u", "-u root:top role remove r", "auth disable"),
+    *steps("Access", "-u root:top auth disable", "auth disable", "set /a/1 x", "user remove root"),
     *steps("Cluster", "backup --data-dir $DATA --backup-dir $NEW", "backup --backup-dir $NEW"),
     *steps("Cluster", "backup --data-dir /none --backup-dir $NEW"),
     *steps("Cluster", "help", "--version", "nonsense"),

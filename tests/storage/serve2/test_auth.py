@@ -131,7 +131,7 @@ def test_accounts_are_answered_as_by_a_real_etcd(tmp_path: Path) -> None:
 
 
 def _request(who: str, method: str, path: str, body: str) -> bytes:
-    kind = () if path.startswith("/v2/keys") else (JSON,)
+    kind: tuple[str, ...] = () if path.startswith("/v2/keys") else (JSON,)
     if who:
         kind += (f"Authorization: Basic {base64.b64encode(who.encode()).decode()}",)
     return request(method, path, body.encode() if body else None, *kind)
