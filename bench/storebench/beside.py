@@ -18,16 +18,15 @@ from bench.results import (
     UnreadableResultsError,
     read_json,
 )
+from bench.store_choice import generation_of, real_members
 from bench.storebench.results import Row
-from bench.storebench.servers import REAL
+from bench.storebench.servers import REAL, REAL_V2
 
 TABLE: Final = "under the API server"
 OWN: Final = "own "
-SERVERS: Final = {
-    "real": REAL,
-    "served": "kubedyno-{store}",
-    "embedded": "kubedyno-{store}-embedded",
-}
+SERVERS: Final = {"served": "kubedyno-{store}", "embedded": "kubedyno-{store}-embedded"}
+REALS: Final = {2: REAL_V2, 3: REAL}
+"""By generation."""
 RENAMED: Final = {
     "per_s": ("per_s", 1.0),
     "server_ms": ("server_us", 1000.0),
@@ -66,11 +65,18 @@ def _rows_in(directory: Path) -> Iterator[Row]:
         raise NothingBesideError(f"{directory}: neither {RESULTS_FILE} nor {API_BENCH_FILE} in it")
 
 
+def server_of(kind: str, store: str) -> str:
+    """Return how our tables name a store of some kind (``StoreUse``)."""
+    if kind == "real":
+        return REALS[generation_of(store) or 3]
+    return SERVERS.get(kind, "{store}").format(store=store)
+
+
 def of_run(results: Results) -> Row:
     """Return what a run says of its store: pods a second, writes, syncs, cores by side."""
     config, measured = results.config, results.measurements
     store = measured.store
-    server = SERVERS.get(store.kind, "{store}").format(store=config.store)
+    server = server_of(store.kind, config.store)
     seconds = store.seconds or 0.0
     values = {
         "per_s": measured.throughput.pods_per_s,
@@ -111,8 +117,7 @@ def of_operation(row: ApiRow, server: str) -> Row:
     """Return a row of api-bench."""
     store = server.removeprefix(OWN).partition(",")[0]
     if server.startswith(OWN):
-        kind = "real" if store.startswith("etcd3-real") else "embedded"
-        server = SERVERS[kind].format(store=store)
+        server = server_of("real" if real_members(store) else "embedded", store)
     return Row(
         cell=f"{server} {row.cell}",
         round=row.round,

@@ -41,7 +41,12 @@ RATIOS: Final = {
     **{(f"range c{callers}", REAL_V2): 0.4 for callers in CALLERS[:-1]},
 }
 """What is aimed at for ours over a real one."""
-GENERATIONS: Final = {"etcd2": "etcd3", OURS_V2: "kubedyno-etcd3", REAL_V2: REAL}
+GENERATIONS: Final = {
+    "etcd2": "etcd3",
+    OURS_V2: "kubedyno-etcd3",
+    f"{OURS_V2}-embedded": "kubedyno-etcd3-embedded",
+    REAL_V2: REAL,
+}
 """Servers, and their successors by which they are measured, too."""
 
 

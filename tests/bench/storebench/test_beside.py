@@ -14,7 +14,7 @@ from bench.commands.interface import OK, USAGE
 from bench.latency import Latency
 from bench.results import RESULTS_FILE, ProcessUse, Results, Status, Verdict, write_json
 from bench.store_results import StoreUse
-from bench.storebench.beside import TABLE, rows_beside
+from bench.storebench.beside import TABLE, rows_beside, server_of
 from bench.storebench.table import compared
 from tests.bench.run_results import ENVIRONMENT, results
 
@@ -46,6 +46,21 @@ def _written(directory: Path, name: str, value: object) -> Path:
     directory.mkdir()
     write_json(directory / name, value)
     return directory
+
+
+@pytest.mark.parametrize(
+    ("kind", "store", "server"),
+    [
+        ("real", "etcd3-real", "etcd"),
+        ("real", "etcd3", "etcd"),
+        ("real", "etcd2-real3", "etcd-v2"),
+        ("embedded", "etcd2", "kubedyno-etcd2-embedded"),
+        ("served", "etcd2", "kubedyno-etcd2"),
+        ("remote", "etcd2://a:1", "etcd2://a:1"),
+    ],
+)
+def test_a_store_is_named_as_our_own_tables_do(kind: str, store: str, server: str) -> None:
+    assert server_of(kind, store) == server
 
 
 def test_a_run_that_departs_from_the_usual_is_a_cell_of_its_own(tmp_path: Path) -> None:
