@@ -8,5 +8,7 @@ a disk may hold when the power goes, ``power_loss`` judges the order of acknowle
 and reopens such images.
 
     python -m tests.storage.durability kill --rounds 200
-    python -m tests.storage.durability power-loss --cuts 2000
+    python -m tests.storage.durability --store etcd2 power-loss --cuts 2000
+
+``subjects`` says of which stores; ``etcd2`` and ``etcd3`` hold what differs between them.
 """

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from tests.storage.durability.journal import ImpossibleError
 from tests.storage.durability.kill import KillRounds
-from tests.storage.durability.load import CALLERS, Load
+from tests.storage.durability.load import CALLERS
 from tests.storage.durability.power_loss import PowerLoss
 from tests.storage.durability.recording import SESSIONS
+from tests.storage.durability.subjects import SUBJECTS
 
 
 def kill(arguments: argparse.Namespace) -> str:
     """Kill a writer, round after round."""
     with tempfile.TemporaryDirectory(dir=arguments.data_dir) as folder:
-        rounds = KillRounds(Path(folder) / "data", arguments.seed)
+        rounds = KillRounds(Path(folder) / "data", arguments.seed, SUBJECTS[arguments.store])
         for _ in range(arguments.rounds):
             rounds.round()
     done = rounds.done
@@ -33,7 +34,11 @@ def power_loss(arguments: argparse.Namespace) -> str:
     """Record a writer, judge its order, cut the power."""
     with tempfile.TemporaryDirectory(dir=arguments.data_dir) as folder:
         proof = PowerLoss.record(
-            Path(folder), writes=arguments.writes, seed=arguments.seed, sync=not arguments.no_sync
+            Path(folder),
+            writes=arguments.writes,
+            seed=arguments.seed,
+            sync=not arguments.no_sync,
+            subject=SUBJECTS[arguments.store],
         )
         covered = proof.acknowledgements_are_covered()
         proof.openings_are_synced()
@@ -47,7 +52,7 @@ def power_loss(arguments: argparse.Namespace) -> str:
 def write(arguments: argparse.Namespace) -> str:
     """Write in several openings, reporting on standard output: what ``power-loss`` records."""
     for session in range(SESSIONS):
-        load = Load(
+        load = SUBJECTS[arguments.store].load(
             arguments.data_dir,
             1,
             f"{arguments.seed}/{session}",
@@ -62,6 +67,7 @@ def main() -> int:
     """Run one command; 1 says that a promise was broken."""
     parser = argparse.ArgumentParser(prog="tests.storage.durability", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--store", choices=SUBJECTS, default="etcd3", help="what is proved")
     parser.add_argument("--data-dir", type=Path, help="where the data directories are made")
     parser.add_argument("--no-sync", action="store_true", help="the proof must fail then")
     commands = parser.add_subparsers(required=True)

@@ -123,8 +123,9 @@ def _enter(op: Op, entries: dict[str, int], directories: dict[str, None]) -> Non
 
 
 def _apply(content: bytearray, op: Op) -> None:
-    if op.kind == "truncate":
-        del content[op.offset :]
+    if op.kind in ("truncate", "extend"):
+        if op.kind == "truncate":
+            del content[op.offset :]
         content.extend(bytes(op.offset - len(content)))
         return
     content.extend(bytes(max(0, op.offset - len(content))))
@@ -134,7 +135,7 @@ def _apply(content: bytearray, op: Op) -> None:
 def _apply_loosely(content: bytearray, op: Op, loose: str, random: Random) -> None:
     if loose == "dropped" or (loose == "some" and random.random() < 0.5):
         return
-    if loose != "torn" or op.kind == "truncate":
+    if loose != "torn" or op.kind in ("truncate", "extend"):
         _apply(content, op)
         return
     start, end = op.offset, op.offset + len(op.payload)

@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 
 from tests.storage.durability.journal import ImpossibleError, Journal
-from tests.storage.durability.load import CALLERS, Load
-from tests.storage.durability.oracle import Oracle, Promise
+from tests.storage.durability.load import CALLERS
+from tests.storage.durability.oracle import Promise
+from tests.storage.durability.subjects import SUBJECTS, Loading, Subject
 
-PHASES = ("opening", "writing", "writing", "compacting")
 READ_BYTES = 1 << 16
 
 
@@ -35,17 +35,18 @@ class Killed:
 class KillRounds:
     """Rounds over one data directory; each forks a writer, kills it, and checks what is there."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, subject: Subject = SUBJECTS["etcd3"]) -> None:
+        self._subject = subject
         self._folder = folder
         self._seed = seed
         self._random = Random(seed)
         self._journal = Journal()
-        self._oracle = Oracle(self._journal)
+        self._judge = subject.judge(self._journal)
         self.done = Killed()
 
     def round(self) -> None:
         """Run one round. Raises ImpossibleError where a promise is broken."""
-        phase = self._random.choice(PHASES)
+        phase = self._random.choice(self._subject.phases)
         opened = self._journal.opened
         self._write_and_kill(phase)
         if self._journal.opened == opened:
@@ -55,7 +56,7 @@ class KillRounds:
         pending = self._journal.end_of_process()
         journal, known = self._journal, len(self._journal.history)
         promise = Promise(journal.acknowledged, journal.compacted, journal.compacting)
-        self.done.checked += asyncio.run(self._oracle.check(self._folder, promise, pending))
+        self.done.checked += asyncio.run(self._judge.check(self._folder, promise, pending))
         # What was found once must stay: the next opening may not lose it.
         journal.acknowledged = max(journal.history, default=1)
         self.done.found += len(journal.history) - known
@@ -69,7 +70,10 @@ class KillRounds:
         child = os.fork()
         if child == 0:
             os.close(reading)
-            _child(self._folder, writing, f"{self._seed}/{number}", (number + 1) * CALLERS)
+            seed = f"{self._seed}/{number}"
+            first = (number + 1) * CALLERS
+            load = self._subject.load(self._folder, writing, seed, first_writer=first, writes=0)
+            _child(load)
         os.close(writing)
         try:
             rest = self._wait(reading, phase)
@@ -108,10 +112,9 @@ class KillRounds:
         self._journal.feed(line for line in told.splitlines(keepends=True) if line.endswith(b"\n"))
 
 
-def _child(folder: Path, pipe: int, seed: str, first_writer: int) -> None:
+def _child(load: Loading) -> None:
     """Write until killed; never return into the parent's code."""
     try:
-        load = Load(folder, pipe, seed, first_writer=first_writer, writes=0)
         asyncio.run(load.run())
     finally:
         os._exit(1)

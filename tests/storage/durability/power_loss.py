@@ -8,29 +8,15 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
-from storage.etcd3.backend import FILE_NAME
-from storage.etcd3.rows import encode_rows
-from storage.records import Change
 from tests.storage.durability.disk import LOOSE, Disk, Image
 from tests.storage.durability.journal import ImpossibleError, Journal
-from tests.storage.durability.oracle import Oracle, Promise, goes_on
+from tests.storage.durability.oracle import Promise
 from tests.storage.durability.recording import Recording, record
+from tests.storage.durability.subjects import SUBJECTS, Subject
 
 WRITE_ON_EACH = 10
 """Every so many images are written to, and opened again."""
-
-NEVER = 1 << 62
-"""A place after every call."""
-
-
-class Commit(NamedTuple):
-    """One commit of LMDB."""
-
-    pages: bytes
-    durable: int
-    """The place at which its meta page was durable, if its pages were before; else NEVER."""
 
 
 @dataclass
@@ -50,78 +36,44 @@ class Cuts:
 class PowerLoss:
     """A recording, and what it proves."""
 
-    def __init__(self, recording: Recording, folder: Path) -> None:
+    def __init__(
+        self, recording: Recording, folder: Path, subject: Subject = SUBJECTS["etcd3"]
+    ) -> None:
         self._recording = recording
         self._folder = folder
-        self._file = recording.file_at(FILE_NAME)
+        self._subject = subject
         self.journal = Journal()
         self.journal.feed(line for _, line in recording.lines)
         if self.journal.pending:
             raise ValueError("the recorded writer did not come to its end")
 
     @classmethod
-    def record(cls, folder: Path, *, writes: int, seed: int, sync: bool = True) -> PowerLoss:
+    def record(
+        cls,
+        folder: Path,
+        *,
+        writes: int,
+        seed: int,
+        sync: bool = True,
+        subject: Subject = SUBJECTS["etcd3"],
+    ) -> PowerLoss:
         """Record a writer below ``folder``; images are made there, too."""
-        return cls(record(folder, writes=writes, seed=seed, sync=sync), folder)
+        recording = record(folder, writes=writes, seed=seed, sync=sync, store=subject.name)
+        return cls(recording, folder, subject)
 
     def acknowledgements_are_covered(self) -> int:
-        """Check each acknowledgement of a write; return how many there are.
+        """Check that each acknowledgement waited for its sync; return how many there are.
 
-        All rows of its revision were written in one commit, the file was then synced, the meta page
-        that makes the rows findable was then written through O_DSYNC, and only after that write had
-        returned did the acknowledgement begin. Raises ImpossibleError.
+        Raises ImpossibleError.
         """
-        told = {int(line.split()[3]): at for at, line in self._recording.lines if line[:1] == b"!"}
-        rows, commits = self._rows(), self._commits()
-        place = 0
-        for revision in sorted(told):
-            first, *others = rows[revision]
-            while place < len(commits) and first not in commits[place].pages:
-                place += 1
-            if place == len(commits):
-                raise ImpossibleError(f"revision {revision} was never written")
-            if any(row not in commits[place].pages for row in others):
-                raise ImpossibleError(f"revision {revision} was torn apart")
-            if commits[place].durable >= told[revision]:
-                raise ImpossibleError(f"revision {revision} was told before its sync returned")
-        return len(told)
+        return self._subject.acknowledgements_are_covered(self._recording, self.journal)
 
     def openings_are_synced(self) -> int:
         """Check that each opening syncs what it found before it shows it; return how many did.
 
-        It may have been left by a process that was killed within its last sync. The first opening
-        finds nothing. Raises ImpossibleError.
+        Raises ImpossibleError.
         """
-        ours = [op for op in self._recording.ops if op.file == self._file]
-        entries = [op for op in self._recording.ops if op.kind == "syncdir"]
-        opened = [at for at, line in self._recording.lines if line[:1] == b"o"]
-        for place in opened[1:]:
-            found = max(op.leave for op in ours if op.kind == "write" and op.leave < place)
-            if not any(op.kind == "sync" and found < op.enter < op.leave < place for op in ours):
-                raise ImpossibleError("an opening showed what it had not synced")
-            if not any(found < op.enter < op.leave < place for op in entries):
-                raise ImpossibleError("an opening had not synced its directory's entries")
-        return len(opened) - 1
-
-    def _commits(self) -> list[Commit]:
-        """Return LMDB's commits: pages, a sync that began behind them, a meta page behind it."""
-        commits: list[Commit] = []
-        pages: list[bytes] = []
-        written = synced = 0
-        for op in self._recording.ops:
-            if op.file != self._file:
-                continue
-            if op.kind == "write" and not op.through:
-                pages.append(op.payload)
-                written = max(written, op.leave)
-                synced = NEVER
-            elif op.kind == "sync" and op.enter > written:
-                synced = min(synced, op.leave)
-            elif op.kind == "write":
-                durable = op.leave if op.enter > synced else NEVER
-                commits.append(Commit(b"|".join(pages), durable))
-                pages = []
-        return commits
+        return self._subject.openings_are_synced(self._recording)
 
     def cut(self, cuts: int, seed: int) -> Cuts:
         """Cut the power at random places, and check each image. Raises ImpossibleError."""
@@ -132,7 +84,7 @@ class PowerLoss:
         said, lines = Journal(), deque(self._recording.lines)
         disk, waiting = Disk(), iter(ops)
         following = next(waiting, None)
-        oracle = Oracle(self.journal)
+        judge = self._subject.judge(self.journal)
         for place in places:
             while following is not None and following.enter < place:
                 disk.pass_to(following.enter)
@@ -145,9 +97,9 @@ class PowerLoss:
                 said.feed([lines.popleft()[1]])
             promise = Promise(said.acknowledged, said.compacted, said.compacting)
             try:
-                done.checked += asyncio.run(oracle.check(folder, promise, []))
+                done.checked += asyncio.run(judge.check(folder, promise, []))
                 if done.cuts % WRITE_ON_EACH == 0:
-                    asyncio.run(goes_on(folder))
+                    asyncio.run(self._goes_on(folder))
             except Exception as error:
                 raise ImpossibleError(
                     f"cut at {place}, unsynced writes {loose}: {error}"
@@ -156,21 +108,8 @@ class PowerLoss:
             done.loose[loose] += 1
         return done
 
-    def _rows(self) -> dict[int, list[bytes]]:
-        """Return the rows of each revision, as they must stand in the file."""
-        rows: dict[int, list[bytes]] = {}
-        alive: dict[bytes, tuple[int, int]] = {}
-        for revision, write in sorted(self.journal.history.items()):
-            changes: list[Change] = []
-            for key, value in write.writes:
-                created, version = alive.get(key, (revision, 0))
-                alive[key] = (created, version + 1)
-                if value is None:
-                    del alive[key]
-                    version = -1
-                changes.append(Change(key, value, revision, created, None, version + 1))
-            rows[revision] = [row for _, row in encode_rows(changes, {})]
-        return rows
+    async def _goes_on(self, folder: Path) -> None:
+        await self._subject.goes_on(folder)
 
     def _lay_out(self, image: Image) -> Path:
         root = self._folder / "image"

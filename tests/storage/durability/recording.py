@@ -38,7 +38,8 @@ class Op(NamedTuple):
     """One operation; places are those of ``Call``. An operation that failed is not here."""
 
     kind: str
-    """write, truncate, sync: of ``file``; create, rename, unlink, mkdir, syncdir: of ``path``."""
+    """Of ``file``: write, truncate, extend, sync; of ``path``: create, rename, unlink, mkdir,
+    syncdir."""
     enter: int
     leave: int
     file: int = 0
@@ -72,12 +73,24 @@ class Recording:
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     """(place at which the system call began, line)"""
     _names: dict[str, int] = field(default_factory=dict)
+    _renamed: dict[str, int] = field(default_factory=dict)
     _open: dict[int, Descriptor] = field(default_factory=dict)
     _files: int = 0
 
     def file_at(self, name: str) -> int:
         """Return which file stands below the data directory under ``name`` at the end."""
         return self._names[f"{self.root}/{name}"]
+
+    def files_in(self, folder: str, suffix: str) -> set[int]:
+        """Return which files ever stood in a folder below the data directory, by their suffix."""
+        above = f"{self.root}/{folder}/"
+        return {
+            op.file if op.kind == "create" else self._renamed[op.target]
+            for op in self.ops
+            if (path := op.target if op.kind == "rename" else op.path).startswith(above)
+            and path.endswith(suffix)
+            and op.kind in ("create", "rename")
+        }
 
     def without(self, kind: str) -> Recording:
         """Return it as if operations of one kind had never been done."""
@@ -115,7 +128,7 @@ class Recording:
             self.ops.append(Op("unlink", *place, path=path))
         elif name.startswith("rename"):
             target = os.fsdecode(call.strings[1])
-            self._names[target] = self._names.pop(path)
+            self._names[target] = self._renamed[target] = self._names.pop(path)
             self.ops.append(Op("rename", *place, path=path, target=target))
         else:
             raise StraceError(f"{name} of {path} is not modelled")
@@ -147,6 +160,9 @@ class Recording:
         elif name == "ftruncate":
             size = int(call.arguments.split(",")[1])
             self.ops.append(Op("truncate", *place, file=found.file, offset=size))
+        elif name == "fallocate":
+            offset, size = map(int, call.arguments.split(",")[2:])
+            self.ops.append(Op("extend", *place, file=found.file, offset=offset + size))
         elif name in ("write", "writev", "pwrite64"):
             self._written(name, call, found)
         else:
@@ -178,11 +194,12 @@ def _descriptor(call: Call) -> int:
     return int(head) if head.lstrip("-").isdigit() else -1
 
 
-def record(folder: Path, *, writes: int, seed: int, sync: bool) -> Recording:
+def record(folder: Path, *, writes: int, seed: int, sync: bool, store: str = "etcd3") -> Recording:
     """Record a writer of ``writes`` writes in ``SESSIONS`` openings of ``folder / "data"``."""
     # Syncs that return late: an acknowledgement that does not wait for its own is seen.
     slow = "inject=fdatasync:delay_exit=300"
     command = [sys.executable, "-m", "tests.storage.durability", "--seed", str(seed)]
+    command += ["--store", store]
     command += ["--data-dir", str(folder / "data"), *([] if sync else ["--no-sync"])]
     trace = folder / "trace"
     options = ["-e", f"trace={strace.CALLS}", "-e", slow]

@@ -9,14 +9,17 @@ import sys
 import pytest
 
 from tests.storage.durability.recording import REPOSITORY
+from tests.storage.durability.subjects import SUBJECTS
 
 ROUNDS = 24
 
 
 @pytest.mark.slow
-def test_acknowledged_writes_survive_sigkill_round_after_round() -> None:
+@pytest.mark.parametrize("store", SUBJECTS)
+def test_acknowledged_writes_survive_sigkill_round_after_round(store: str) -> None:
     # A process of its own: it forks writers, and this one may have threads.
-    command = [sys.executable, "-m", "tests.storage.durability", "kill", "--rounds", str(ROUNDS)]
+    command = [sys.executable, "-m", "tests.storage.durability", "--store", store]
+    command += ["kill", "--rounds", str(ROUNDS)]
 
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False)
 

@@ -1,0 +1,1 @@
+"""The proofs of durability for the etcd3 engine: its file."""
