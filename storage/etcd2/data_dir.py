@@ -16,7 +16,7 @@ from typing import Final
 
 from storage.errors import StoreOpenError
 from storage.etcd2.journal.reading import Segment, segments_in
-from storage.etcd3.data_dir import LOCK_NAME, DataDir, make_durably
+from storage.etcd3.data_dir import LOCK_NAME, DataDir, make_durably, sync_directory
 
 OTHERS: Final = {
     "db.lmdb": "an etcd3 store",
@@ -82,6 +82,12 @@ class Etcd2Dir:
                 raise StoreOpenError(f"{segment.path}: {error.strerror}") from error
             raise StoreOpenError(f"{self.path} is in use by a real etcd") from None
         self._locked = fd
+
+    def sync(self) -> None:
+        """Make the entries of its directories durable, and its own. Raises StoreOpenError."""
+        for folder in (self.snapshots, self.log, self.log.parent):
+            sync_directory(folder)
+        self._dir.sync()
 
     def release(self, *, leave_lock: bool = True) -> None:
         """Let go of the locks. Idempotent."""

@@ -77,12 +77,17 @@ class FileJournal:
                 self._read(machine, segments, now_ns)
             else:
                 self._make(machine, now_ns)
+            if self._sync:
+                self._dir.sync()
         except StoreOpenError:
             self.close()
             raise
         except StoreError as error:
             self.close()
             raise StoreOpenError(str(error)) from error
+        except OSError as error:
+            self.close()
+            raise StoreOpenError(f"{self._dir.path}: {error.strerror}") from error
         except BaseException:
             self.close()
             raise

@@ -81,7 +81,6 @@ class Log:
             self._reserve(self._fd)
             if self._sync:
                 os.fdatasync(self._fd)
-                sync_directory(self._folder)
         except OSError as error:
             raise _failure(tail.path, error) from error
 

@@ -29,7 +29,7 @@ class Member(NamedTuple):
 
     name: str = "default"
     peer_urls: tuple[str, ...] = ("http://127.0.0.1:2380",)
-    """Not etcd's default ``http://localhost:2380``: that address ``--force-new-cluster`` gives to the
+    """Not etcd's default, ``http://localhost:2380``: that one ``--force-new-cluster`` gives to the
     new member, and etcd 3.4 fails on a backup whose snapshot holds a member of the same."""
     client_urls: tuple[str, ...] = ("http://127.0.0.1:2379",)
 

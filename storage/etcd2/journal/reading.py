@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -54,15 +53,19 @@ class LogContent(NamedTuple):
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """Return the segments of a log, oldest first. Raises StoreOpenError where one is missing."""
-    found = []
+    """Return the segments of a log, oldest first: those behind the last gap, if there is one.
+
+    Where the power went while old ones were removed, some of these may be left.
+    """
+    found: list[Segment] = []
     for path in sorted(folder.iterdir()):
         name = _NAME.fullmatch(path.name)
-        if name is not None:
-            found.append(Segment(int(name[1], 16), int(name[2], 16), path))
-    for before, after in pairwise(found):
-        if after.number != before.number + 1:
-            raise StoreOpenError(f"{folder}: segment {before.number + 1} of the log is missing")
+        if name is None:
+            continue
+        segment = Segment(int(name[1], 16), int(name[2], 16), path)
+        if found and segment.number != found[-1].number + 1:
+            found.clear()
+        found.append(segment)
     return found
 
 

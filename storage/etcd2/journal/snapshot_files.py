@@ -26,6 +26,10 @@ SNAPSHOTS_MAX: Final = 5
 
 READ_BYTES: Final = 1 << 18
 
+SYNC_BYTES: Final = 1 << 22
+"""How much is written before it is synced: one sync of 77 MB at the end held a group of the log up
+for 35 to 43 ms, these for 16 to 33."""
+
 _NAME: Final = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})\.snap")
 _LENGTH_BYTES: Final = 5
 _DATA_OF_FILE: Final = b"\x12"
@@ -96,7 +100,7 @@ def write_snapshot(
         fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(fd, 0)
-            size = _write(fd, at, nodes, pieces, pause or _go_on)
+            size = _write(fd, at, nodes, pieces, pause or _go_on, sync=sync)
             if sync:
                 os.fsync(fd)
         finally:
@@ -126,10 +130,15 @@ def _write(
     nodes: Iterable[int],
     pieces: Iterable[bytes],
     pause: Callable[[], None],
+    *,
+    sync: bool,
 ) -> int:
-    end = _HEAD_BYTES
+    end = synced = _HEAD_BYTES
     for piece in pieces:
         end += _put(fd, piece, end)
+        if sync and end - synced >= SYNC_BYTES:
+            os.fdatasync(fd)
+            synced = end
         pause()
     content_bytes = end - _HEAD_BYTES
     metadata = pb.SnapshotMetadata(
