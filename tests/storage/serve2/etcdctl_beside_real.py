@@ -93,7 +93,7 @@ class Server:
     def _lines(self, process: subprocess.Popen[str], step: Step) -> list[str]:
         """Do what is to happen meanwhile; of a command that does not end return what it says."""
         if step.meanwhile:
-            self._await_watch(process)
+            self.await_watch(process)
             for command in step.meanwhile:
                 self._start(command.split(" ")).communicate()
         assert process.stdout is not None
@@ -122,7 +122,7 @@ class Server:
             env={**os.environ, "ETCDCTL_API": "2"},
         )
 
-    def _await_watch(self, process: subprocess.Popen[str]) -> None:
+    def await_watch(self, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
         """Wait until the store has a watch; each step leaves none behind."""
         while process.poll() is None:
             if orjson.loads(self._get("/v2/stats/store"))["watchers"]:
