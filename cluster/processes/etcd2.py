@@ -12,7 +12,7 @@ from storage.etcd2.journal.member import SOLE
 from storage.etcd2.opening import etcd2_engine
 from storage.records import StoreStatus
 from storage.serve.etcd2.server import Listener, listening
-from storage.serve.etcd2.serving import Serving
+from storage.serve.etcd2.serving import RAFT_TERM, Serving
 from storage.serve.etcd3.server import Address
 from storage.serve.etcd3.tls import TlsFiles
 
@@ -55,11 +55,22 @@ class Tally:
             "http_connections": listener.connections,
             "http_watchers": listener.watchers,
             **{f"store_{name}": count for name, count in counted.items()},
+            **self._snapshots(),
             "store_commits": status.commits,
             "store_writes": status.writes,
             "store_revision": status.revision,
             "store_keys": status.keys,
             "store_disk_bytes": status.disk_bytes,
+        }
+
+    def _snapshots(self) -> Mapping[str, float]:
+        counted = self._store.snapshot_counters()
+        return {
+            "store_snapshots": counted.taken,
+            "store_snapshots_failed": counted.failed,
+            "store_snapshot_pause_ms_max": counted.pause_ns_max / 1e6,
+            "store_snapshot_write_ms": counted.write_ns / 1e6,
+            "store_snapshot_bytes": counted.size_bytes,
         }
 
     def _now(self) -> tuple[StoreStatus, Mapping[str, int]]:
@@ -77,5 +88,7 @@ def _serving(
         client_urls=tuple(advertised.split(",")) if advertised else (listener.url,),
         cluster_id=SOLE.cluster_id,
         member_id=SOLE.node_id,
+        log_index=store.log_index,
+        term=store.log_term or RAFT_TERM,
         statistics=store.statistics,
     )

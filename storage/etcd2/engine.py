@@ -217,6 +217,17 @@ class Etcd2Engine:
         """Return what was counted: ``/v2/stats/store``."""
         return self._machine.statistics()
 
+    @property
+    def log_term(self) -> int:
+        """The term of the log's entries that are written now; 0: it keeps no log."""
+        snapshots = self._parts.snapshots
+        return 0 if snapshots is None else snapshots.position().term
+
+    def log_index(self) -> int:
+        """Return the index of the log's last durable entry, at least; of no log the store's."""
+        snapshots = self._parts.snapshots
+        return self._machine.index if snapshots is None else snapshots.position().entry
+
     def snapshot_counters(self) -> SnapshotCounters:
         """Return what snapshots have cost since it was opened."""
         counted = self._snapshotting

@@ -18,7 +18,7 @@ from storage.serve.etcd2.keys import Keys
 from storage.serve.etcd2.members import MemberList
 from storage.serve.etcd2.pages import MemberPages, Pages
 from storage.serve.etcd2.router import Router
-from storage.serve.etcd2.serving import RAFT_TERM, Serving
+from storage.serve.etcd2.serving import Serving
 from storage.serve.etcd3.server import Address, ListenError
 from storage.serve.etcd3.tls import credentials
 from storage.serve.http2.sockets import UNIX, BindError, bind, unbind
@@ -88,7 +88,7 @@ class Listener:
 
     async def serve(self, serving: Serving) -> None:
         """Answer requests from now on, until the listening ends."""
-        heads = Heads(serving.clock, serving.cluster_id, RAFT_TERM)
+        heads = Heads(serving.clock, serving.cluster_id, serving.term)
         auth = self._auth = Auth(Accounts(serving.store), heads)
         keys = self._keys = Keys(serving, heads, auth)
         member = MemberPages(serving, heads, lambda: keys.watchers)

@@ -33,6 +33,8 @@ class Serving:
     member_id: int = field(default_factory=lambda: stable_id("member", "default"))
     log_index: Callable[[], int] | None = None
     """The index of the last entry of the log that is durable; None: the store's own index."""
+    term: int = RAFT_TERM
+    """The term of the log."""
     statistics: Callable[[], Mapping[str, int]] | None = None
     """What the store has counted, under etcd's names; None: nothing."""
 

@@ -86,8 +86,14 @@ def served(
         async with engine, listening(Address(target, tls)) as listener:
             if connections_max:
                 listener.connections_max = connections_max
-            statistics = engine.statistics if isinstance(engine, Etcd2Engine) else None
-            serving = Serving(engine, clock, client_urls=(listener.url,), statistics=statistics)
+            own = engine if isinstance(engine, Etcd2Engine) else None
+            serving = Serving(
+                engine,
+                clock,
+                client_urls=(listener.url,),
+                log_index=None if own is None else own.log_index,
+                statistics=None if own is None else own.statistics,
+            )
             await listener.serve(serving)
             here = Served(engine, asyncio.get_running_loop(), listener, serving)
             ready.append(here)
