@@ -84,6 +84,7 @@ class Generations:
     details: list[Detail] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     quick: bool = False
+    complete: bool = True
 
     @classmethod
     def read(cls, directory: Path) -> Generations:

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes: to see that it works, not to quote"
     )
+    parser.add_argument("--nodes", type=positive, help="hollow ones of row g; default: 1000")
+    parser.add_argument("--pods", type=positive, help="of row g; default: 5000")
     parser.add_argument("--out", type=Path, default=Path("out/generations"))
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page there, too")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -73,7 +76,8 @@ def execute(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.write((directory / GENERATIONS_FILE).read_bytes())
     else:
         sys.stdout.write("\n".join([*map(verdict_line, results.lines), f"report: {report}"]) + "\n")
-    return VOID if any(reading.failed for reading in results.readings) else OK
+    failed = any(reading.failed for reading in results.readings)
+    return VOID if failed or not results.complete else OK
 
 
 def _rows(text: str) -> str:
@@ -87,6 +91,7 @@ def _rows(text: str) -> str:
 def _planned(arguments: argparse.Namespace, directory: Path) -> Rounds:
     """Return what is to be played, with what an earlier time has left in the directory."""
     sizes = QUICK if arguments.quick else Sizes()
+    sizes = replace(sizes, nodes=arguments.nodes or sizes.nodes, pods=arguments.pods or sizes.pods)
     version, subjects, skipped = _etcd_version(), list(arguments.subjects), []
     if not version and any(SUBJECTS[name].real for name in subjects):
         skipped = [f"the real ones: there is no program {PROGRAM!r} on the path"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from string import ascii_letters, digits
@@ -21,6 +22,8 @@ DIRECTORY: Final = "/registry/pods"
 BESIDE: Final = "/registry/events"
 """Where nobody looks."""
 CALLERS: Final = 64
+CLIENT_CORES_MAX: Final = 0.9
+"""Above it a rate is the client's own limit."""
 PROBE_EVERY_NS: Final = 1_000_000
 FREE_EVERY: Final = 64
 
@@ -74,6 +77,8 @@ class Paced:
         self.done = 0
         self.begin_ns = 0
         self.end_ns = 0
+        self.client_cores = 0.0
+        """CPU of this process meanwhile: near 1 the rate is its own limit."""
 
     @property
     def per_s(self) -> float:
@@ -83,6 +88,7 @@ class Paced:
     async def run(self, per_s: float, count: int) -> None:
         """Send them all; return when all are answered."""
         interval_ns = 1e9 / per_s
+        used_s = time.process_time()
         line: asyncio.Queue[int] = asyncio.Queue()
         self.begin_ns = self._clock.stamp_ns()
 
@@ -106,6 +112,8 @@ class Paced:
                 for _ in range(CALLERS):
                     line.put_nowait(-1)
         self.end_ns = self._clock.stamp_ns()
+        used_s = time.process_time() - used_s
+        self.client_cores = used_s * 1e9 / max(self.end_ns - self.begin_ns, 1)
 
 
 class Looped:
@@ -115,13 +123,14 @@ class Looped:
         self._clock = clock
         self.latencies_ns = array("q")
         self.seconds = 0.0
+        self.client_cores = 0.0
 
     async def run(
         self, operation: Callable[[], Awaitable[object]], callers: int, seconds: float
     ) -> None:
         """Ask for so long."""
         stamp = self._clock.stamp_ns
-        begin_ns = stamp()
+        begin_ns, used_s = stamp(), time.process_time()
         until_ns = begin_ns + int(seconds * 1e9)
 
         async def caller() -> None:
@@ -133,6 +142,7 @@ class Looped:
             for _ in range(callers):
                 group.create_task(caller())
         self.seconds = (stamp() - begin_ns) / 1e9
+        self.client_cores = (time.process_time() - used_s) / self.seconds
 
 
 class Prober:

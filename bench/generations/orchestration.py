@@ -95,7 +95,6 @@ class Rounds:
         kept = {(r.round, r.station, r.subject, r.rows) for r in self.readings if not r.failed}
         self.readings = [r for r in self.readings if not r.failed]
         steps = steps_of(self.rows, self.subjects, self.rounds, self.seed)
-        results = self.results(started, 0.0)
         for number, step in enumerate(steps, 1):
             if measuring.interrupted:
                 break
@@ -106,12 +105,15 @@ class Rounds:
             reading = await self._read(step, measuring)
             self.readings.append(reading)
             tell(f"{what}: {reading.failed or f'{reading.took_s:.1f} s'}")
-            results = self.results(started, (self.clock.stamp_ns() - begin_ns) / 1e9)
-            write_json(self.directory / GENERATIONS_FILE, results)
+            took_s = (self.clock.stamp_ns() - begin_ns) / 1e9
+            write_json(self.directory / GENERATIONS_FILE, self.results(started, took_s))
+        took_s = (self.clock.stamp_ns() - begin_ns) / 1e9
+        played = {(r.round, r.station, r.subject, r.rows) for r in self.readings}
+        results = self.results(started, took_s, complete=played.issuperset(steps))
         write_json(self.directory / GENERATIONS_FILE, results)
         return results
 
-    def results(self, started: str, duration_s: float) -> Generations:
+    def results(self, started: str, duration_s: float, *, complete: bool = False) -> Generations:
         """Return what has been measured so far."""
         return Generations(
             schema_version=SCHEMA_VERSION,
@@ -127,6 +129,7 @@ class Rounds:
             sizes=self.sizes,
             quick=self.quick,
             readings=list(self.readings),
+            complete=complete,
             lines=lines_of(self.readings, self.rows),
             details=details_of(self.readings),
             skipped=list(self.skipped),

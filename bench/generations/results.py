@@ -112,6 +112,8 @@ class Generations:
     sizes: Sizes
     quick: bool
     readings: list[Reading]
+    complete: bool = False
+    """False while it goes on, and where it was interrupted."""
     lines: list[Line] = field(default_factory=list)
     details: list[Detail] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.generations.measures import MEASURES, NEWER, Measure
+from bench.generations.claims import NEWER, Measure
+from bench.generations.measures import MEASURES
 from bench.generations.results import Detail, Line, Reading, Verdict
 from bench.generations.subjects import FAMILIES, SUBJECTS
 from bench.generations.verdicts import judge

@@ -6,7 +6,17 @@ import asyncio
 from typing import Final, NamedTuple
 
 from bench.generations.clients.interface import Client, OutOfWindowError, Value
-from bench.generations.loading import BESIDE, DIRECTORY, Paced, Values, fill, key_of, stamp_of
+from bench.generations.loading import (
+    BESIDE,
+    CALLERS,
+    CLIENT_CORES_MAX,
+    DIRECTORY,
+    Paced,
+    Values,
+    fill,
+    key_of,
+    stamp_of,
+)
 from bench.generations.stations.interface import Ground
 from bench.measurements.histogram import LatencyHistogram
 
@@ -35,6 +45,7 @@ class Step(NamedTuple):
     told: int
     due: int
     ended: str
+    client_cores: float
 
     @property
     def held(self) -> bool:
@@ -55,15 +66,12 @@ class Step(NamedTuple):
 async def feeding(ground: Ground) -> None:
     """Climb for each way to watch, then see what becomes of a watcher that hangs."""
     values = Values(ground.sizes.value_bytes, ground.chance)
-    async with ground.server.client(connections=CALLERS_V2) as writer:
+    async with ground.server.client(connections=CALLERS) as writer:
         await fill(writer, (key_of(number) for number in range(KEYS)), values, ground.clock)
         for way in (STREAM, POLL) if ground.generation == 2 else (STREAM,):
             await _ladder(ground, writer, values, way)
             await _hang(ground, writer, values, way)
         await _window(ground, writer, values)
-
-
-CALLERS_V2: Final = 64
 
 
 async def _ladder(ground: Ground, writer: Client, values: Values, way: str) -> None:
@@ -87,13 +95,20 @@ async def _ladder(ground: Ground, writer: Client, values: Values, way: str) -> N
         step = await _tried(ground, writer, values, way, between)
         best, failed = (step, failed) if step.held else (best, step)
     ground.values[f"a_{way}_per_s"] = best.written_per_s if best is not None else 0.0
-    ground.notes.append(f"{way}: {_why(best, failed)}")
+    ground.notes.append(f"{way}: {_why(failed)}")
 
 
-def _why(best: Step | None, failed: Step | None) -> str:
+def _why(failed: Step | None) -> str:
     """Say what ended the ladder."""
     if failed is None:
         return "the ladder ended before the watcher did"
+    why = _why_failed(failed)
+    if failed.client_cores > CLIENT_CORES_MAX:
+        why += f"; the client used {failed.client_cores:.2f} of a core"
+    return why
+
+
+def _why_failed(failed: Step) -> str:
     rate = f"at {failed.intended_per_s:,.0f}/s"
     if not failed.writes_held:
         held = "kept up with" if failed.watcher_held else "was behind, too, on"
@@ -131,7 +146,9 @@ async def _try(ground: Ground, writer: Client, values: Values, way: str, rate: f
         if lags.count < count:
             await asyncio.sleep(LAG_S_MAX)
         summary = lags.summary()
-        return Step(rate, paced.per_s, summary.p99_ms or 0.0, lags.count, count, watcher.ended)
+        lag_ms = summary.p99_ms or 0.0
+        ended, cores = watcher.ended, paced.client_cores
+        return Step(rate, paced.per_s, lag_ms, lags.count, count, ended, cores)
 
 
 async def _hang(ground: Ground, writer: Client, values: Values, way: str) -> None:

@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import Final
 
 from bench.generations.clients.interface import Client
-from bench.generations.loading import Looped, Values, fill, key_of
+from bench.generations.loading import CLIENT_CORES_MAX, Looped, Values, fill, key_of
 from bench.generations.stations.interface import Ground
 
 KEYS: Final = 2_000
@@ -47,4 +47,7 @@ async def _measure(
     ground.values[f"h_{what}s_per_s"] = done / looped.seconds
     ground.values[f"h_{what}_cpu_us"] = used.cpu_s * 1e6 / done
     ground.values[f"h_{what}_p99_ms"] = sorted(looped.latencies_ns)[int(done * 0.99)] / 1e6
+    ground.values[f"h_{what}_client_cores"] = looped.client_cores
+    if looped.client_cores > CLIENT_CORES_MAX:
+        ground.notes.append(f"{what}: the client used {looped.client_cores:.2f} of a core")
     ground.values[f"h_{what}_bytes"] = (moved.sent + moved.received) / done
