@@ -35,7 +35,7 @@ from bench.load_results import Load
 from bench.realism_results import Realism
 from bench.steadiness import CHURN_PER_S, usual_compact_every_s, usual_steady_s
 from bench.steady_results import Steady
-from bench.store_choice import store_word
+from bench.store_choice import compacts, store_word
 from bench.store_results import StoreUse
 from bench.switches import RUNNING, USUAL, PodBehaviour, Switches, departures, settings
 from bench.waterfall_results import Waterfall
@@ -187,7 +187,8 @@ class Config:
             parts.append(f"steady-{self.steady_s:g}s")
         if self.steady_s and self.churn_per_s != CHURN_PER_S:
             parts.append(f"churn-{self.churn_per_s:g}")
-        if self.compact_every_s != usual_compact_every_s(self.steady_s):
+        usual = usual_compact_every_s(self.steady_s)
+        if compacts(self.store) and self.compact_every_s != usual:
             parts.append(f"compact-{self.compact_every_s:g}s")
         return parts + departures(self.switches, self.behaviour)
 

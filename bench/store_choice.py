@@ -50,6 +50,15 @@ def real_members(store: str) -> int:
     return int(match[1] or 1) if match else 0
 
 
+def compacts(store: str) -> bool:
+    """Say whether a store forgets what it is asked to forget: etcd 2 has its bound instead.
+
+    >>> compacts("etcd3-real"), compacts("etcd2://a:1")
+    (True, False)
+    """
+    return generation_of(store) != 2
+
+
 def is_url(store: str) -> bool:
     """Say whether it is the URL of a store that others run."""
     return "://" in store

@@ -27,6 +27,7 @@ from bench.steadiness import (
     usual_compact_every_s,
     usual_steady_s,
 )
+from bench.store_choice import compacts
 from cluster.apiserver.faults import FAULTS as SERVER_FAULTS
 from serialization.codecs.registry import CODECS
 
@@ -166,7 +167,8 @@ def add_steady_arguments(parser: argparse.ArgumentParser) -> None:
         "--compact-every",
         type=rate,
         metavar="S",
-        help="of the store (default: 0.45 of the steady phase, at most 300; without one 300)",
+        help="of the store (default: 0.45 of the steady phase, at most 300; without one 300); "
+        "etcd2 has no compaction",
     )
 
 
@@ -193,7 +195,9 @@ def load_config(arguments: argparse.Namespace, codec: str, store: str) -> Config
     steady_s, compact_every_s = arguments.steady, arguments.compact_every
     if steady_s is None:
         steady_s = usual_steady_s(arguments.nodes, arguments.pods)
-    if compact_every_s is None:
+    if not compacts(store):
+        compact_every_s = 0.0
+    elif compact_every_s is None:
         compact_every_s = usual_compact_every_s(steady_s)
     return replace(
         plane_config(arguments, codec, store),

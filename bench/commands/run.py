@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.commands.drawing import draw
-from bench.commands.interface import MISSED, OK, VOID, CommandError
+from bench.commands.interface import MISSED, OK, VOID, CommandError, UsageError
 from bench.commands.options import (
     add_load_arguments,
     add_plane_arguments,
@@ -33,6 +33,7 @@ from bench.commands.summary import print_run, summary_console
 from bench.matrix_results import MATRIX_FILE
 from bench.measuring import CONFIG_FILE, Measuring, RunFailedError
 from bench.results import RESULTS_FILE, Config, Results, Status
+from bench.store_choice import compacts
 from storage.clock import SystemClock
 
 HELP: Final = "one load test -> a results directory with its report"
@@ -61,10 +62,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", action="store_true", help="py-spy on every process")
 
 
+def _store(arguments: argparse.Namespace) -> str:
+    store = chosen_store(arguments)
+    if arguments.compact_every is not None and not compacts(store):
+        raise UsageError(f"--compact-every is for a store that compacts, which {store} does not")
+    return store
+
+
 def execute(arguments: argparse.Namespace) -> int:
     """Run, print the summary, draw the report."""
     config = replace(
-        load_config(arguments, arguments.codec, chosen_store(arguments)),
+        load_config(arguments, arguments.codec, _store(arguments)),
         keep_store=arguments.keep_store,
         etcd_faults=",".join(arguments.etcd_fault),
         data_dir=fresh_data_dir(arguments.data_dir),

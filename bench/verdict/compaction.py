@@ -22,11 +22,16 @@ def compaction_missing(seen: Observations) -> Iterator[Finding]:
     store that was left in peace. One that could not be counted is degraded: it may have come.
     """
     found = seen.steady.compactions if seen.steady else None
-    if found is None or not found.asked_every_s:
+    if found is None:
         return
     if not found.declared:
         yield from _old_state_kept(found)
-    elif found.in_phase is None:
+    elif found.asked_every_s:
+        yield from _missing(found)
+
+
+def _missing(found: Compactions) -> Iterator[Finding]:
+    if found.in_phase is None:
         yield Finding(
             Status.DEGRADED, "whether the store was compacted in the steady phase is not known"
         )

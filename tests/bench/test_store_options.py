@@ -37,6 +37,7 @@ def config_of(*argv: str) -> Config:
         (("--store", "etcd2", "--real-etcd", "1"), "etcd2-real", "protobuf-etcd2-real"),
         (("--store", "etcd2", "--real-etcd", "3"), "etcd2-real3", "protobuf-etcd2-real3"),
         (("--store", "etcd2-real3"), "etcd2-real3", "protobuf-etcd2-real3"),
+        (("--store", "etcd2", "--steady", "60"), "etcd2", "protobuf-etcd2-steady-60s"),
         (("--store", "etcd2://a:1,b:2"), "etcd2://a:1,b:2", "protobuf-etcd2-a-1+b-2"),
         (("--apiservers", "2"), "etcd3", "protobuf-etcd3-apiservers-2"),
         (
@@ -74,6 +75,7 @@ def test_store_has_a_name_in_results_and_cells(
         (("--store", "http://host:1"), "unknown kind of store"),
         (("--store", "etcd3://a:1?colour=red"), "no option colour"),
         (("--store", "etcd3://a:1?batch=on"), "--etcd-batch on"),
+        (("--store", "etcd2", "--compact-every", "9"), "which etcd2 does not"),
         (("--store", "etcd2-real9"), "no store 'etcd2-real9'"),
         (("--store", "memory", "--real-etcd", "1"), "or with etcd2 or etcd3"),
         (("--store", "etcd3-real", "--real-etcd", "1"), "or with etcd2 or etcd3"),
