@@ -61,6 +61,10 @@ class Journal(Durable[Group], Protocol):
         """Let everything go. Idempotent."""
         ...
 
+    def applied(self) -> None:
+        """The last group is known to be durable."""
+        ...
+
     def disk_bytes(self) -> int:
         """Return the space taken on disk; 0 for none."""
         ...
@@ -242,6 +246,7 @@ class Etcd2Engine:
 
     def _apply(self, group: Group) -> None:
         """Carry out a group that is durable; tell followers; note what each request answers."""
+        self._parts.journal.applied()
         apply, acks, now_ns = self._machine.apply, group.acks, wall_ns(self._clock)
         changed: list[Event] = []
         for request, asked in zip(group.changes, group.asked, strict=True):

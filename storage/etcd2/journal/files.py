@@ -67,6 +67,8 @@ class FileJournal:
             segment_bytes=segment_bytes,
         )
         self._nodes: dict[int, None] = {}
+        self._committing = False
+        """Whether a group was handed over, and nobody knows yet what became of it."""
         self._snapshot_bytes = self._newest_bytes = 0
 
     def open(self, now_ns: int) -> Machine:
@@ -104,12 +106,20 @@ class FileJournal:
         return encode_request(request)
 
     def commit(self, group: Group) -> Job:
+        self._committing = True
+        self._log.mark()
         return partial(self._log.append, group.encoded)
+
+    def applied(self) -> None:
+        self._committing = False
 
     def probe(self) -> Job:
         return self._log.probe
 
     def recover(self, error: Exception) -> bool:
+        if self._committing:  # it counts as not written, whatever it came to
+            self._committing = False
+            self._log.forget()
         return False
 
     @property

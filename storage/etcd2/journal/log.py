@@ -47,6 +47,8 @@ class Log:
         self._metadata = b""
         self._failed_bytes = 0
         """Of the write that failed and has not been cut off yet."""
+        self._marked = (0, 0, 0)
+        """End, check sum and last entry at the mark."""
         self.term = self.vote = 0
         self.last = 0
         """The index of the last entry that is durable."""
@@ -83,6 +85,16 @@ class Log:
                 os.fdatasync(self._fd)
         except OSError as error:
             raise _failure(tail.path, error) from error
+
+    def mark(self) -> None:
+        """Note that everything up to here is known to be durable."""
+        self._marked = (self._end, self._crc, self.last)
+
+    def forget(self) -> None:
+        """Take back what was written behind the mark: it counts as failed, whatever it came to."""
+        written = self._end
+        self._end, self._crc, self.last = self._marked
+        self._failed_bytes = max(self._failed_bytes, written - self._end)
 
     def append(self, entries: Sequence[bytes]) -> None:
         """Write entries behind the last one and make them durable, all or none.
@@ -195,6 +207,7 @@ class Log:
         os.close(old)
         self._sizes[full.path] = used
         self._full_bytes += used
+        self.mark()
 
     def _begin(self, segment: Segment, crc: int, records: Sequence[tuple[Kind, bytes]]) -> None:
         """Make a segment, whole or not at all: under another name, renamed when durable."""

@@ -24,6 +24,9 @@ class MemoryJournal:
     def close(self) -> None:
         """There is nothing to let go of."""
 
+    def applied(self) -> None:
+        """There is nothing to note."""
+
     def disk_bytes(self) -> int:
         return 0
 

@@ -65,11 +65,14 @@ async def test_history_of_an_earlier_life_is_replayed(entry: StoreEntry, make: M
         pytest.skip("nothing outlives it")
     async with world(store=make()) as place:
         told = await eventful(place)
-        await place.store.compact(6)
+        if entry.capabilities.compaction:
+            await place.store.compact(6)
+        kept = place.store.oldest_revision()
 
     async with world(store=make()) as place:
-        assert place.pods.floor == 6
-        assert replayed(place.cache, 6) == [each for each in told if each[2] > 6]
+        assert place.pods.floor == kept
+        assert kept == 6 or not entry.capabilities.compaction
+        assert replayed(place.cache, kept) == [each for each in told if each[2] > kept]
         # The live object and the newest event of it are one.
         live = place.pods.get("default", "c699")
         newest = place.pods.replay(Selection(), place.cache.revision - 1).events[0].object
