@@ -58,7 +58,7 @@ class Heads:
 
     def __init__(self, clock: Clock, cluster_id: int, term: int) -> None:
         self._clock = clock
-        self._second = -1.0
+        self._second = -1
         self._date = b""
         self.cluster = b"X-Etcd-Cluster-Id: %x\r\n" % cluster_id
         self._raft = b"\r\nX-Raft-Term: %d\r\n" % term
@@ -71,7 +71,7 @@ class Heads:
     def date(self) -> bytes:
         """Return the line that tells the time."""
         now = self._clock.now()
-        second = now.replace(microsecond=0).timestamp()
+        second = 86_400 * now.toordinal() + 3600 * now.hour + 60 * now.minute + now.second
         if second != self._second:
             self._second = second
             self._date = b"Date: %b\r\n" % http_date(now).encode()
