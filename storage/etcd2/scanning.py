@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
 from storage.etcd2.keys import key_of, prefix_of
-from storage.etcd2.model import Node
+from storage.etcd2.model import KEYS, Node
 from storage.etcd2.tree import Tree
 
 _by_path: Final = itemgetter(0)
@@ -23,8 +24,9 @@ def leaves_under(tree: Tree, prefix: bytes) -> list[Node]:
     if place.whole:
         tops = [directory]
     else:
-        found += [leaf for path, leaf in directory.leaves.items() if _begins(path, prefix)]
-        tops = [each for each in directory.folders.values() if _begins(each.path, prefix)]
+        begins = _test_of(prefix)
+        found += [leaf for path, leaf in directory.leaves.items() if begins(path)]
+        tops = [each for path, each in directory.folders.items() if begins(path)]
     for top in tops:
         for each in tree.walk(top):
             if "/_" not in each.path:
@@ -34,5 +36,10 @@ def leaves_under(tree: Tree, prefix: bytes) -> list[Node]:
     return shown
 
 
-def _begins(path: str, prefix: bytes) -> bool:
-    return key_of(path).startswith(prefix)
+def _test_of(prefix: bytes) -> Callable[[str], bool]:
+    """Return what tells whether a path is that of a key which begins with ``prefix``."""
+    try:
+        text = KEYS + prefix.decode()
+    except UnicodeDecodeError:  # it ends within a character
+        return lambda path: key_of(path).startswith(prefix)
+    return lambda path: path.startswith(text)
