@@ -16,7 +16,7 @@ from storage.errors import CompactedError, StoreError
 from storage.interface import Watcher
 from storage.records import Change
 from storage.remote.etcd2.failures import CallError, RefusedError
-from storage.remote.etcd2.feed import MARK_S, Feed
+from storage.remote.etcd2.feed import QUIET_S, Feed
 from storage.remote.etcd2.following import (
     PIPELINED,
     IndexClearedError,
@@ -31,7 +31,7 @@ from storage.remote.late import LateWatch
 
 _log = logging.getLogger(__name__)
 
-QUIET_S: Final = 5.0
+REPLAY_S: Final = 5.0
 """A replay that is told nothing for so long asks another endpoint."""
 
 
@@ -120,13 +120,13 @@ class CatchUp:
         upto = min(max(self._feed.ring.floor, begin), begin + PIPELINED - 1)
         texts = list[bytes]()
         for exchange in await polled(self._feed.counters, polls, begin, upto):
-            async with asyncio.timeout(QUIET_S):
+            async with asyncio.timeout(REPLAY_S):
                 texts.append(await self._event(exchange))
         self._tell(reading.read(texts).changes, reading.position)
 
     async def _event(self, exchange: Exchange) -> bytes:
         """Return a poll's event; where there is none, one is made, so that all polls are told."""
-        await asyncio.wait([exchange.answer], timeout=MARK_S)
+        await asyncio.wait([exchange.answer], timeout=QUIET_S)
         if not exchange.answer.done():
             self._feed.want_mark()
         return (await event_of(exchange))[0]

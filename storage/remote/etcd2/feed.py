@@ -12,10 +12,13 @@ CompactedError, and the feed goes on from the present. So it does, with HistoryL
 in the log, where etcd was restored from an older state.
 
 **How far it has come.** The index also counts what no watch from above is told (hidden keys, the
-members). Where etcd has answered a later index and nothing is told for ``MARK_S``, a key of our own
-is written: its event comes after everything before it, so when it is told, all has been seen. If
-nothing comes then either, the member that should tell may hang: after ``SILENT_S`` another one is
-asked. Where nothing at all happens, etcd is asked for its index every ``IDLE_S``.
+members). And a stream may be dead: a real etcd has room for a hundred events of each; where they
+are not taken in time it forgets the stream, without ending it. So where etcd has answered a later
+index and nothing is told for ``QUIET_S``, a key of our own is written: its event comes after
+everything before it, so when it is told, all has been seen. Where nothing comes in ``QUIET_S`` more
+another stream is begun, and polls tell what there was. If nothing comes then either, the member may
+hang: after ``SILENT_S`` another one is asked. Where nothing happens at all, the member is asked for
+its index every ``IDLE_S``, and now and then all members are.
 """
 
 from __future__ import annotations
@@ -48,9 +51,11 @@ from storage.remote.ring import Ring
 
 _log = logging.getLogger(__name__)
 
-MARK_S: Final = 0.25
+QUIET_S: Final = 0.25
 SILENT_S: Final = 3.0
-IDLE_S: Final = 5.0
+IDLE_S: Final = 1.0
+QUORUM_EVERY: Final = 5
+"""Of so many questions for the index one goes to all members: that is a write to their disks."""
 SILENCES_MAX: Final = 4
 """After so many in a row, writes that etcd has taken wait no longer for the watch to tell them."""
 
@@ -84,7 +89,10 @@ class Feed:
         self._expected = 0
         """The newest index that etcd has answered."""
         self._silence: asyncio.TimerHandle | None = None
-        self._silent_s = 0.0
+        self._quiet = 0
+        """For how many ``QUIET_S`` nothing has been told."""
+        self._stays = False
+        """Whether the same endpoint is to be asked, where ``leave`` was called."""
         self._silences = 0
         self._mark_wanted = asyncio.Event()
         link.rotation.on_turn(self.leave)
@@ -115,7 +123,7 @@ class Feed:
         try:
             (exchange,) = await polled(self.counters, polls, 1, 1)
             event = asyncio.ensure_future(event_of(exchange))
-            done, _ = await asyncio.wait([event], timeout=MARK_S)
+            done, _ = await asyncio.wait([event], timeout=QUIET_S)
             if not done:
                 await self._write_mark()
             async with asyncio.timeout(SILENT_S):
@@ -133,7 +141,7 @@ class Feed:
         while True:
             before, index = self.last, self._link.rotation.current
             following = Following(self._link, self._keys, self.counters, self._take, self.last)
-            self._following = following
+            self._following, self._stays = following, False
             try:
                 async with asyncio.timeout(None) as self._going:
                     await following.run(max(self._expected, self.last), ahead, self._check_same)
@@ -141,7 +149,8 @@ class Feed:
                 _log.info("watch of %s ended: %s", self._link.endpoint, error)
                 self._link.rotation.turn(index)
             except TimeoutError:
-                self._link.rotation.turn(index)
+                if not self._stays:
+                    self._link.rotation.turn(index)
             except IndexClearedError as error:
                 self.counters.cleared += 1
                 await self._begin_anew(CompactedError(self.last, max(error.index, error.oldest)))
@@ -160,6 +169,7 @@ class Feed:
 
     async def keep_marking(self) -> None:
         """Write the key that proves how far the watch has come, when asked to, until cancelled."""
+        questions = 0
         while True:
             before = self.last
             try:
@@ -167,7 +177,8 @@ class Feed:
                     await self._mark_wanted.wait()
             except TimeoutError:
                 if self.last == before:
-                    await self._ask_after()
+                    questions += 1
+                    await self._ask_after(quorum=questions % QUORUM_EVERY == 0)
                 continue
             self._mark_wanted.clear()
             try:
@@ -175,13 +186,17 @@ class Feed:
             except (CallError, RefusedError) as error:
                 _log.info("no mark at %s: %s", self._link.endpoint, error)
 
-    async def _ask_after(self) -> None:
+    async def _ask_after(self, *, quorum: bool) -> None:
+        """Ask whether something has happened of which the watch tells nothing."""
         before = self.last
         try:
-            answer = await self._link.read(INDEX_PATH)
+            answer = await self._link.read(INDEX_PATH if quorum else MARK_PATH)
         except CallError:
             return
-        self.heard(before, index_of(answer))
+        if quorum:
+            self.heard(before, index_of(answer))
+        else:
+            self.expect(index_of(answer))
 
     async def _write_mark(self) -> None:
         self.counters.marks += 1
@@ -254,34 +269,38 @@ class Feed:
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time() + MARK_S
+        due = loop.time() + QUIET_S
         self._silence = loop.call_at(due, self._judge_silence, self.last, due)
 
     def _judge_silence(self, before: int, due: float) -> None:
         self._silence = None
         if self.last >= self._expected:
-            self._silent_s, self._silences = 0.0, 0
+            self._quiet = self._silences = 0
             return
-        late = asyncio.get_running_loop().time() - due > MARK_S / 2
         if self.last > before or self._following is None:
-            self._silent_s = 0.0
-        elif not late:  # else it is we who hung
-            if not self._silent_s and self._following.live:
-                self.want_mark()
-            self._silent_s += MARK_S
-            if self._silent_s >= SILENT_S:
-                self._leave_silent()
+            self._quiet = 0
+        elif asyncio.get_running_loop().time() - due < QUIET_S / 2:  # else it is we who hung
+            self._quiet += 1
+            self._doubt(self._quiet)
         self._listen()
 
-    def _leave_silent(self) -> None:
-        _log.info(
-            "watch of %s is silent at %d of %d", self._link.endpoint, self.last, self._expected
-        )
-        self._silent_s = 0.0
-        self._silences += 1
-        self.leave()
-        if self._silences >= SILENCES_MAX:
-            self._give_up("etcd has taken the write, but no watch tells it")
+    def _doubt(self, quiet: int) -> None:
+        """Do what is due where nothing was told for so many ``QUIET_S``."""
+        if quiet == 1 and not self._waiting:  # else what is to be told is no hidden change
+            self.want_mark()
+        elif quiet == 2:
+            _log.info("a stream of %s is dead at %d", self._link.endpoint, self.last)
+            self._stays = True
+            self.leave()
+        elif quiet * QUIET_S >= SILENT_S:
+            _log.info(
+                "watch of %s is silent at %d of %d", self._link.endpoint, self.last, self._expected
+            )
+            self._quiet = 0
+            self._silences += 1
+            self.leave()
+            if self._silences >= SILENCES_MAX:
+                self._give_up("etcd has taken the write, but no watch tells it")
 
     def _give_up(self, why: str) -> None:
         """Answer the writes that wait although etcd has judged them."""

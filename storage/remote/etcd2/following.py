@@ -14,8 +14,9 @@ waits is told, and then each event in the step of the loop that receives it.
     polls 51, 52, ... 58               told at once; then single ones, which wait for what comes
     poll 73 tells 73                   the stream has told 74 and 75 meanwhile: these are next
 
-etcd ends a stream whose receiver is a hundred events behind (it has that much room for each, beside
-what the connection holds). Nothing is lost by that: the next one goes on after the last told.
+etcd forgets a stream whose receiver is a hundred events behind (it has that much room for each,
+beside what the connection holds), and a real one says nothing more to it and does not end it. Who
+follows finds that out (see ``feed``), and follows anew: nothing is lost by that.
 """
 
 from __future__ import annotations
