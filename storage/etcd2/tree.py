@@ -133,7 +133,7 @@ class Tree:
         while waiting:
             each = waiting.pop()
             yield each
-            waiting.extend(each.folders.values())
+            waiting.extend(reversed(each.folders.values()))
 
     def missing(self, path: str) -> Etcd2Error:
         """Return why nothing stands at a path: the first part of it that is no directory."""
