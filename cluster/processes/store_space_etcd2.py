@@ -34,7 +34,7 @@ async def count(url: RemoteUrl) -> int:
         answer = await link.read(f"{_root(url)}{REGISTRY}?recursive=true".encode(), long=True)
         return _leaves(orjson.loads(answer.body)["node"]) if _found(answer) else 0
     finally:
-        link.close()
+        await link.close()
 
 
 async def clear(url: RemoteUrl) -> None:
@@ -44,7 +44,7 @@ async def clear(url: RemoteUrl) -> None:
         for path in (f"{REGISTRY}?recursive=true", MARK, f"{dirname(MARK)}?dir=true"):
             _found(await link.delete(f"{_root(url)}{path}".encode()))
     finally:
-        link.close()
+        await link.close()
 
 
 async def _first_answer(link: Link, path: bytes) -> Answer:
