@@ -42,6 +42,12 @@ class SlowStore(LimitedStore):
         return found
 
 
+async def relisted(cache: WatchCache) -> None:
+    """Wait until everything has been listed again."""
+    while cache.losses:  # noqa: ASYNC110  nothing tells of it
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def limited(config: CacheConfig | None = None) -> AsyncIterator[tuple[SlowStore, World]]:
     """Run a cache over such a store while entered; values are wrapped on the way."""
@@ -97,7 +103,7 @@ async def test_index_that_is_cleared_ends_watchers_and_lists_again() -> None:
         within.clear_index()
         assert isinstance(sink.end[0], CompactedError)
         assert place.cache.lost == ["pods", "nodes"]
-        await asyncio.sleep(0.01)
+        await relisted(place.cache)
         assert place.cache.lost == []
         assert within.lists == lists + 2
         assert place.cache.counters.resyncs == 2
@@ -112,7 +118,7 @@ async def test_watcher_from_before_a_cleared_index_is_too_old() -> None:
             await place.put("b", node=f"n{number}")
         assert place.pods.replay(Selection(), old).events
         within.clear_index()
-        await asyncio.sleep(0.01)
+        await relisted(place.cache)
         with pytest.raises(CompactedError):
             place.pods.replay(Selection(), old)
         assert place.cache.counters.too_old == 1
