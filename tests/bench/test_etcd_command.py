@@ -106,6 +106,19 @@ def test_it_says_how_to_use_it() -> None:
     assert "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:" in said[1]
 
 
+@pytest.mark.slow
+def test_the_second_api_says_how_to_use_it() -> None:
+    with _start("--api", "2") as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0
+
+    assert said[0].startswith("etcd2 engine, serving the etcd v2 protocol at http://127.0.0.1:")
+    assert "ETCDCTL_API=2 etcdctl --endpoints=http://127.0.0.1:" in said[1]
+    assert said[1].endswith(" set key value\n")
+
+
 @pytest.mark.parametrize(
     ("url", "target", "endpoint"),
     [

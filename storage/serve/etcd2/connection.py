@@ -113,6 +113,11 @@ class Connection(asyncio.Protocol):
         """Whether nothing is being served."""
         return self._current is None
 
+    @property
+    def chunked(self) -> bool:
+        """Whether an answer in pieces is one in chunks; an old client knows none."""
+        return self._current is not None and self._current.new
+
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -254,17 +259,13 @@ class Connection(asyncio.Protocol):
         self._write(head if self._current.new else _old_stream(head))
 
     def pieces(self, pieces: list[bytes], *, last: bool) -> None:
-        """Write pieces of the answer, at once; with the last the answer ends."""
+        """Write pieces of the answer, chunks if it is ``chunked``; with the last it ends."""
         if self.gone:
             return
-        heard = self._current
-        assert heard is not None
-        if heard.new:
-            pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
-            if last:
-                pieces.append(b"0\r\n\r\n")
+        if last and self.chunked:
+            pieces = [*pieces, b"0\r\n\r\n"]
         if pieces:
-            self._write(b"".join(pieces))
+            self._write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if last:
             self._stream = None
             self._answered()

@@ -70,6 +70,7 @@ class Listener:
         self._sweeping: asyncio.TimerHandle | None = None
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.connections_max = max(soft - FILES_KEPT, 1)
+        self.idle_s_max = IDLE_S_MAX
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -126,9 +127,9 @@ class Listener:
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweeping = loop.call_later(IDLE_S_MAX / 5, self._sweep)
+        self._sweeping = loop.call_later(self.idle_s_max / 5, self._sweep)
         if self._application is not None:
-            longest_s = loop.time() - IDLE_S_MAX
+            longest_s = loop.time() - self.idle_s_max
             for connection in list(self._application.connections):
                 if connection.idle and connection.idle_since_s < longest_s:
                     connection.close()

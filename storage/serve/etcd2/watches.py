@@ -21,18 +21,20 @@ WAITING_MAX: Final = 100
 
 
 class Rendered:
-    """The JSON of the event that was last told: many watches are told of one event in a row."""
+    """What was last told of an event: many watches are told of one event in a row."""
 
     def __init__(self) -> None:
         self._event: Event | None = None
         self._json = b""
+        self._chunk = b""
 
-    def of(self, event: Event) -> bytes:
-        """Return the event's JSON, a line."""
+    def of(self, event: Event, *, chunked: bool) -> bytes:
+        """Return the event's JSON, a line, as a chunk or as it is."""
         if event is not self._event:
-            self._json = event_json(event)
+            self._json = line = event_json(event)
+            self._chunk = b"%x\r\n%b\r\n" % (len(line), line)
             self._event = event
-        return self._json
+        return self._chunk if chunked else self._json
 
 
 class Watch:
@@ -76,7 +78,7 @@ class Watch:
         if self._connection.write_paused and len(self._waiting) >= WAITING_MAX:
             self._end()
             return
-        self._waiting.append(self._rendered.of(event))
+        self._waiting.append(self._rendered.of(event, chunked=self._connection.chunked))
         if not self._stream:
             self._ended = True
         self._flush_soon()

@@ -74,6 +74,7 @@ def served(
     data_dir: Path | None = None,
     store: KeysApi | None = None,
     connections_max: int = 0,
+    idle_s_max: float = 0.0,
 ) -> Iterator[Served]:
     """Serve an engine, in memory unless a directory or a store is given, until the end."""
     ready: list[Served] = []
@@ -86,6 +87,8 @@ def served(
         async with engine, listening(Address(target, tls)) as listener:
             if connections_max:
                 listener.connections_max = connections_max
+            if idle_s_max:
+                listener.idle_s_max = idle_s_max
             own = engine if isinstance(engine, Etcd2Engine) else None
             serving = Serving(
                 engine,

@@ -171,6 +171,23 @@ def test_who_comes_when_there_are_too_many_is_let_go() -> None:
             each.close()
 
 
+def test_who_is_silent_for_too_long_is_let_go_but_not_who_watches() -> None:
+    with served(idle_s_max=0.2) as here:
+        idle, half, watch = (Wire(here.endpoint) for _ in range(3))
+        assert idle.ask(GET).code == 404
+        half.send(GET[:20])
+        watch.send(request("GET", "/v2/keys/a?wait=true"))
+        watch.await_head()
+
+        assert idle.reply().code == 0
+        assert half.reply().code == 0
+        writer = Wire(here.endpoint)
+        writer.ask(request("PUT", "/v2/keys/a", b"value=1"))
+        assert b'"value":"1"' in watch.reply().body
+        for each in (idle, half, watch, writer):
+            each.close()
+
+
 def _until_served(endpoint: str) -> Wire:
     while True:
         wire = Wire(endpoint)
