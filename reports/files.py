@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reports.figures.canvas import house_style, png, svg
@@ -26,6 +26,17 @@ def draw_figures(directory: Path, kinds: Sequence[FigureKind[Subject]], subject:
     earlier report are removed.
     """
     return join(_draw(directory / "figures", kind, subject) for kind in kinds)
+
+
+def draw_vector(
+    directory: Path, kind: FigureKind[Subject], subject: Subject
+) -> Iterator[tuple[Path, str]]:
+    """Draw a figure of a subject as SVG; yield its path and caption, or nothing to show."""
+    with house_style():
+        drawing = kind.draw(subject)
+        if drawing is not None:
+            vector = svg(drawing.figure)
+            yield write_whole(directory / f"{kind.name}.svg", vector), drawing.caption
 
 
 def _draw(directory: Path, kind: FigureKind[Subject], subject: Subject) -> Markup:

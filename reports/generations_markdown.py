@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from reports.generations_model import Generations, Line
 from reports.generations_wording import (
@@ -10,28 +11,41 @@ from reports.generations_wording import (
     ROWS,
     RULE,
     TITLE,
-    claim_words,
+    command_words,
     notes_of,
     ratio_words,
+    tally_words,
     value_words,
     verdict_words,
     what_words,
 )
 
 HEAD = ("what", "whose", "etcd 2", "etcd 3", "ratio [95 % interval]", "verdict")
+NO_SOURCE = "no published"
 
 
-def generations_markdown(run: Generations) -> str:
+class Picture(NamedTuple):
+    """A figure beside the page."""
+
+    title: str
+    file: str
+    """Relative to the page."""
+    caption: str
+
+
+def generations_markdown(run: Generations, pictures: Sequence[Picture] = ()) -> str:
     """Return the page; it names no directory of the machine that it was measured on."""
-    return "\n".join(_lines(run)) + "\n"
+    return "\n".join(_lines(run, pictures)) + "\n"
 
 
-def _lines(run: Generations) -> Iterator[str]:
+def _lines(run: Generations, pictures: Sequence[Picture]) -> Iterator[str]:
     machine = run.environment
-    yield from (f"# {TITLE}", "", f"{what_words(run)}.", "")
-    yield from (f"    {run.command}", "")
+    yield from (f"# {TITLE}", "", f"{what_words(run)}. Verdicts of {tally_words(run)}.", "")
+    yield from (f"    {command_words(run)}", "")
     yield f"{machine.cpu}, {machine.cores} cores, {machine.python}; {run.started[:10]}."
     yield from ("", RULE, "")
+    for each in pictures:
+        yield from (f"![{each.title}]({each.file})", "", each.caption, "")
     for row in run.rows:
         title, how = ROWS[row]
         yield from (f"## {row}. {title}", "", how, "")
@@ -47,11 +61,13 @@ def _lines(run: Generations) -> Iterator[str]:
 
 
 def _claims(lines: list[Line]) -> Iterator[str]:
-    """Say each claim of a row once, with its source."""
-    found: dict[tuple[str, str], None] = {}
+    """Say each claim of a row once, with its source and the size that was claimed."""
+    found: dict[tuple[str, str], float | None] = {}
     for line in lines:
-        found[claim_words(line), line.source] = None
-    yield from (f"- Claimed: {claim} ({source})." for claim, source in found)
+        found[line.claim, line.source] = line.size or found.get((line.claim, line.source))
+    for (claim, source), size in found.items():
+        word = "Expected" if source.startswith(NO_SOURCE) else "Claimed"
+        yield f"- {word}: {claim}{f' (≥ {size:.3g}x)' if size else ''} ({source})."
 
 
 def _line(line: Line) -> tuple[str, ...]:
@@ -65,5 +81,5 @@ def _line(line: Line) -> tuple[str, ...]:
     )
 
 
-def _cells(cells: list[str] | tuple[str, ...]) -> str:
+def _cells(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -79,6 +79,7 @@ class Generations:
     command: str
     etcd_version: str
     rounds: int
+    seed: int
     readings: list[Reading]
     lines: list[Line]
     details: list[Detail] = field(default_factory=list)

@@ -12,11 +12,13 @@ from reports.figures.registry import GENERATION_FIGURES
 from reports.files import draw_figures
 from reports.generations_model import Generations, Line
 from reports.generations_wording import (
+    FAMILIES,
     LIMITS,
     ROWS,
     RULE,
     TITLE,
     claim_words,
+    command_words,
     notes_of,
     ratio_words,
     value_words,
@@ -26,7 +28,6 @@ from reports.generations_wording import (
 from reports.html import Markup, Tile, bullets, element, page, section, table, tiles
 from reports.wording import duration_ms
 
-FAMILIES: Final = {"real": "real", "ours": "ours"}
 SUBJECTS: Final = ("etcd2-real", "etcd3-real", "etcd2", "etcd3")
 
 
@@ -45,7 +46,7 @@ def generations_page(directory: Path, run: Generations) -> str:
             section("How much the client used", _clients(run)),
             section("What is not in these numbers", bullets(LIMITS)),
             section("On what", environment_facts(run.environment)),
-            section("How to reproduce it", element("pre", run.command)),
+            section("How to reproduce it", element("pre", command_words(run))),
         ),
     )
 

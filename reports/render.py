@@ -11,8 +11,9 @@ from reports.apibench_page import apibench_page
 from reports.codecs_page import codecs_page
 from reports.comparing import CODECS_FILE, MATRIX_FILE, Matrix, read_codecs
 from reports.errors import ReportError
-from reports.files import write_whole
-from reports.generations_markdown import generations_markdown
+from reports.figures.registry import GENERATION_FIGURES
+from reports.files import draw_vector, write_whole
+from reports.generations_markdown import Picture, generations_markdown
 from reports.generations_model import GENERATIONS_FILE, Generations
 from reports.generations_page import generations_page
 from reports.locust_model import LOCUST_FILE, LocustRun
@@ -76,8 +77,18 @@ def render_generations(directory: Path) -> Path:
 
 
 def write_markdown(directory: Path, target: Path) -> Path:
-    """Write the page of the two generations as Markdown; return its path. Raises ReportError."""
-    return write_whole(target, generations_markdown(Generations.read(directory)).encode())
+    """Write the page of the two generations as Markdown, its figures in a directory beside it.
+
+    ``generations.md`` has its figures in ``generations/``. Returns its path. Raises ReportError.
+    """
+    run = Generations.read(directory)
+    beside = target.with_suffix("")
+    pictures = [
+        Picture(kind.title, f"{beside.name}/{path.name}", caption)
+        for kind in GENERATION_FIGURES
+        for path, caption in draw_vector(beside, kind, run)
+    ]
+    return write_whole(target, generations_markdown(run, pictures).encode())
 
 
 RENDERERS: Final[dict[str, Callable[[Path], Path]]] = {

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 BLOG_1_6: Final = "Kubernetes blog, March 2017, Scalability updates in 1.6"
-BLOG_1_3: Final = "Kubernetes blog, July 2016, performance of 1.3"
 COREOS: Final = "CoreOS blog, 30 June 2016, etcd3: a new etcd"
 ISSUE_32361: Final = "kubernetes/kubernetes#32361"
 ETCD_2695: Final = "etcd-io/etcd#2695"
@@ -65,5 +64,7 @@ MULTIPLEXED: Final = "multiplexed watches need at least 10x less memory"
 MESSAGES_2X: Final = "gRPC keeps about 2x in message processing, also over an optimised JSON client"
 LEASES: Final = "leases remove consensus writes in the steady state: keys / TTL requests a second"
 BASE64: Final = "protobuf needs etcd 3: in etcd 2 it has to be wrapped as base64, in JSON"
+ENVELOPE: Final = "etcd 2 wraps values in JSON, and answers a write with the one before it, too"
 SMALLER: Final = "protobuf's wire size is half of JSON's"
+BOTTLENECK: Final = "etcd 2 was the bottleneck of Kubernetes"
 WHOLE: Final = "etcd 2 holds all in memory, and copies and writes it whole as JSON for a snapshot"

@@ -35,6 +35,7 @@ def sample_generations() -> Generations:
         command="kubedyno generations --rounds 5",
         etcd_version="3.4.23",
         rounds=5,
+        seed=0,
         readings=readings,
         lines=lines,
         details=details,
