@@ -90,8 +90,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of a process; default: one of etcd3's, which calls share, one a call of etcd2's",
     )
-    parser.add_argument("--value-size", type=positive, default=1144, metavar="B")
-    parser.add_argument("--keys", type=positive, default=10_000, metavar="K")
+    parser.add_argument("--value-size", type=counts, default=[1144], metavar="B,B")
+    parser.add_argument("--keys", type=counts, default=[10_000], metavar="K,K")
     parser.add_argument("--duration", type=seconds, default=0.0, metavar="S", help="of a cell")
     parser.add_argument("--rate", type=paced, default=0.0, help="a second, open loop; 0: closed")
     parser.add_argument("--read-share", type=rate, default=0.8, help="of a mixed load")

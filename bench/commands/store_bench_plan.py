@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from itertools import product
 from typing import Final, NamedTuple
 
 from bench.commands.interface import UsageError
@@ -41,11 +43,12 @@ def planned(arguments: argparse.Namespace) -> list[Cell]:
         return table_cells(arguments.duration, short=arguments.table == "short")
     if (arguments.check_perf or arguments.beside) and not arguments.op:
         return []
-    return [
-        _cell(arguments, target, operation, clients)
+    cells = [
+        _cell(arguments, target, operation, size)
         for operation in arguments.op or ["put"]
-        for clients in arguments.clients
+        for size in _sizes(arguments)
     ]
+    return list(dict.fromkeys(cells))  # idle watches are the same for any number of callers
 
 
 def judged_servers(arguments: argparse.Namespace) -> list[str]:
@@ -94,7 +97,27 @@ def _over(scheme: str, client: str) -> Entry:
     raise UsageError(f"no client for {scheme!r}; there are clients for {schemes}")
 
 
-def _cell(arguments: argparse.Namespace, target: Target, operation: str, clients: int) -> Cell:
+class Size(NamedTuple):
+    """What cells of one operation differ in."""
+
+    clients: int
+    value_bytes: int
+    keys: int
+    told: tuple[str, ...]
+
+
+def _sizes(arguments: argparse.Namespace) -> Iterator[Size]:
+    """Yield every size that is asked for; a name tells only what is not the same for all."""
+    values, keys = arguments.value_size, arguments.keys
+    for value_bytes, count, clients in product(values, keys, arguments.clients):
+        told = [
+            *([f"{value_bytes}B"] if len(values) > 1 else []),
+            *([f"{count} keys"] if len(keys) > 1 else []),
+        ]
+        yield Size(clients, value_bytes, count, tuple(told))
+
+
+def _cell(arguments: argparse.Namespace, target: Target, operation: str, size: Size) -> Cell:
     entry, idle = target.driver, operation == IDLE
     watching = operation in (WATCH, IDLE)
     streams = arguments.streams or STREAMS
@@ -102,9 +125,9 @@ def _cell(arguments: argparse.Namespace, target: Target, operation: str, clients
         entry.name,
         target.server,
         operation,
-        1 if idle else clients,
-        value_bytes=arguments.value_size,
-        keys=arguments.keys,
+        1 if idle else size.clients,
+        value_bytes=size.value_bytes,
+        keys=size.keys,
         duration_s=arguments.duration or DURATION_S,
         rate=0.0 if idle else arguments.rate,
         read_share=arguments.read_share,
@@ -113,6 +136,7 @@ def _cell(arguments: argparse.Namespace, target: Target, operation: str, clients
         processes=arguments.client_processes,
         connections=arguments.connections,
         polls=arguments.long_polls and operation == WATCH,
+        told=size.told,
     )
     _check_load(cell)
     _check_way(arguments, entry, operation)

@@ -30,6 +30,8 @@ class Cell:
     connections: int = 0
     polls: bool = False
     """As ``drivers.interface.Spot`` says, both."""
+    told: tuple[str, ...] = ()
+    """What else its name tells, where cells differ in nothing else: ``4096B``, ``100 keys``."""
 
     @property
     def name(self) -> str:
@@ -43,4 +45,4 @@ class Cell:
             parts[2] = f"{self.watchers}w{' by polls' if self.polls else ''}"
         if self.rate:
             parts.append(f"{self.rate:g}/s")
-        return " ".join(parts)
+        return " ".join((*parts, *self.told))

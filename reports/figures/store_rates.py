@@ -15,7 +15,10 @@ from reports.storebench_model import StoreBench, StoreTable
 from reports.wording import plain
 
 TITLE: Final = "Operations a second, by how many call at once"
-CELL: Final = re.compile(r"(?P<server>\S+) (?P<what>\D\S*(?: \D\S*)*) c(?P<callers>\d+)")
+CELL: Final = re.compile(
+    r"(?P<server>\S+) (?P<what>\D\S*(?: \D\S*)*) c(?P<callers>\d+)"
+    r"(?P<size>(?: \d+B)?(?: \d+ keys)?)"
+)
 """Of the closed loop: with a rate, the rate is what was asked for."""
 OTHERS: Final = re.compile(r"etcd(-v2)?(-3-members)?|\S+://\S+")
 """Servers that are not ours, or of which nobody said whose they are."""
@@ -46,7 +49,9 @@ def panels_of(table: StoreTable) -> dict[str, Lines]:
         if named is None or spread is None:
             continue
         point = Point(int(named["callers"]), spread.median, spread.low, spread.high)
-        found.setdefault(named["what"], {}).setdefault(named["server"], []).append(point)
+        found.setdefault(named["what"] + named["size"], {}).setdefault(named["server"], []).append(
+            point
+        )
     return found
 
 

@@ -43,6 +43,7 @@ SMALL = ["store-bench", "--keys", "64", "--duration", "0.3"]
         ["--clients", "0"],
         ["--clients", "many"],
         ["--value-size", "19"],
+        ["--value-size", "100,19"],
         ["--keys", "0"],
         ["--op", "txn", "--clients", "17", "--keys", "16"],
         ["--duration", "-1"],
@@ -106,6 +107,17 @@ def test_an_engine_is_loaded_in_process(tmp_path: Path, capsys: pytest.CaptureFi
         assert row["values"]["writes_per_sync"] >= 1
         assert "client_us" not in row["values"]  # client and store are one process
         assert row["latency"]["count"] == row["operations"] > 0
+
+
+@pytest.mark.slow
+def test_sizes_of_values_and_numbers_of_keys_are_crossed(tmp_path: Path) -> None:
+    sizes = ["--value-size", "100,2000", "--keys", "16,32", "--duration", "0.1"]
+    found = _measured(["--store", "etcd2", "--op", "txn", "--clients", "4", *sizes], tmp_path)
+
+    assert [row["cell"] for row in found["rows"]] == [
+        f"etcd2 txn c4 {size}B {keys} keys" for size in (100, 2000) for keys in (16, 32)
+    ]
+    assert (tmp_path / "figures" / "store_rates.svg").exists()
 
 
 @pytest.mark.slow
