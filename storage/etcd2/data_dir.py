@@ -38,6 +38,7 @@ class Etcd2Dir:
         self.snapshots = path / "member" / "snap"
         self._dir = DataDir(path)
         self._locked = -1
+        self._new_lock = False
 
     def acquire(self) -> list[Segment]:
         """Make and lock it; return the segments of the log, none if it is new.
@@ -47,7 +48,7 @@ class Etcd2Dir:
         for name, owner in OTHERS.items():
             if (self.path / name).exists():
                 raise StoreOpenError(f"{self.path} holds the data of {owner}: there is a {name}")
-        ours = (self.path / LOCK_NAME).exists()
+        self._new_lock = not (self.path / LOCK_NAME).exists()
         self._dir.acquire()
         try:
             segments = segments_in(self.log) if self.log.is_dir() else []
@@ -60,10 +61,10 @@ class Etcd2Dir:
                     for each in (folder, folder.parent):
                         each.chmod(0o700)  # as etcd wants it
         except OSError as error:
-            self.release(leave_lock=ours)
+            self.abandon()
             raise StoreOpenError(f"{self.path}: {error.strerror}") from error
         except BaseException:
-            self.release(leave_lock=ours)
+            self.abandon()
             raise
         return segments
 
@@ -89,14 +90,19 @@ class Etcd2Dir:
             sync_directory(folder)
         self._dir.sync()
 
-    def release(self, *, leave_lock: bool = True) -> None:
+    def abandon(self) -> None:
+        """Let go of a directory that is not ours, and leave nothing of us in it. Idempotent."""
+        if self._new_lock:
+            self._new_lock = False
+            with suppress(OSError):
+                (self.path / LOCK_NAME).unlink()
+        self.release()
+
+    def release(self) -> None:
         """Let go of the locks. Idempotent."""
         if self._locked >= 0:
             os.close(self._locked)
             self._locked = -1
-        if not leave_lock:
-            with suppress(OSError):
-                (self.path / LOCK_NAME).unlink()
         self._dir.release()
 
     def _refuse_remains(self) -> None:

@@ -81,17 +81,13 @@ class FileJournal:
                 self._make(machine, now_ns)
             if self._sync:
                 self._dir.sync()
-        except StoreOpenError:
-            self.close()
-            raise
-        except StoreError as error:
-            self.close()
-            raise StoreOpenError(str(error)) from error
-        except OSError as error:
-            self.close()
-            raise StoreOpenError(f"{self._dir.path}: {error.strerror}") from error
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._log.close()
+            self._dir.abandon()
+            if isinstance(error, StoreError) and not isinstance(error, StoreOpenError):
+                raise StoreOpenError(str(error)) from error
+            if isinstance(error, OSError):
+                raise StoreOpenError(f"{self._dir.path}: {error.strerror}") from error
             raise
         return machine
 

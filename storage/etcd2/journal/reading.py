@@ -118,6 +118,8 @@ class _Reader:
             if self._metadata not in (None, record.payload):
                 raise StoreOpenError("the log's segments are those of several members")
             self._metadata = record.payload
+        elif record.kind not in (Kind.CRC, Kind.SNAPSHOT):
+            raise StoreOpenError(f"the log holds a record of an unknown kind, {record.kind}")
 
     def content(self, path: Path, end: int, crc: int) -> LogContent:
         if self._metadata is None:
