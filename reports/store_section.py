@@ -15,10 +15,7 @@ KINDS: Final = {
     "real": "a real etcd, started for this run",
     "remote": "one that others run",
 }
-SYNCS: Final = {
-    "real": "syncs, of logs and databases",
-    "remote": "syncs, of logs and databases",
-}
+ETCD: Final = frozenset(("real", "remote"))
 NOTE: Final = (
     "All of it in the fill, or as at its end. Writes wait for the syncs of etcd's log, or for our "
     "engine's commits; etcd commits its database beside. A group is what one such sync makes "
@@ -42,7 +39,7 @@ def store_section(store: StoreUse) -> Markup:
         (
             ("what it is", described(store)),
             ("address", store.url.replace(",", ", ")),
-            (SYNCS.get(store.kind, "syncs"), _count(store.syncs, store.syncs_per_s)),
+            (_syncs(store), _count(store.syncs, store.syncs_per_s)),
             ("writes", _count(store.writes, store.writes_per_s)),
             ("writes a group", with_unit(store.writes_per_sync, "")),
             ("writes a Txn", with_unit(store.writes_per_txn, "")),
@@ -57,6 +54,14 @@ def store_section(store: StoreUse) -> Markup:
     if store.by_member:
         parts.append(_members(store.by_member))
     return join((*parts, element("p", NOTE, style="missing")))
+
+
+def _syncs(store: StoreUse) -> str:
+    """An etcd has a log, and a database for what comes by its v3 protocol."""
+    if store.kind not in ETCD:
+        return "syncs"
+    committed = any(use.backend_commits is not None for use in store.by_member.values())
+    return "syncs, of logs and databases" if committed else "syncs, of logs"
 
 
 def declared_limits(declared: Declared) -> list[str]:

@@ -24,8 +24,7 @@ def store_lines(store: StoreUse) -> Iterator[str]:
         said += f" {store.version}"
     if store.members > 1:
         said += f", {store.members} members"
-    both = " of logs and databases" if store.kind in ("real", "remote") else ""
-    said += f": {store.syncs:,} syncs{both} in the fill"
+    said += f": {store.syncs:,} syncs{_of_what(store)} in the fill"
     if store.syncs_per_s is not None:
         said += f", {store.syncs_per_s:,.0f} a second"
     if store.writes_per_sync is not None:
@@ -35,3 +34,11 @@ def store_lines(store: StoreUse) -> Iterator[str]:
     if store.disk_bytes is not None:
         said += f", {store.disk_bytes / MIB:,.0f} MiB on the disk"
     yield said
+
+
+def _of_what(store: StoreUse) -> str:
+    """An etcd has a log, and a database for what comes by its v3 protocol."""
+    if store.kind not in ("real", "remote"):
+        return ""
+    committed = any(use.backend_commits is not None for use in store.by_member.values())
+    return " of logs and databases" if committed else " of logs"

@@ -33,7 +33,7 @@ from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 
 SWITCH: Final = ("on", "off")
-URLS: Final = "etcd3://host:port[,...], etcd3+unix:///path"
+URLS: Final = "etcd3:// or etcd2://host:port[,...], etcd3+unix:// or etcd2+unix:///path"
 FILL_MAX_S: Final = 60.0
 """How long the collector may be off while events are read: 360,000 take 5 s."""
 
