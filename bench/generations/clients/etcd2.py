@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Self
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -73,9 +73,10 @@ class Etcd2Client:
     async def __aexit__(self, *exc_info: object) -> None:
         for each in self._all:
             each.close()
+        await asyncio.sleep(0)  # in which the loop closes their sockets
 
     async def put(self, key: str, value: bytes) -> int:
-        return _modified(await self._ask(self._put(key, f"value={quote_from_bytes(value)}")))
+        return _modified(await self._ask(self._put(key, f"value={quote_plus(value)}")))
 
     async def get(self, key: str) -> int:
         answer = await self._ask(self._get(key))
@@ -131,7 +132,7 @@ class Etcd2Client:
 
     async def hold(self, keys: Sequence[str], value: bytes, ttl_s: int, *, apart: bool) -> None:
         del apart  # there is no other way
-        text = quote_from_bytes(value)
+        text = quote_plus(value)
         await self._each([self._put(key, f"value={text}&ttl={ttl_s}") for key in keys])
         kept = f"ttl={ttl_s}&refresh=true&prevExist=true"
         self._held = [self._put(key, kept) for key in keys]

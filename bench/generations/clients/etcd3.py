@@ -110,6 +110,7 @@ class Etcd3Client:
     async def __aexit__(self, *exc_info: object) -> None:
         for each in self._all:
             each.close()
+        await asyncio.sleep(0)  # in which the loop closes their sockets
 
     async def put(self, key: str, value: bytes) -> int:
         return put_revision(await self._call(PUT, put_of(key.encode(), value)))

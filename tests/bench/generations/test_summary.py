@@ -10,11 +10,12 @@ import pytest
 
 from bench.generations.measures import MEASURES, TITLES
 from bench.generations.orchestration import steps_of
-from bench.generations.results import Generations, Line, Reading, Verdict
+from bench.generations.results import GENERATIONS_FILE, Generations, Line, Reading, Verdict
 from bench.generations.settings import ROWS
 from bench.generations.subjects import FAMILIES, SUBJECTS
 from bench.generations.summary import details_of, lines_of
 from bench.measuring import Measuring
+from bench.results import read_json
 from tests.bench.generations.quick import quick_rounds
 
 
@@ -112,3 +113,14 @@ def test_rounds_that_are_all_kept_play_nothing(tmp_path: Path) -> None:
     assert len(told) == 8
     assert all(line.endswith("kept") for line in told)
     assert {line.family for line in results.lines} == set(FAMILIES)
+
+
+def test_rounds_that_are_interrupted_say_that_they_are_not_whole(tmp_path: Path) -> None:
+    measuring = Measuring()
+    measuring.interrupted = True
+    rounds = quick_rounds(tmp_path, rows="e", rounds=1, subjects=["etcd3"])
+
+    results = asyncio.run(rounds.play(measuring, lambda _line: None))
+
+    assert (results.complete, results.readings) == (False, [])
+    assert read_json(tmp_path / GENERATIONS_FILE, Generations) == results
