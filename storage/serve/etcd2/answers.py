@@ -29,6 +29,7 @@ _MENDED: Final = {
     b"\\f": b"\\u000c",
 }
 _ODD: Final = re.compile(rb"\\.|[<>&]|\xe2\x80[\xa8\xa9]")
+_LONE: Final = re.compile("[\ud800-\udfff]")
 STATUS: Final = {
     Code.KEY_NOT_FOUND: 404,
     Code.NOT_FILE: 403,
@@ -45,7 +46,11 @@ _WITHOUT_NODES: Final = frozenset(("set", "create", "update", "compareAndSwap"))
 
 def text_json(text: str) -> bytes:
     """Return a string as Go's encoder has it."""
-    told = orjson.dumps(text)
+    try:
+        told = orjson.dumps(text)
+    except TypeError:  # somebody else has written it, and it is no text
+        text = _LONE.sub("\ufffd", text)
+        told = orjson.dumps(text)
     # A character of the text at a time: to look for two bytes of the JSON costs ten times as much.
     if (
         "<" in text

@@ -12,8 +12,9 @@ from typing import Final
 import orjson
 
 from storage.serve.etcd2.accounts import Accounts
-from storage.serve.etcd2.connection import Connection, Heard
+from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.heads import JSON, Heads
+from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Page
 from storage.serve.etcd2.roles import GUEST, ROOT, AuthError, Grants, Role, User
 

@@ -11,12 +11,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Final, Protocol, cast
 
 import httptools
 
 from storage.serve.etcd2.forms import FORM_BYTES_MAX
 from storage.serve.etcd2.heads import CHUNKED, CONTINUE, failure
+from storage.serve.etcd2.messages import (
+    Headers,
+    Heard,
+    amended,
+    escaped_line,
+    old_stream,
+    target_of,
+)
 
 HEAD_BYTES_MAX: Final = (1 << 20) + 4096
 """Of a request's head: Go's bound, and what it reads beyond it."""
@@ -25,29 +33,6 @@ AHEAD_MAX: Final = 1024
 
 NOTHING: Final = b"\0"
 """In place of last words: there are none, but nothing more is served."""
-
-Headers = list[tuple[bytes, bytes]]
-
-
-class Heard(NamedTuple):
-    """A whole request."""
-
-    method: str
-    target: bytes
-    headers: Headers
-    body: bytes
-    too_large: bool = False
-    """The body is larger than a form may be; it was not kept."""
-    keep_alive: bool = True
-    new: bool = True
-    """HTTP/1.1, not 1.0."""
-
-    def header(self, name: bytes) -> bytes:
-        """Return a header by its lower-case name; empty: there is none."""
-        for field, value in self.headers:
-            if field.lower() == name:
-                return value
-        return b""
 
 
 class Stream(Protocol):
@@ -102,6 +87,8 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Heard] = deque()
         self._broken = b""
         """What is to be said last, since what follows cannot be understood."""
+        self._draining = False
+        self._loop = asyncio.get_running_loop()
         self.gone = False
         """Whether the client has gone: what is written now is lost."""
         self.write_paused = False
@@ -123,7 +110,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        self.idle_since_s = asyncio.get_running_loop().time()
+        self.idle_since_s = self._loop.time()
         self._application.joined(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -149,13 +136,15 @@ class Connection(asyncio.Protocol):
         self.write_paused = False
         if self._stream is not None:
             self._stream.resumed()
+        elif self._current is None and not self._draining:
+            self._drain()
 
     def data_received(self, data: bytes) -> None:
         """Take what came over the socket."""
         if self._broken or self.gone:
             return
         if not self._in_body and not data.isascii():
-            data = _escaped_line(data)
+            data = escaped_line(data)
         try:
             if not self._in_body:
                 self._head_bytes += len(data)
@@ -167,7 +156,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._after_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
-            self._break(self._application.invalid_method(_target_of(data)))
+            self._break(self._application.invalid_method(target_of(data)))
         except httptools.HttpParserError:
             self._break(failure(400))
 
@@ -228,7 +217,7 @@ class Connection(asyncio.Protocol):
             return
         if new and not heard.header(b"host"):
             self._break(failure(400, "missing required Host header"))
-        elif self._current is None:
+        elif self._current is None and not self._queue and not self.write_paused:
             self._serve(heard)
         else:
             self._queue.append(heard)
@@ -244,7 +233,7 @@ class Connection(asyncio.Protocol):
             if not heard.keep_alive or not heard.new or heard.method == "HEAD":
                 if not heard.new and CHUNKED in payload:  # only its end tells where it ends
                     heard = self._current = heard._replace(keep_alive=False)
-                payload = _amended(payload, heard)
+                payload = amended(payload, heard)
             self._write(payload)
         self._answered()
 
@@ -256,7 +245,7 @@ class Connection(asyncio.Protocol):
         self._stream = stream
         if self._transport is not None:
             self._transport.resume_reading()  # how else would it show that the client has gone?
-        self._write(head if self._current.new else _old_stream(head))
+        self._write(head if self._current.new else old_stream(head))
 
     def pieces(self, pieces: list[bytes], *, last: bool) -> None:
         """Write pieces of the answer, chunks if it is ``chunked``; with the last it ends."""
@@ -306,25 +295,29 @@ class Connection(asyncio.Protocol):
         if self.gone:
             return
         if not heard.keep_alive:
+            self._queue.clear()
             self.close()
-            return
-        if self._queue:
-            self._serve_next()
-        elif self._broken:
-            self._say_last()
-        else:
-            self.idle_since_s = asyncio.get_running_loop().time()
+        elif not self._draining:
+            self._drain()
 
-    def _serve_next(self) -> None:
-        heard = self._queue.popleft()
-        if not self._queue and self._transport is not None:
+    def _drain(self) -> None:
+        """Serve what waits, one after the other, as long as each is answered and taken at once."""
+        self._draining = True
+        while self._queue and self._current is None and not self.write_paused and not self.gone:
+            self._serve(self._queue.popleft())
+        self._draining = False
+        if self._queue or self._current is not None or self.gone:
+            return
+        if self._broken:
+            self._say_last()
+        elif self._transport is not None:
             self._transport.resume_reading()
-        self._serve(heard)
+            self.idle_since_s = self._loop.time()
 
     def _bound_queue(self) -> None:
         if self._stream is None:
-            assert self._transport is not None
-            self._transport.pause_reading()
+            if self._transport is not None:
+                self._transport.pause_reading()
         elif len(self._queue) > AHEAD_MAX:
             self.abort()
 
@@ -347,41 +340,3 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
-
-
-def _amended(payload: bytes, heard: Heard) -> bytes:
-    """Return an answer for an old client, for the last of a connection, or without its body."""
-    head, _, body = payload.partition(b"\r\n\r\n")
-    if head.endswith(CHUNKED[:-2]) and (heard.method == "HEAD" or not heard.new):
-        head = head.removesuffix(CHUNKED[:-2]).removesuffix(b"\r\n")
-        body = body.partition(b"\r\n")[2].removesuffix(b"\r\n0\r\n\r\n")
-    if not heard.new:
-        head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
-        if heard.keep_alive:
-            head += b"\r\nConnection: keep-alive"
-    elif not heard.keep_alive:
-        head += b"\r\nConnection: close"
-    return head + b"\r\n\r\n" + (b"" if heard.method == "HEAD" else body)
-
-
-def _old_stream(head: bytes) -> bytes:
-    head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
-    return head.replace(CHUNKED, b"", 1)
-
-
-def _escaped_line(data: bytes) -> bytes:
-    """Escape what is not ASCII in a request's line: the parser refuses what Go takes."""
-    line, newline, rest = data.partition(b"\r\n")
-    if line.isascii() or not newline:
-        return data
-    return b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line) + (
-        newline + rest
-    )
-
-
-def _target_of(data: bytes) -> bytes:
-    """Return the target of a request whose method nobody knows; empty: it is no request."""
-    words = data.partition(b"\r\n")[0].split(b" ")
-    if len(words) != 3 or not words[0].isalpha() or not words[2].startswith(b"HTTP/1."):
-        return b""
-    return words[1]

@@ -11,9 +11,10 @@ from storage.etcd2.errors import Code, Etcd2Error
 from storage.etcd2.model import KEYS, Event, Method
 from storage.serve.etcd2.answers import STATUS, error_json, event_json
 from storage.serve.etcd2.auth import NO_ACCESS, Auth
-from storage.serve.etcd2.connection import Connection, Heard
+from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import FormError, is_form, parse_form
 from storage.serve.etcd2.heads import Heads
+from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.requests import Asked, key_request
 from storage.serve.etcd2.serving import Serving
 from storage.serve.etcd2.watches import Rendered, Watch

@@ -15,9 +15,10 @@ from storage.errors import StoreError
 from storage.etcd2.errors import Etcd2Error
 from storage.etcd2.model import MEMBERS, Event, Method, Request
 from storage.serve.etcd2.auth import Auth
-from storage.serve.etcd2.connection import Connection, Heard
+from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import text_of
 from storage.serve.etcd2.heads import JSON, TEXT, Heads
+from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Page
 from storage.serve.etcd2.serving import Serving
 

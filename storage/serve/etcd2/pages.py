@@ -10,8 +10,9 @@ import orjson
 from storage.errors import StoreError
 from storage.etcd2.statistics import COUNTERS
 from storage.serve.etcd2.answers import time_text
-from storage.serve.etcd2.connection import Connection, Heard
+from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.heads import JSON, TEXT, Heads
+from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.serving import CLUSTER_VERSION, VERSION, Serving
 from storage.serve.etcd3.pages import METRICS, metrics
 

@@ -8,10 +8,11 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from storage.serve.etcd2.connection import Connection, Heard
+from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import FormError, text_of, unescaped
 from storage.serve.etcd2.heads import TEXT, Heads, failure, status_line
 from storage.serve.etcd2.keys import ALLOWED, PREFIX, Keys
+from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Pages
 
 NOSNIFF: Final = b"X-Content-Type-Options: nosniff\r\n"

@@ -41,6 +41,32 @@ def test_requests_in_a_row_are_answered_in_their_order(wire: Wire) -> None:
     assert len(set(bodies[1::2])) == 1
 
 
+def test_thousands_sent_behind_a_write_are_answered_in_their_order(wire: Wire) -> None:
+    count = 5000
+    wire.send(request("PUT", "/v2/keys/line", b"value=1") + request("GET", "/v2/keys/line") * count)
+
+    replies = [wire.reply() for _ in range(count + 1)]
+
+    assert replies[0].code == 201
+    assert {reply.body for reply in replies[1:]} == {replies[1].body}
+
+
+@pytest.mark.slow
+def test_who_asks_for_much_and_reads_nothing_is_not_served_ahead(ours: Served, wire: Wire) -> None:
+    count, value = 300, b"v" * (1 << 20)
+    wire.ask(request("PUT", "/v2/keys/much", b"value=" + value))
+    before = ours.listener.requests["GET"]
+
+    wire.send(request("GET", "/v2/keys/much") * count)
+    other = Wire(ours.endpoint)
+    for _ in range(10):
+        assert other.ask(GET).code == 200  # the server has had time to serve more
+    other.close()
+
+    assert ours.listener.requests["GET"] - before - 10 < count // 4
+    assert all(value in wire.reply().body for _ in range(count))
+
+
 def test_a_request_byte_by_byte_is_a_request(wire: Wire) -> None:
     for byte in request("PUT", "/v2/keys/slow?prevExist=false", b"value=x%20y&ttl="):
         wire.send(bytes((byte,)))

@@ -1,0 +1,69 @@
+"""A request as it was heard, and what an answer becomes for a client that is not like most."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from storage.serve.etcd2.heads import CHUNKED
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Heard(NamedTuple):
+    """A whole request."""
+
+    method: str
+    target: bytes
+    headers: Headers
+    body: bytes
+    too_large: bool = False
+    """The body is larger than a form may be; it was not kept."""
+    keep_alive: bool = True
+    new: bool = True
+    """HTTP/1.1, not 1.0."""
+
+    def header(self, name: bytes) -> bytes:
+        """Return a header by its lower-case name; empty: there is none."""
+        for field, value in self.headers:
+            if field.lower() == name:
+                return value
+        return b""
+
+
+def amended(payload: bytes, heard: Heard) -> bytes:
+    """Return an answer for an old client, for the last of a connection, or without its body."""
+    head, _, body = payload.partition(b"\r\n\r\n")
+    if head.endswith(CHUNKED[:-2]) and (heard.method == "HEAD" or not heard.new):
+        head = head.removesuffix(CHUNKED[:-2]).removesuffix(b"\r\n")
+        body = body.partition(b"\r\n")[2].removesuffix(b"\r\n0\r\n\r\n")
+    if not heard.new:
+        head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        if heard.keep_alive:
+            head += b"\r\nConnection: keep-alive"
+    elif not heard.keep_alive:
+        head += b"\r\nConnection: close"
+    return head + b"\r\n\r\n" + (b"" if heard.method == "HEAD" else body)
+
+
+def old_stream(head: bytes) -> bytes:
+    """Return the head of an answer in pieces for a client of HTTP/1.0, that reads to the end."""
+    head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+    return head.replace(CHUNKED, b"", 1)
+
+
+def escaped_line(data: bytes) -> bytes:
+    """Escape what is not ASCII in a request's line: the parser refuses what Go takes."""
+    line, newline, rest = data.partition(b"\r\n")
+    if line.isascii() or not newline:
+        return data
+    return b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line) + (
+        newline + rest
+    )
+
+
+def target_of(data: bytes) -> bytes:
+    """Return the target of a request whose method nobody knows; empty: it is no request."""
+    words = data.partition(b"\r\n")[0].split(b" ")
+    if len(words) != 3 or not words[0].isalpha() or not words[2].startswith(b"HTTP/1."):
+        return b""
+    return words[1]
