@@ -47,6 +47,9 @@ LIMITS: Final = (
     "With a rate, latencies count from when an operation was due; what was due and not answered by "
     "the end is in none. Without one, each client asks when it has its answer.",
     "Syncs of a real etcd are those of its log; its backend syncs beside them. Ours has one file.",
+    "etcd 2 has a connection for each call that is under way and for each watch; etcd 3's share "
+    "one. A plain read of etcd 2 is of what its member has applied; one named quorum is ordered "
+    "with the writes, as etcd 3's are.",
     "Delivery to watches is timed from when the write was due to when its event was heard.",
 )
 

@@ -106,6 +106,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--long-polls", action="store_true", help="etcd2's watches ask for each event anew"
     )
+    parser.add_argument(
+        "--quorum",
+        action="store_true",
+        help="etcd2's reads go through its log; etcd3's are linearizable anyway",
+    )
     parser.add_argument("--rounds", type=positive, default=1)
     parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
     parser.add_argument("--out", type=Path, help="where results go; default: nowhere")

@@ -12,7 +12,7 @@ from bench.storebench.cells import Cell
 from bench.storebench.drivers.engines import ENGINES
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS, Entry
 from bench.storebench.endpoints import BadURLError, endpoints_of, scheme_of
-from bench.storebench.operations import IDLE, JUDGED, NAMES, WATCH
+from bench.storebench.operations import IDLE, JUDGED, NAMES, READING, WATCH
 from bench.storebench.servers import REAL_SERVERS, SERVED
 from bench.storebench.table import table_cells
 from bench.storebench.workload import VALUE_BYTES_MIN
@@ -136,10 +136,13 @@ def _cell(arguments: argparse.Namespace, target: Target, operation: str, size: S
         processes=arguments.client_processes,
         connections=arguments.connections,
         polls=arguments.long_polls and operation == WATCH,
+        quorum=arguments.quorum and operation in READING,
         told=size.told,
     )
     _check_load(cell)
     _check_way(arguments, entry, operation)
+    if arguments.quorum and (scheme_of(target.server) or arguments.store) not in entry.quorums:
+        raise UsageError("--quorum is for etcd2, by its engine or the wire client")
     return cell
 
 

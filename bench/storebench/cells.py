@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from bench.storebench.operations import IDLE
+
+QUORUM: Final = " quorum"
+"""In the name of a cell whose reads are ordered with the writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,16 @@ class Cell:
     processes: int = 1
     connections: int = 0
     polls: bool = False
-    """As ``drivers.interface.Spot`` says, both."""
+    quorum: bool = False
+    """As ``drivers.interface.Spot`` says, all three."""
     told: tuple[str, ...] = ()
     """What else its name tells, where cells differ in nothing else: ``4096B``, ``100 keys``."""
 
     @property
     def name(self) -> str:
         """Return its name."""
-        parts = [self.server, self.operation, f"c{self.clients}"]
+        operation = f"{self.operation}{QUORUM if self.quorum else ''}"
+        parts = [self.server, operation, f"c{self.clients}"]
         if self.operation == IDLE:
             alone = self.streams == self.watchers
             where = "connections of their own" if alone else f"{self.streams} streams"

@@ -42,9 +42,9 @@ class Requests:
         head = b"PUT %s%s%s%s%d\r\n\r\nvalue=" % (KEYS, key, judged, self._put, len(text) + 6)
         return head + text
 
-    def get(self, key: bytes) -> bytes:
-        """Return a read of one key, of what this member has applied."""
-        return b"GET %s%s%s" % (KEYS, key, self._get)
+    def get(self, key: bytes, *, quorum: bool = False) -> bytes:
+        """Return a read of one key: of what this member has applied, or ordered by the log."""
+        return b"GET %s%s%s%s" % (KEYS, key, b"?quorum=true" if quorum else b"", self._get)
 
     def watch(self, prefix: bytes, *, stream: bool = True, since: int = 0) -> bytes:
         """Return a watch over everything under a prefix, from now on or from an index on."""

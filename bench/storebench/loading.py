@@ -94,7 +94,8 @@ class Share:
 
 async def perform(task: Task, clock: Clock, begin: Begin) -> Outcome:
     """Do a share. Raises DriverError, TimeoutError."""
-    spot = Spot(task.store, Path(task.directory) / "data", task.connections, task.polls)
+    data = Path(task.directory) / "data"
+    spot = Spot(task.store, data, task.connections, task.polls, task.quorum)
     async with DRIVERS[task.driver].make(spot) as driver:
         share = Share(task, driver, clock)
         at_first = await driver.revision()

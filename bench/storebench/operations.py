@@ -86,6 +86,7 @@ OPERATIONS: Final[dict[str, Callable[[Caller], Operation]]] = {
 }
 JUDGED: Final = frozenset({"txn", "mixed"})
 """They need at least a key a caller."""
+READING: Final = frozenset({"range", "mixed"})
 WATCH: Final = "watch"
 IDLE: Final = "idle-watches"
 """Operations that are measured in ways of their own."""

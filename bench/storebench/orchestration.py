@@ -119,6 +119,7 @@ def tasks_of(cell: Cell, found: Serving, directory: Path) -> list[Task]:
         streams=cell.streams,
         connections=cell.connections,
         polls=cell.polls,
+        quorum=cell.quorum,
     )
     tasks = [
         replace(

@@ -46,7 +46,8 @@ class Task:
     """Over which they are spread."""
     connections: int = 0
     polls: bool = False
-    """As ``drivers.interface.Spot`` says, both."""
+    quorum: bool = False
+    """As ``drivers.interface.Spot`` says, all three."""
     seed: int = 0
 
 

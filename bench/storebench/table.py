@@ -9,7 +9,7 @@ from typing import Final
 from bench.apibench.summing_up import sum_up
 from bench.apibench.table import Aim
 from bench.statistics import paired_ratio
-from bench.storebench.cells import Cell
+from bench.storebench.cells import QUORUM, Cell
 from bench.storebench.drivers.registry import DRIVERS
 from bench.storebench.operations import IDLE, WATCH
 from bench.storebench.results import Comparison, Row, Table
@@ -65,6 +65,7 @@ def _whole() -> list[Cell]:
         *(_watch("engine", server) for server in ENGINES),
         *_over("etcd3-wire", OPERATIONS, CALLERS),
         *_over("etcd2-wire", OPERATIONS, CALLERS),
+        *_over("etcd2-wire", ("range",), CALLERS, quorum=True),
         *(_watch("etcd3-wire", server) for server in SERVED),
         *(_watch("etcd2-wire", server) for server in SERVED_V2),
         *(_polls(server) for server in SERVED_V2),
@@ -82,6 +83,7 @@ def _short() -> list[Cell]:
         *_inside(("etcd3", "etcd2"), ("range",), (64,)),
         *_over("etcd3-wire", ("put", "range"), (16, 64)),
         *_over("etcd2-wire", ("put", "range"), CALLERS[:-1]),
+        *_over("etcd2-wire", ("range",), (64,), quorum=True),
     ]
 
 
@@ -96,11 +98,13 @@ def _inside(
     ]
 
 
-def _over(driver: str, operations: Iterable[str], callers: Sequence[int]) -> list[Cell]:
+def _over(
+    driver: str, operations: Iterable[str], callers: Sequence[int], *, quorum: bool = False
+) -> list[Cell]:
     """Return the cells of a client; those of the two servers stand beside each other."""
     servers = SERVED_V2 if DRIVERS[driver].scheme == "etcd2" else SERVED
     return [
-        Cell(driver, server, operation, count)
+        Cell(driver, server, operation, count, quorum=quorum)
         for operation in operations
         for count in callers
         for server in servers
@@ -160,7 +164,8 @@ def tables_of(
 def compared(rows: Sequence[Row]) -> list[Comparison]:
     """Return ours against the real one, and the elder generation against the younger.
 
-    Round by round, where both did the same.
+    Round by round, where both did the same: the younger's reads are ordered with the writes, so
+    those of the elder that are so, too, are measured by them.
     """
     rates: dict[str, dict[str, dict[int, float]]] = {}
     for row in rows:
@@ -172,8 +177,22 @@ def compared(rows: Sequence[Row]) -> list[Comparison]:
         for what, servers in rates.items()
         for server in servers
         for over in _measured_by(server)
-        if (found := _compared(what, server, over, servers)) is not None
+        if (
+            found := _compared(
+                what, (server, servers[server]), (over, _same_of(rates, what, server, over))
+            )
+        )
+        is not None
     ]
+
+
+def _same_of(
+    rates: dict[str, dict[str, dict[int, float]]], what: str, server: str, over: str
+) -> dict[int, float]:
+    """Return the rates of what another server did that is the same."""
+    if over == GENERATIONS.get(server):
+        what = what.replace(QUORUM, "")
+    return rates.get(what, {}).get(over, {})
 
 
 def _measured_by(server: str) -> Iterator[str]:
@@ -187,9 +206,9 @@ def _measured_by(server: str) -> Iterator[str]:
 
 
 def _compared(
-    what: str, server: str, over: str, servers: dict[str, dict[int, float]]
+    what: str, mine: tuple[str, dict[int, float]], other: tuple[str, dict[int, float]]
 ) -> Comparison | None:
-    ours, theirs = servers[server], servers.get(over, {})
+    (server, ours), (over, theirs) = mine, other
     rounds = sorted(ours.keys() & theirs.keys())
     ratio = paired_ratio([ours[r] for r in rounds], [theirs[r] for r in rounds])
     if ratio is None:

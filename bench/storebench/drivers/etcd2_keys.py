@@ -23,8 +23,9 @@ def path_of(key: bytes) -> str:
 class KeysDriver:
     """``put`` is a plain set; ``swap`` judges by ``prevExist`` and ``prevIndex``."""
 
-    def __init__(self, make: Callable[[], KeysApi]) -> None:
+    def __init__(self, make: Callable[[], KeysApi], *, quorum: bool = False) -> None:
         self._make = make
+        self._quorum = quorum
         self._open = AsyncExitStack()
         self._cleared: list[str] = []
 
@@ -54,8 +55,11 @@ class KeysDriver:
             raise DriverError(str(error)) from error
 
     async def get(self, key: bytes) -> int:
+        path = KEYS + key.decode()
         try:
-            return self._engine.get(KEYS + key.decode()).node.modified
+            if self._quorum:
+                return (await self._engine.do(Request(Method.QGET, path))).node.modified
+            return self._engine.get(path).node.modified
         except Etcd2Error as error:
             if error.code == Code.KEY_NOT_FOUND:
                 return 0
@@ -119,4 +123,4 @@ def _ignored(_value: bytes) -> None:
 
 def keys_engine(spot: Spot) -> KeysDriver:
     """Return the way to an engine of etcd 2 that is opened in this process."""
-    return KeysDriver(lambda: etcd2_engine(spot.data_dir, clock=SystemClock()))
+    return KeysDriver(lambda: etcd2_engine(spot.data_dir, clock=SystemClock()), quorum=spot.quorum)

@@ -36,6 +36,7 @@ class Etcd2WireDriver:
     def __init__(self, spot: Spot) -> None:
         self._endpoints = endpoints_of(spot.store)
         self._most = spot.connections
+        self._quorum = spot.quorum
         self._requests = Requests(self._endpoints[0])
         self._next = cycle(self._endpoints)
         self._watches = Watches(self._connect, self._requests, polls=spot.polls)
@@ -73,7 +74,7 @@ class Etcd2WireDriver:
         return index
 
     async def get(self, key: bytes) -> int:
-        return _index(await self._ask(self._requests.get(key)))
+        return _index(await self._ask(self._requests.get(key, quorum=self._quorum)))
 
     async def revision(self) -> int:
         answer = await self._ask(self._requests.get(NOBODY))

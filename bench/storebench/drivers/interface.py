@@ -33,6 +33,8 @@ class Spot:
     calls under way."""
     polls: bool = False
     """Watches ask for each event anew (long polls), where they may do so or be streams."""
+    quorum: bool = False
+    """Reads are ordered with the writes, where they need not be."""
 
 
 class Driver(Protocol):

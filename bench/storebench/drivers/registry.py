@@ -33,6 +33,8 @@ class Entry:
     """It has a write that is not judged."""
     polls: bool = False
     """Its watches may be long polls."""
+    quorums: tuple[str, ...] = ()
+    """Stores, by name or scheme, whose reads may be ordered with the writes, or not."""
     shares: bool = True
     """Calls and watches share connections."""
 
@@ -45,7 +47,7 @@ class Entry:
 DRIVERS: Final[dict[str, Entry]] = {
     entry.name: entry
     for entry in (
-        Entry("engine", engine, IN_PROCESS),
+        Entry("engine", engine, IN_PROCESS, quorums=("etcd2",)),
         Entry("etcd3-raw", Etcd3RawDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="raw"),
         Entry("etcd3-wire", Etcd3WireDriver, OVER_THE_PROTOCOL, scheme="etcd3", client="wire"),
         Entry(
@@ -55,6 +57,7 @@ DRIVERS: Final[dict[str, Entry]] = {
             scheme="etcd2",
             client="wire",
             polls=True,
+            quorums=("etcd2",),
             shares=False,
         ),
         Entry("etcd3-store", remote, OVER_THE_PROTOCOL, scheme="etcd3", client="store", puts=False),

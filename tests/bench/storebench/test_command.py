@@ -69,6 +69,9 @@ SMALL = ["store-bench", "--keys", "64", "--duration", "0.3"]
         ["--connections", "2"],
         ["--server-pid", "1"],
         ["--table", "long"],
+        ["--op", "range", "--quorum"],
+        ["--store", "etcd3://a:1", "--op", "range", "--quorum"],
+        ["--store", "etcd2://a:1", "--op", "range", "--quorum", "--protocol-client", "store"],
     ],
 )
 def test_misuse_is_told_in_one_line(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +110,20 @@ def test_an_engine_is_loaded_in_process(tmp_path: Path, capsys: pytest.CaptureFi
         assert row["values"]["writes_per_sync"] >= 1
         assert "client_us" not in row["values"]  # client and store are one process
         assert row["latency"]["count"] == row["operations"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [[], ["--serve"], ["--real-etcd", "1"]])
+def test_reads_of_etcd2_may_go_through_its_log(target: list[str], tmp_path: Path) -> None:
+    if "--real-etcd" in target:
+        require_etcd()
+    load = ["--op", "range,put", "--quorum", "--clients", "4"]
+
+    reads, writes = _measured(["--store", "etcd2", *target, *load], tmp_path)["rows"]
+
+    assert reads["cell"].endswith("range quorum c4")
+    assert writes["cell"].endswith(" put c4")
+    assert reads["values"]["per_s"] > 0
 
 
 @pytest.mark.slow

@@ -150,6 +150,17 @@ def test_the_generations_are_compared_with_each_other_and_each_with_its_own_real
     }
 
 
+def test_reads_through_the_log_are_compared_with_those_that_are_linearizable_anyway() -> None:
+    reads = {"etcd": "range c64", "etcd-v2": "range quorum c64", "kubedyno-etcd2": "range c64"}
+    rows = [
+        replace(_row(server, 1, 1000.0), cell=f"{server} {what}") for server, what in reads.items()
+    ]
+
+    assert [(each.what, each.server, each.over) for each in compared(rows)] == [
+        ("range quorum c64", "etcd-v2", "etcd"),
+    ]
+
+
 def test_a_single_round_is_compared_without_an_interval() -> None:
     (found,) = compared([row for row in ROWS if row.round == 1])
 
