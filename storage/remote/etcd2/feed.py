@@ -144,7 +144,11 @@ class Feed:
             self._following, self._stays = following, False
             try:
                 async with asyncio.timeout(None) as self._going:
-                    await following.run(max(self._expected, self.last), ahead, self._check_same)
+                    try:
+                        newest = max(self._expected, self.last)
+                        await following.run(newest, ahead, self._check_same)
+                    finally:
+                        self._following = self._going = None
             except (CallError, RefusedError) as error:
                 _log.info("watch of %s ended: %s", self._link.endpoint, error)
                 self._link.rotation.turn(index)
@@ -158,8 +162,6 @@ class Feed:
                 await self._begin_anew(CompactedError(self.last, error.index))
             except HistoryLostError as error:
                 await self._begin_anew(error)
-            finally:
-                self._following = self._going = None
             ahead = AHEAD
             if self.last > before:
                 pause_s = PAUSE_S  # at once: what is missed meanwhile is missed for good

@@ -90,8 +90,13 @@ class Writer:
         *,
         prefix: bytes = PREFIX,
         form: bytes = b"%b",
+        pause_s: float = 0.0,
     ) -> None:
-        """``form`` is what values look like; the part that makes each of them another goes in."""
+        """``form`` is what values look like; the part that makes each of them another goes in.
+
+        ``pause_s`` is between two writes.
+        """
+        self._pause_s = pause_s
         self._store = store
         self._form = form
         self._keys = [prefix + b"%02d/%d" % (number, k) for k in range(KEYS_A_WRITER)]
@@ -105,6 +110,8 @@ class Writer:
         """Write, one at a time."""
         while not stop.is_set():
             await self._write(self._random.choice(self._keys))
+            if self._pause_s:
+                await asyncio.sleep(self._pause_s)
 
     async def _write(self, key: bytes) -> None:
         known = self._known[key]

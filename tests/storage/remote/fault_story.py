@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from storage.clock import SystemClock
+from storage.interface import Store
 from storage.records import Change
-from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.registry import StoreOptions, store_entry
 from tests.storage.recorder import Recorder
 from tests.storage.remote.fault_load import PREFIX, Journal, Writer, violations
 
@@ -18,17 +17,21 @@ BEFORE_S = 0.7
 
 
 @asynccontextmanager
-async def stores(where: str) -> AsyncIterator[tuple[RemoteStore, RemoteStore]]:
+async def stores(where: str) -> AsyncIterator[tuple[Store, Store]]:
     """Two clients, as of two API servers."""
-    url = parse_url(where)
-    async with RemoteStore(url, SystemClock()) as one, RemoteStore(url, SystemClock()) as two:
+    entry = store_entry(where)
+    async with entry.make(StoreOptions()) as one, entry.make(StoreOptions()) as two:
         yield one, two
 
 
 async def story(
-    url: str, fault: Callable[[], Awaitable[None]]
+    url: str, fault: Callable[[], Awaitable[None]], *, pause_s: float = 0.0
 ) -> tuple[Journal, list[Change], list[Recorder]]:
-    """Write through both, watch through both, fail in the middle; return what there is to see."""
+    """Write through both, watch through both, fail in the middle; return what there is to see.
+
+    Where the store keeps few changes (writers had better pause then) the history is that which the
+    first watch was told.
+    """
     journal = Journal()
     async with stores(url) as pair:
         start = pair[0].current_revision()
@@ -38,7 +41,8 @@ async def story(
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for number in range(WRITERS):
-                writer = Writer(pair[number % 2], number, journal, seed=7)
+                store = pair[number % 2]
+                writer = Writer(store, number, journal, seed=7, pause_s=pause_s)
                 group.create_task(writer.run(stop))
             await asyncio.sleep(BEFORE_S)
             await fault()
@@ -48,13 +52,15 @@ async def story(
         for recorder in recorders:
             await recorder.reach(end)
             assert recorder.error is None
-        history = await _whole(url, start, end)
+        history = [change for change in recorders[0].changes if change.revision <= end]
+        if pair[0].capabilities.history_events is None:
+            history = await _whole(url, start, end)
     return journal, history, recorders
 
 
 async def _whole(url: str, start: int, end: int) -> list[Change]:
     """Return the history as a third client reads it, who saw nothing of the fault."""
-    async with RemoteStore(parse_url(url), SystemClock()) as fresh:
+    async with store_entry(url).make(StoreOptions()) as fresh:
         recorder = Recorder(start)
         fresh.watch(PREFIX, recorder, after=start)
         await recorder.reach(end)
