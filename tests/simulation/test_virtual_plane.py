@@ -105,7 +105,13 @@ def test_same_seed_is_the_same_history_on_every_store(
 ) -> None:
     again = tell_alone(seed, store=store, data_dir=tmp_path / "data")
 
-    assert again.record() == told.record()
+    if STORES[store].capabilities.dense_revisions:
+        assert again.record() == told.record()
+        return
+    # It begins at a revision of its own, of which the chance of uids and names is drawn.
+    assert again.counts == told.counts
+    once_more = tell_alone(seed, store=store, data_dir=tmp_path / "again")
+    assert once_more.record() == again.record()
 
 
 def test_other_seed_is_another_history_of_equal_size(seed: int, told: Told) -> None:
