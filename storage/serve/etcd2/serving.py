@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 from storage.clock import Clock
+from storage.etcd2.expiry_timer import wall_ns
 from storage.etcd2.interface import KeysApi
 from storage.serve.etcd3.serving import stable_id
 
@@ -17,7 +17,6 @@ VERSION: Final = "3.4.0"
 CLUSTER_VERSION: Final = "3.4.0"
 RAFT_TERM: Final = 2
 """Of a member that has always led."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +43,4 @@ class Serving:
 
     def now_ns(self) -> int:
         """Return the wall time."""
-        since = self.clock.now() - _EPOCH
-        return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+        return wall_ns(self.clock)
