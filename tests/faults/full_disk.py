@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
+from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,7 +26,7 @@ from tests.faults import pace
 from tests.faults.load import Load
 from tests.faults.oracle import Oracle, Violation
 from tests.faults.outcome import Outcome
-from tests.faults.processes import LoadProcess, ServedProcess
+from tests.faults.processes import PATIENCE_S, LoadProcess, ScenarioError, ServedProcess
 from tests.faults.records import PREFIX, Acknowledged, Ending, Entry, Item
 from tests.faults.subjects import Subject, ending_of
 from tests.storage.durability import strace
@@ -33,7 +34,7 @@ from tests.storage.engine.faulty_committer import Fault, FaultyCommitter
 
 CALLS: Final = "pwrite64,writev,pwritev,fdatasync,fsync,ftruncate,fallocate"
 ERRORS: Final = ("ENOSPC", "ENOSPC", "EDQUOT", "EIO")
-POSITIONS: Final = 40
+POSITIONS: Final = 30
 FULL_S: Final = 0.3
 """How long the disk stays full after the first refusal."""
 
@@ -67,6 +68,7 @@ def play(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome
 def _limited(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:
     """Let the process write no further, then lift the limit, round after round."""
     entries: list[Entry] = []
+    forms: list[Violation] = []
     served = ServedProcess(folder, subject.engine, subject.api)
     with (
         served,
@@ -84,11 +86,45 @@ def _limited(subject: Subject, chance: Random, folder: Path, rounds: int) -> Out
             resource.prlimit(holder, resource.RLIMIT_FSIZE, (limit, hard))
             load.wait_refused()
             load.wait(FULL_S)
+            forms += v2_form(served.target) if subject.api == 2 else []
             resource.prlimit(holder, resource.RLIMIT_FSIZE, (hard, hard))
-            load.wait_acknowledged(30)
+            load.wait_well(30)
         load.finish()
+        forms += v2_health(served.target) if subject.api == 2 else []
         ending = ending_of(served.url) if subject.api else None
-    return _judged(subject, folder, entries, ending, rounds)
+    outcome = _judged(subject, folder, entries, ending, rounds)
+    outcome.violations += forms
+    return outcome
+
+
+def v2_form(target: str) -> list[Violation]:
+    """Return in what the answers of a full disk are not those of the second protocol."""
+    found = []
+    status, body = _asked(target, "PUT", "/v2/keys/beside?value=one")
+    if status != 500 or b'"errorCode":300' not in body or b"read-only" not in body:
+        found.append(Violation("alarm", f"a write was answered with {status}: {body!r}"))
+    status, body = _asked(target, "GET", "/v2/keys/registry?recursive=true")
+    if status != 200:
+        found.append(Violation("alarm", f"a read was answered with {status}: {body!r}"))
+    if _asked(target, "GET", "/health")[0] == 200:
+        found.append(Violation("alarm", "a store that cannot write says that it is well"))
+    return found
+
+
+def v2_health(target: str) -> list[Violation]:
+    """Return that a store does not call itself well, though it writes again."""
+    status, body = _asked(target, "GET", "/health")
+    return [] if status == 200 else [Violation("alarm", f"after it all: {status}: {body!r}")]
+
+
+def _asked(target: str, method: str, path: str) -> tuple[int, bytes]:
+    connection = HTTPConnection(target, timeout=PATIENCE_S)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
 
 
 def _injected(subject: Subject, chance: Random, folder: Path) -> Outcome:
@@ -109,17 +145,28 @@ def _injected(subject: Subject, chance: Random, folder: Path) -> Outcome:
         at, count = chance.randint(1, POSITIONS), chance.randint(1, 4)
         prefix = _failing(folder / "data", chance.choice(ERRORS), at, at + count - 1)
         if subject.api:
-            served.start(prefix=prefix)
+            _start(served, prefix, folder)
         load.start(f"{chance.random()}", prefix=[] if subject.api else prefix)
         load.wait_open()
         if not load.opens:  # it failed while it was opened: the next must find everything
             load.kill()
             load.start(f"{chance.random()}")
             load.wait_open()
-        load.wait_acknowledged(150)
+        load.wait_well(250)
         load.finish()
         ending = ending_of(served.url) if subject.api else None
     return _judged(subject, folder, entries, ending, 1)
+
+
+def _start(served: ServedProcess, prefix: list[str], folder: Path) -> None:
+    """Start a process whose disk fails; one that ends with a line for it is started once more."""
+    try:
+        served.start(prefix=prefix)
+    except ScenarioError:
+        if "Traceback" in (folder / "served.log").read_text():
+            raise
+        served.kill()
+        served.start()
 
 
 def _judged(

@@ -233,7 +233,8 @@ class Oracle:
                     if told.value is not None:
                         self._saw(told.key, told.value, told.revision, f"watch {name}")
         for name, parts in self._stories.items():
-            self._deletions(name, [told for story in parts for told in story.told])
+            for story in parts:
+                self._deletions(name, story.told)
 
     def _saw(self, key: bytes, value: bytes, revision: int, who: str) -> None:
         fate = self._fates.get(maker_of(value))

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from storage.clock import SystemClock
 from tests.etcd_members import free_ports
-from tests.faults.records import Acknowledged, Died, Entry, Reached, Refused, decode
+from tests.faults.records import Acknowledged, Died, Entry, Reached, Refused, Unknown, decode
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 60.0
@@ -36,6 +36,8 @@ class LoadProcess:
         self.acknowledged = 0
         self.refused = 0
         self.pid = 0
+        self._well = True
+        """No write was refused for want of room since the last success."""
         self._store = store
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,7 +92,10 @@ class LoadProcess:
         self._until(lambda: self.acknowledged >= goal)
 
     def wait_refused(self, more: int = 1) -> None:
-        """Wait until so many more writes were refused because the store is read-only."""
+        """Wait until so many more writes had no success because the store is read-only.
+
+        A client of the second protocol is told what leaves the outcome open.
+        """
         goal = self.refused + more
         self._until(lambda: self.refused >= goal)
 
@@ -98,6 +103,11 @@ class LoadProcess:
         """Wait until there is an entry of a kind that was not there yet."""
         start = len(self.entries)
         self._until(lambda: any(isinstance(entry, kind) for entry in self.entries[start:]))
+
+    def wait_well(self, more: int) -> None:
+        """Wait until so many more writes are acknowledged, the last entry's among them."""
+        self.wait_acknowledged(more)
+        self._until(lambda: self._well)
 
     def kill(self) -> None:
         """SIGKILL; what it had said is taken. Idempotent."""
@@ -159,8 +169,12 @@ class LoadProcess:
         self.entries.append(entry)
         if isinstance(entry, Acknowledged):
             self.acknowledged += 1
-        elif isinstance(entry, Refused) and entry.why == "ReadOnlyError":
+            self._well = True
+        elif isinstance(entry, Unknown) or (
+            isinstance(entry, Refused) and entry.why == "ReadOnlyError"
+        ):
             self.refused += 1
+            self._well = False
         elif isinstance(entry, Reached):
             self._reached[entry.story] = entry.revision
 

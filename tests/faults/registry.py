@@ -37,11 +37,11 @@ class Fault(NamedTuple):
 FAULTS: Final = {
     fault.name: fault
     for fault in (
-        Fault("process-death", process_death.why_not, process_death.play, 3, 40),
-        Fault("full-disk", full_disk.why_not, full_disk.play, 1, 10),
+        Fault("process-death", process_death.why_not, process_death.play, 2, 40),
+        Fault("full-disk", full_disk.why_not, full_disk.play, 1, 8),
         Fault("slow-disk", slow_disk.why_not, slow_disk.play, 1, 6),
         Fault("power-loss", power_loss.why_not, power_loss.play, 1, 20),
-        Fault("clock-steps", clock_steps.why_not, clock_steps.play, 1, 12),
+        Fault("clock-steps", clock_steps.why_not, clock_steps.play, 1, 5),
         Fault("torn-connections", torn_connections.why_not, torn_connections.play, 1, 24),
     )
 }

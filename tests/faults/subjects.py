@@ -20,6 +20,9 @@ class Subject(NamedTuple):
     api: int = 0
     """The generation of etcd's protocol that it is served over; 0: in process."""
 
+    full_only: bool = False
+    """It differs from others by little, and is left out of the short form."""
+
     @property
     def durable(self) -> bool:
         """Whether it promises to survive its process."""
@@ -42,7 +45,7 @@ SUBJECTS: Final = {
         Subject("memory", "memory"),
         Subject("etcd3", "etcd3"),
         Subject("etcd2", "etcd2"),
-        Subject("memory-v3", "memory", 3),
+        Subject("memory-v3", "memory", 3, full_only=True),
         Subject("etcd3-v3", "etcd3", 3),
         Subject("etcd2-v2", "etcd2", 2),
     )

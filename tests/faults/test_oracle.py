@@ -229,3 +229,22 @@ def test_value_tells_its_writer_and_a_torn_one_tells_nobody() -> None:
         assert maker_of(value) == number
         assert maker_of(value[:-1]) == -1
         assert maker_of(value + b".") == -1
+
+
+def test_watch_that_begins_anew_in_the_past_may_tell_an_unknown_deletion_again() -> None:
+    entries: list[Entry] = [
+        Opened(0, "w", PREFIX, 1),
+        put(1, A, 0),
+        Acknowledged(20, 1, 2),
+        Begun(30, 2, (Part(A, None, 2),)),
+        Unknown(31, 2),
+        put(3, A, 0),
+        Acknowledged(50, 3, 4),
+        *(told(2, A, 1), told(3, A, None), told(4, A, 3)),
+        Opened(60, "w", PREFIX, 1),
+        *(told(2, A, 1), told(3, A, None), told(4, A, 3)),
+        Opened(70, "w", PREFIX, 2),
+        *(told(3, A, None), told(4, A, 3)),
+    ]
+
+    assert Oracle().judge(entries, Ending(4, {A: item(3, 4)})) == []

@@ -60,7 +60,7 @@ def test_writes_that_share_no_sync_are_found() -> None:
 
 
 BEGUN = [Begun(0, number, (Part(KEY, value_of(number), 0),)) for number in range(2)]
-REFUSED = [*BEGUN, Refused(10 * MS, 0, "ReadOnlyError")]
+REFUSED: list[Entry] = [*BEGUN, Refused(10 * MS, 0, "ReadOnlyError")]
 RECOVERED = Acknowledged(900 * MS, 1, 2)
 
 
@@ -84,7 +84,7 @@ def test_store_that_refuses_writes_in_silence_or_for_ever_is_found(
 
 def test_store_that_says_so_reads_on_and_recovers_breaks_nothing() -> None:
     read = Read(100 * MS, 1, None, 0)
-    told = [Alarm(20 * MS, "full"), read, Alarm(800 * MS, ""), RECOVERED]
+    told: list[Entry] = [Alarm(20 * MS, "full"), read, Alarm(800 * MS, ""), RECOVERED]
 
     assert pace.alarms([*REFUSED, *told]) == []
     assert pace.alarms(BEGUN) == []
