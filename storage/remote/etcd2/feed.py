@@ -141,14 +141,9 @@ class Feed:
         while True:
             before, index = self.last, self._link.rotation.current
             following = Following(self._link, self._keys, self.counters, self._take, self.last)
-            self._following, self._stays = following, False
+            self._stays = False
             try:
-                async with asyncio.timeout(None) as self._going:
-                    try:
-                        newest = max(self._expected, self.last)
-                        await following.run(newest, ahead, self._check_same)
-                    finally:
-                        self._following = self._going = None
+                await self._follow(following, ahead)
             except (CallError, RefusedError) as error:
                 _log.info("watch of %s ended: %s", self._link.endpoint, error)
                 self._link.rotation.turn(index)
@@ -168,6 +163,15 @@ class Feed:
             else:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def _follow(self, following: Following, ahead: int) -> None:
+        async with asyncio.timeout(None) as going:
+            self._following, self._going = following, going
+            try:
+                newest = max(self._expected, self.last)
+                await following.run(newest, ahead, self._check_same)
+            finally:
+                self._following = self._going = None
 
     async def keep_marking(self) -> None:
         """Write the key that proves how far the watch has come, when asked to, until cancelled."""
