@@ -59,10 +59,11 @@ async def test_history_is_bounded_by_bytes_as_declared(entry: StoreEntry, make: 
         1 << 20,
         40 if bound is None else 2 * (entry.capabilities.history_bytes or 0) >> 20,
     )
+    padding = b"x" * size
     async with make() as store:
-        first = revision = await store.create(b"/big", b"%08d" % 0 + bytes(size))
+        first = revision = await store.create(b"/big", b"%08d" % 0 + padding)
         for number in range(1, count):
-            value = b"%08d" % number + bytes(size)
+            value = b"%08d" % number + padding
             revision = await store.update(b"/big", value, expected=revision)
         resumed = Recorder(after=max(first - 1, store.oldest_revision()))
         store.watch(b"/", resumed, after=resumed.revision)

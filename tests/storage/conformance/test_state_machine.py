@@ -232,7 +232,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def revisions_agree(self) -> None:
-        assert self.store.oldest_revision() == self.model.compacted
+        oldest = self.store.oldest_revision()
+        if self.entry.capabilities.compaction:
+            assert oldest == self.model.compacted
+        else:  # the bound of the history moves it, with every write where that is full
+            assert self.model.compacted <= oldest <= self.store.current_revision()
+            self.model.compacted = oldest
         assert self.store.current_revision() <= self.model.revision
 
     async def open(self) -> None:
