@@ -161,7 +161,8 @@ class Log:
             # kernel may take its own copy for written.
             start = self._end - self._end % BLOCK_BYTES
             block = os.pread(self._fd, self._end - start, start)
-            self._put(block + bytes(min(self._failed_bytes, PROBE_MAX_BYTES)), start)
+            block += bytes(min(self._failed_bytes, PROBE_MAX_BYTES))
+            self._put(self._fd, block, start)
         except OSError as error:
             raise _failure(self._segments[-1].path, error) from error
         self._failed_bytes = 0
@@ -174,21 +175,21 @@ class Log:
         written, crc = framed(records, self._crc)
         self._staging.over()
         try:
-            self._put(written, self._end)
+            self._put(self._fd, written, self._end)
         except OSError as error:
             self._failed_bytes = len(written)
             raise _failure(self._segments[-1].path, error) from error
         self._end += len(written)
         self._crc = crc
 
-    def _put(self, written: bytes, at: int) -> None:
+    def _put(self, fd: int, written: bytes, at: int) -> None:
         """Write and sync."""
         rest = memoryview(written)
         while rest:
-            count = os.pwrite(self._fd, rest, at)
+            count = os.pwrite(fd, rest, at)
             rest, at = rest[count:], at + count
         if self._sync:
-            os.fdatasync(self._fd)
+            os.fdatasync(fd)
 
     def _cut(self) -> None:
         """Close the segment that is full, and begin the next. Raises StoreError."""
@@ -207,6 +208,7 @@ class Log:
         os.close(old)
         self._sizes[full.path] = used
         self._full_bytes += used
+        self._failed_bytes = 0
         self.mark()
 
     def _begin(self, segment: Segment, crc: int, records: Sequence[tuple[Kind, bytes]]) -> None:
@@ -219,9 +221,9 @@ class Log:
             self._reserve(fd)
             written, after = framed(records, crc)
             written = head(crc) + written
-            os.pwrite(fd, written, 0)
+            self._put(fd, written, 0)
             if self._sync:
-                os.fsync(fd)
+                os.fsync(fd)  # its length, too
             new.rename(segment.path)
             if self._sync:
                 sync_directory(self._folder)
