@@ -24,6 +24,7 @@ from storage.serve.etcd2.messages import (
     escaped_line,
     old_stream,
     target_of,
+    without_offer,
 )
 
 HEAD_BYTES_MAX: Final = (1 << 20) + 4096
@@ -31,6 +32,11 @@ HEAD_BYTES_MAX: Final = (1 << 20) + 4096
 AHEAD_MAX: Final = 1024
 """Requests that a client may send while a watch runs; who sends more is not served any longer."""
 
+FRAMING_MAX: Final = 7
+"""Bytes around each of a body's first megabyte: chunks of a byte each have five."""
+FRAMED_BYTES_MAX: Final = 1 << 20
+LINGER_S: Final = 0.5
+"""How long a client that was refused has to read why: Go's own."""
 NOTHING: Final = b"\0"
 """In place of last words: there are none, but nothing more is served."""
 
@@ -78,8 +84,8 @@ class Connection(asyncio.Protocol):
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self._head_bytes = 0
-        """Received of a head that is not whole yet."""
+        self._message_bytes = 0
+        """Received since the last request was whole."""
         self._in_body = False
         self._current: Heard | None = None
         """What is being served."""
@@ -145,20 +151,18 @@ class Connection(asyncio.Protocol):
             return
         if not self._in_body and not data.isascii():
             data = escaped_line(data)
+        self._message_bytes += len(data)
         try:
-            if not self._in_body:
-                self._head_bytes += len(data)
-                self._parser.feed_data(data)
-                if self._head_bytes > HEAD_BYTES_MAX:
-                    self._break(failure(431))
-            else:
-                self._parser.feed_data(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._after_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
             self._break(self._application.invalid_method(target_of(data)))
         except httptools.HttpParserError:
             self._break(failure(400))
+        else:
+            if self._message_bytes > HEAD_BYTES_MAX and not self._broken:
+                self._bound_message()
 
     # What the parser calls
 
@@ -175,11 +179,11 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._headers.append((name, value))
+        if not self._in_body:  # what comes behind a body is not kept
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Let the client send the body, if it waits for that."""
-        self._head_bytes = 0
         self._in_body = True
         for name, value in self._headers:
             if (
@@ -191,37 +195,24 @@ class Connection(asyncio.Protocol):
                 self._write(CONTINUE)
 
     def on_body(self, piece: bytes) -> None:
-        """Take a piece of the body; of one that is too large none is kept."""
+        """Take a piece of the body; one that is too large is answered before it ends."""
+        if self._broken:
+            return
         self._body_bytes += len(piece)
-        if self._body_bytes <= FORM_BYTES_MAX:
-            self._body.append(piece)
-        elif self._body:
+        self._body.append(piece)
+        if self._body_bytes > FORM_BYTES_MAX:
             self._body = []
+            self._take(self._heard(b"", too_large=True))
+            self._broken = NOTHING
 
     def on_message_complete(self) -> None:
         """Serve the request, or let it wait for those before it."""
         self._in_body = False
-        parser = self._parser
-        new = parser.get_http_version() == "1.1"
-        body = self._body
-        heard = Heard(
-            parser.get_method().decode("ascii"),
-            self._target,
-            self._headers,
-            (body[0] if len(body) == 1 else b"".join(body)) if body else b"",
-            self._body_bytes > FORM_BYTES_MAX,
-            parser.should_keep_alive() and self._body_bytes <= FORM_BYTES_MAX,
-            new,
-        )
-        if self._broken:
+        self._message_bytes = 0
+        if self._broken or (self._parser.should_upgrade() and not self._connects()):
             return
-        if new and not heard.header(b"host"):
-            self._break(failure(400, "missing required Host header"))
-        elif self._current is None and not self._queue and not self.write_paused:
-            self._serve(heard)
-        else:
-            self._queue.append(heard)
-            self._bound_queue()
+        body = self._body
+        self._take(self._heard((body[0] if len(body) == 1 else b"".join(body)) if body else b""))
 
     # What the application calls
 
@@ -296,7 +287,10 @@ class Connection(asyncio.Protocol):
             return
         if not heard.keep_alive:
             self._queue.clear()
-            self.close()
+            if heard.too_large:
+                self._linger()
+            else:
+                self.close()
         elif not self._draining:
             self._drain()
 
@@ -314,6 +308,28 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
             self.idle_since_s = self._loop.time()
 
+    def _heard(self, body: bytes, *, too_large: bool = False) -> Heard:
+        parser = self._parser
+        return Heard(
+            parser.get_method().decode("ascii"),
+            self._target,
+            self._headers,
+            body,
+            too_large,
+            parser.should_keep_alive() and not too_large,
+            parser.get_http_version() == "1.1",
+        )
+
+    def _take(self, heard: Heard) -> None:
+        """Serve a request now, or in its turn."""
+        if heard.new and not heard.header(b"host"):
+            self._break(failure(400, "missing required Host header"))
+        elif self._current is None and not self._queue and not self.write_paused:
+            self._serve(heard)
+        else:
+            self._queue.append(heard)
+            self._bound_queue()
+
     def _bound_queue(self) -> None:
         if self._stream is None:
             if self._transport is not None:
@@ -321,19 +337,52 @@ class Connection(asyncio.Protocol):
         elif len(self._queue) > AHEAD_MAX:
             self.abort()
 
+    def _bound_message(self) -> None:
+        """Refuse a head that does not end, and a body that is mostly its own framing."""
+        if not self._in_body:
+            self._break(failure(431))
+            return
+        around = self._message_bytes - self._body_bytes
+        if around > HEAD_BYTES_MAX + FRAMING_MAX * min(self._body_bytes, FRAMED_BYTES_MAX):
+            self._break(failure(400))
+
     def _break(self, last: bytes) -> None:
         self._broken = last
         if self._current is None and not self._queue:
             self._say_last()
 
     def _say_last(self) -> None:
-        if self._broken != NOTHING:
+        if self._broken == NOTHING:
+            self.close()
+        else:
             self._write(self._broken)
-        self.close()
+            self._linger()
+
+    def _linger(self) -> None:
+        """End the connection in a moment.
+
+        What the client still sends would reset it, and take with it what it has not read.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        transport.write_eof()
+        transport.resume_reading()
+        self._loop.call_later(LINGER_S, transport.close)
+
+    def _connects(self) -> bool:
+        return bool(self._parser.get_method() == b"CONNECT")
 
     def _after_upgrade(self, rest: bytes) -> None:
-        """Go on as if nothing had been asked, as Go does; the parser will not."""
+        """Go on as if no other protocol had been offered, as Go does; the parser would not."""
+        connects, method = self._connects(), self._parser.get_method()
+        version = self._parser.get_http_version().encode()
         self._parser = httptools.HttpRequestParser(self)
+        if not connects:
+            rest = without_offer(method, self._target, version, self._headers) + rest
         if rest:
             self.data_received(rest)
 

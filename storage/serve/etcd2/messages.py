@@ -67,3 +67,11 @@ def target_of(data: bytes) -> bytes:
     if len(words) != 3 or not words[0].isalpha() or not words[2].startswith(b"HTTP/1."):
         return b""
     return words[1]
+
+
+def without_offer(method: bytes, target: bytes, version: bytes, headers: Headers) -> bytes:
+    """Return a request's head without its offer to speak another protocol."""
+    dropped = (b"upgrade", b"connection", b"http2-settings")
+    lines = [b"%b %b HTTP/%b" % (method, target, version)]
+    lines += [b"%b: %b" % line for line in headers if line[0].lower() not in dropped]
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -74,6 +74,26 @@ def test_a_request_byte_by_byte_is_a_request(wire: Wire) -> None:
     assert b'"value":"x y"' in wire.reply().body
 
 
+def test_a_write_that_offers_another_protocol_keeps_its_body(wire: Wire) -> None:
+    offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+
+    put = wire.ask(request("PUT", "/v2/keys/offer", b"value=kept", *offer) + GET)
+
+    assert b'"value":"kept"' in put.body
+    assert b'"value":"1"' in wire.reply().body
+
+
+def test_what_comes_behind_a_body_is_ignored_and_bounded(wire: Wire) -> None:
+    head = request("PUT", "/v2/keys/c", None, "Transfer-Encoding: chunked", f"Content-Type: {FORM}")
+    ended = wire.ask(head + b"7\r\nvalue=1\r\n0\r\nX-Behind: 1\r\n\r\n")
+    assert ended.code in (200, 201)
+
+    endless = wire.ask(head + b"7\r\nvalue=1\r\n0\r\nX-Behind: " + b"x" * (4 << 20))
+
+    assert endless.code in (400, 0)
+    assert wire.ended
+
+
 def test_a_body_in_chunks_is_a_form(wire: Wire) -> None:
     head = request("PUT", "/v2/keys/c", None, "Transfer-Encoding: chunked", f"Content-Type: {FORM}")
 
