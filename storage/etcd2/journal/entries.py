@@ -39,32 +39,29 @@ class ForeignEntryError(Exception):
 
 def encode_request(request: Request) -> bytes:
     """Return a request as it stands in the log. Raises Etcd2Error if it cannot stand there."""
+    method, path, value, _, _, prev_index, prev_exist, *_ = request
     try:
-        message = pb.Request(
-            ID=request.id,
-            Method=request.method,
-            Path=request.path,
-            Val=request.value,
-        )
-        if request[3:-1] != _PLAIN:
-            _rest(message, request)
+        # Hot: what most requests have is set at once, the rest where there is any.
+        message = pb.Request(Method=method, Path=path, Val=value, PrevExist=prev_exist)
+        if prev_index:
+            message.PrevIndex = prev_index
+        if request[3:5] != _NOTHING or request[7:] != _NO_MORE:
+            _set_rest(message, request)
         return message.SerializeToString()
     except (ValueError, TypeError):  # no text, or no number of 64 bits
-        raise Etcd2Error(
-            Code.INVALID_FORM, request.path.encode(errors="replace").decode()
-        ) from None
+        shown = path.encode(errors="replace").decode()
+        raise Etcd2Error(Code.INVALID_FORM, shown) from None
 
 
-_PLAIN: Final = Request(Method.PUT, "")[3:-1]
+_NOTHING: Final = Request(Method.PUT, "")[3:5]
+_NO_MORE: Final = Request(Method.PUT, "")[7:]
 
 
-def _rest(message: pb.Request, request: Request) -> None:
+def _set_rest(message: pb.Request, request: Request) -> None:
     """Set the fields that most requests do without."""
+    message.ID = request.id
     message.Dir = request.dir
     message.PrevValue = request.prev_value
-    message.PrevIndex = request.prev_index
-    if request.prev_exist is not None:
-        message.PrevExist = request.prev_exist
     message.Expiration = request.expiration_ns
     message.Recursive = request.recursive
     message.Sorted = request.sorted
