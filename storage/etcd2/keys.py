@@ -7,12 +7,14 @@ from above would leave it out. (That no leaf stands below a leaf is for the stor
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from storage.errors import UnsupportedError
 from storage.etcd2.model import KEYS
 
-_SPOILT = ("//", "/./", "/../", "/_")
+_BELOW: Final = KEYS + "/"
+
+_SPOILT: Final = ("//", "/./", "/../", "/_")
 """What a path that ends in a slash must not contain."""
 
 
@@ -72,7 +74,7 @@ def prefix_of(prefix: bytes) -> Prefix | None:
 
 def below(path: str) -> bool:
     """Return whether a path is that of something in ``KEYS`` which is not hidden."""
-    return path.startswith(KEYS + "/") and "/_" not in path
+    return path.startswith(_BELOW) and "/_" not in path
 
 
 def _unsupported(key: bytes, reason: str) -> UnsupportedError:

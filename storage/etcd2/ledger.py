@@ -49,6 +49,10 @@ class Pending(NamedTuple):
     """The group of that request; None: it has been applied."""
 
 
+_PUT: Final = Method.PUT
+
+_NONE: Final[list[str]] = []
+
 _NOTHING: Final = Pending(state=None, mortal=False, revision=0, group=None)
 
 
@@ -72,15 +76,21 @@ class Ledger:
         current = self._newest(key, path)
         if current.state is not None:
             return KeyExistsError(key, current.state), current.group
-        above, leaf, group = self._missing_above(path)
-        if leaf:
-            reason = f"the key {leaf.decode()} stands above it"
-            return _unsupported(key, reason), group
-        if path in self._tree.directories or path in self._made:
+        directories, above = self._tree.directories, _NONE
+        if path[: path.rfind("/")] not in directories:
+            above, leaf, group = self._missing_above(path)
+            if leaf:
+                reason = f"the key {leaf.decode()} stands above it"
+                return _unsupported(key, reason), group
+        if path in directories or path in self._made:
             reason = "other keys stand, or have stood, below it"
             return _unsupported(key, reason), self._made.get(path)
-        order = (Method.PUT, path, text, False, "", 0, False, expires_ns)
-        revision, group = self._order(path, order)
+        revision, group = self._order(
+            _new(
+                Request,
+                (_PUT, path, text, False, "", 0, False, expires_ns, False, False, None, 0, 0),
+            )
+        )
         state = _new(KeyValue, (key, value, revision, revision, 1, 0))
         self._pending[path] = _new(Pending, (state, expires_ns != 0, revision, group))
         for directory in above:
@@ -118,8 +128,7 @@ class Ledger:
         revision = current.revision
         if last is not None and text is not None and last != current.value:
             revision, _ = self._write(path, current, last, text, 0)
-        order = (Method.DELETE, path, "", False, "", revision, None, 0)
-        revision, group = self._order(path, order)
+        revision, group = self._order(Request(Method.DELETE, path, prev_index=revision))
         self._pending[path] = _new(Pending, (None, False, revision, group))
         return revision, group
 
@@ -158,21 +167,25 @@ class Ledger:
         self, path: str, current: KeyValue, value: bytes, text: str, expires_ns: int
     ) -> tuple[int, Group]:
         """Order that a key which is at ``current`` be given another value."""
-        order = (Method.PUT, path, text, False, "", current.revision, True, expires_ns)
-        revision, group = self._order(path, order)
+        was = current.revision
+        revision, group = self._order(
+            _new(
+                Request,
+                (_PUT, path, text, False, "", was, True, expires_ns, False, False, None, 0, 0),
+            )
+        )
         state = _new(KeyValue, (current.key, value, revision, current.create_revision, 2, 0))
         self._pending[path] = _new(Pending, (state, expires_ns != 0, revision, group))
         return revision, group
 
-    def _order(self, path: str, fields: tuple[object, ...]) -> tuple[int, Group]:
-        """Order a request (its first eight fields), and foretell its index."""
-        request: Request = _new(Request, (*fields, False, False, None, 0, 0))
+    def _order(self, request: Request) -> tuple[int, Group]:
+        """Order a request, and foretell its index."""
         try:
             group = self._place(request)
         except Etcd2Error as error:
             raise UnsupportedError(str(error)) from error
         self._assigned = revision = self._assigned + 1
-        self._foretold.append((revision, path))
+        self._foretold.append((revision, request.path))
         return revision, group
 
     def _missing_above(self, path: str) -> tuple[list[str], bytes, Group | None]:

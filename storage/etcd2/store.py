@@ -29,7 +29,7 @@ from storage.etcd2.engine import CLOSED, Etcd2Engine
 from storage.etcd2.expiry_timer import wall_ns
 from storage.etcd2.keys import key_of, path_of
 from storage.etcd2.ledger import Ledger, Verdict
-from storage.etcd2.model import HISTORY_EVENTS, Event
+from storage.etcd2.model import HISTORY_EVENTS, Event, Node
 from storage.etcd2.scanning import leaves_under
 from storage.interface import Capabilities, Watcher
 from storage.records import KeyValue, Listing, StoreStatus
@@ -127,15 +127,15 @@ class Etcd2Store:
         self._check_open()
         _refuse_revision(revision)
         leaves, at = leaves_under(self._tree, prefix), self._tree.index
-        keys = [key_of(leaf.key) for leaf in leaves]
-        start = bisect_right(keys, after) if after else 0
-        end = min(start + limit, len(keys)) if limit else len(keys)
+        start = bisect_right(leaves, after, key=_key_of_leaf) if after else 0
+        end = min(start + limit, len(leaves)) if limit else len(leaves)
         items: list[KeyValue] = []
         for place in range(start, end):
             if place > start and not (place - start) % TURN_ITEMS:
                 await asyncio.sleep(0)
-            items.append(state_of(keys[place], leaves[place]))
-        return Listing(items, at, len(keys) - end)
+            leaf = leaves[place]
+            items.append(state_of(key_of(leaf.key), leaf))
+        return Listing(items, at, len(leaves) - end)
 
     async def count(self, prefix: bytes) -> int:
         self._check_open()
@@ -248,6 +248,10 @@ class Etcd2Store:
     def _check_open(self) -> None:
         if not self._open:
             raise StoreClosedError(CLOSED)
+
+
+def _key_of_leaf(leaf: Node) -> bytes:
+    return key_of(leaf.key)
 
 
 def _refuse_revision(revision: int) -> None:
