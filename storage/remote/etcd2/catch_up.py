@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import Final
 
-from storage.errors import CompactedError, StoreError
+from storage.errors import CompactedError, HistoryLostError, StoreError
 from storage.interface import Watcher
 from storage.records import Change
 from storage.remote.etcd2.failures import CallError, RefusedError
@@ -84,6 +84,11 @@ class CatchUp:
         self._running = [watch for watch in self._running + self._new if watch.live]
         self._new = []
         self._end_before(self._feed.compacted)
+        last = self._feed.last
+        lost = [watch for watch in self._running if watch.position > last]
+        self._running = [watch for watch in self._running if watch.position <= last]
+        for watch in lost:  # it was there once
+            watch.end(HistoryLostError(watch.position, last))
 
     async def _replay(self) -> None:
         pause_s = PAUSE_S

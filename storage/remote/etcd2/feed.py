@@ -45,7 +45,7 @@ from storage.remote.etcd2.following import (
     polled,
 )
 from storage.remote.etcd2.keys import ENDS, MARK, ROOT, DirectoryGoneError, KeySpace
-from storage.remote.etcd2.link import CLUSTER, PAUSE_MAX_S, PAUSE_S, Link, index_of
+from storage.remote.etcd2.link import CALL_S, CLUSTER, PAUSE_MAX_S, PAUSE_S, Link, index_of
 from storage.remote.etcd2.sizes import Sizes
 from storage.remote.ring import Ring
 
@@ -113,7 +113,26 @@ class Feed:
         self.ring.clear(self.last)
         self.sizes.forget()
 
-    async def find_oldest(self) -> None:
+    async def open(self) -> None:
+        """Find etcd's present index, and how far back its history goes. Raises as ``begin``."""
+        loop = asyncio.get_running_loop()
+        deadline, pause_s = loop.time() + CALL_S, PAUSE_S
+        while True:
+            await self.begin()
+            index = self._link.rotation.current
+            try:
+                await self._find_oldest()
+            except CallError as error:
+                if not error.passing or loop.time() + pause_s >= deadline:
+                    raise
+                self._link.rotation.turn(index)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, PAUSE_MAX_S)
+            else:
+                break
+        await self.begin()
+
+    async def _find_oldest(self) -> None:
         """Find how far back etcd's history goes: what a poll from the beginning is told.
 
         Where it is told nothing, nothing that could be told has ever happened, until a mark is
@@ -122,12 +141,11 @@ class Feed:
         polls = await self._link.polls()
         try:
             (exchange,) = await polled(self.counters, polls, 1, 1)
-            event = asyncio.ensure_future(event_of(exchange))
-            done, _ = await asyncio.wait([event], timeout=QUIET_S)
-            if not done:
+            await asyncio.wait([exchange.answer], timeout=QUIET_S)
+            if not exchange.answer.done():
                 await self._write_mark()
             async with asyncio.timeout(SILENT_S):
-                await event
+                await event_of(exchange)
         except IndexClearedError as error:
             self._oldest = error.oldest - 1
         except TimeoutError:
@@ -209,16 +227,15 @@ class Feed:
         answer = await self._link.put(MARK_PATH + b"?noValueOnSuccess=true", b"value=seen")
         if answer.status not in (200, 201):
             raise fault_of(answer)
-        if self.last:
-            self.expect(index_of(answer))
+        self.expect(index_of(answer))
 
     def want_mark(self) -> None:
         """Have the key written that proves how far a watch has come."""
         self._mark_wanted.set()
 
     def heard(self, before: int, index: int) -> None:
-        """Etcd's members agree on this index; ``before`` was told when they were asked."""
-        if index < before:
+        """Etcd's members agree on this index (0: they tell none); ``before`` was told till then."""
+        if 0 < index < before:
             self.leave()  # who follows anew finds what has happened to this etcd
         else:
             self.expect(index)

@@ -74,6 +74,8 @@ class Reader:
         """
         before = self._feed.last
         latest = index_of(await self.ask(INDEX_PATH))
+        if not latest:
+            raise StoreUnavailableError("the answer tells no index")
         self._feed.heard(before, latest)
         return latest
 

@@ -110,9 +110,9 @@ class RemoteStore:
             raise StoreOpenError(f"{self._url.redacted}: {error}") from error
         async with AsyncExitStack() as undo:
             undo.push_async_callback(opened.link.close)
+            undo.callback(opened.feed.close, StoreClosedError("the store was not opened"))
             try:
-                await opened.feed.find_oldest()
-                await opened.feed.begin()
+                await opened.feed.open()
             except CallError as error:
                 words = f"cannot reach {self._url.redacted}: {error}"
                 raise StoreUnavailableError(words) from error
@@ -177,6 +177,7 @@ class RemoteStore:
         """
         opened = self._open()
         feed = opened.feed
+        await opened.reader.latest_revision()  # who asks wants to know whether it is there
         if not feed.sizes.known:
             await self._count(opened)
         return StoreStatus(
