@@ -210,7 +210,7 @@ class Connection(asyncio.Protocol):
             self._nonsense = "the body of the answer is too long"
 
     def on_message_complete(self) -> None:
-        if not self._status or not self._waiting:
+        if not self._status or not self._waiting or self._nonsense:
             return
         self._lasting = self._lasting and self._parser.should_keep_alive()
         exchange = self._waiting.popleft()
