@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -89,6 +90,24 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
     assert raft >= 53
     assert replies[0] == replies[1]
     assert replies[0][1].count(b'"value"') == 50
+
+
+def test_access_is_still_checked_after_a_restart(tmp_path: Path) -> None:
+    root = "Authorization: Basic " + base64.b64encode(b"root:secret").decode()
+    users = "/v2/auth/users"
+    codes = []
+    for turn in range(2):
+        with served_process(tmp_path, *API) as served:
+            wire = Wire(served.target)
+            if turn == 0:
+                body = b'{"user":"root","password":"secret"}'
+                assert wire.ask(request("PUT", f"{users}/root", body)).code == 201
+                assert wire.ask(request("PUT", "/v2/auth/enable")).code == 200
+            asked = request("GET", users), request("GET", users, None, root)
+            codes.append([wire.ask(each).code for each in asked])
+            wire.close()
+
+    assert codes == [[401, 200], [401, 200]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
