@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
-from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -26,7 +25,8 @@ from tests.faults import pace
 from tests.faults.load import Load
 from tests.faults.oracle import Oracle, Violation
 from tests.faults.outcome import Outcome
-from tests.faults.processes import PATIENCE_S, LoadProcess, ScenarioError, ServedProcess
+from tests.faults.plain_http import ask
+from tests.faults.processes import LoadProcess, ScenarioError, ServedProcess
 from tests.faults.records import PREFIX, Acknowledged, Ending, Entry, Item
 from tests.faults.subjects import Subject, ending_of
 from tests.storage.durability import strace
@@ -100,31 +100,21 @@ def _limited(subject: Subject, chance: Random, folder: Path, rounds: int) -> Out
 def v2_form(target: str) -> list[Violation]:
     """Return in what the answers of a full disk are not those of the second protocol."""
     found = []
-    status, body = _asked(target, "PUT", "/v2/keys/beside?value=one")
+    status, body = ask(target, "PUT", "/v2/keys/beside?value=one")
     if status != 500 or b'"errorCode":300' not in body or b"read-only" not in body:
         found.append(Violation("alarm", f"a write was answered with {status}: {body!r}"))
-    status, body = _asked(target, "GET", "/v2/keys/registry?recursive=true")
+    status, body = ask(target, "GET", "/v2/keys/registry?recursive=true")
     if status != 200:
         found.append(Violation("alarm", f"a read was answered with {status}: {body!r}"))
-    if _asked(target, "GET", "/health")[0] == 200:
+    if ask(target, "GET", "/health")[0] == 200:
         found.append(Violation("alarm", "a store that cannot write says that it is well"))
     return found
 
 
 def v2_health(target: str) -> list[Violation]:
     """Return that a store does not call itself well, though it writes again."""
-    status, body = _asked(target, "GET", "/health")
+    status, body = ask(target, "GET", "/health")
     return [] if status == 200 else [Violation("alarm", f"after it all: {status}: {body!r}")]
-
-
-def _asked(target: str, method: str, path: str) -> tuple[int, bytes]:
-    connection = HTTPConnection(target, timeout=PATIENCE_S)
-    try:
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def _injected(subject: Subject, chance: Random, folder: Path) -> Outcome:

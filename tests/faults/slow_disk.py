@@ -6,11 +6,13 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from storage.clock import SystemClock
 from tests.faults import pace, wall_clock
 from tests.faults.oracle import Oracle
 from tests.faults.outcome import Outcome
+from tests.faults.plain_http import ask
 from tests.faults.processes import LoadProcess, ServedProcess
-from tests.faults.records import Entry
+from tests.faults.records import PREFIX, Asked, Entry, Read
 from tests.faults.subjects import Subject, ending_of
 from tests.faults.wall_clock import Step
 from tests.storage.durability import strace
@@ -20,6 +22,7 @@ DELAYS_MS: Final = (200, 500, 20, 50, 5, 100)
 JUDGED_FROM_MS: Final = 200
 """Below, a busy machine's own delays are no smaller."""
 
+PAUSE_S: Final = 0.02
 PLAYED_S: Final = 1.2
 GRACE_S: Final = 15.0
 """How long a key may outlive its time: deletions take syncs, and a served lease is shared by keys
@@ -55,7 +58,12 @@ def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Out
         load.start(f"{chance.random()}", prefix=[] if subject.api else slowly, timed=True)
         load.wait_open()
         load.wait_acknowledged(1)
-        load.wait(PLAYED_S + delay_ms / 200)
+        played_s = PLAYED_S + delay_ms / 200
+        if subject.api == 2:
+            reads = _read_plainly(served.target, load, played_s)
+        else:
+            load.wait(played_s)
+            reads = entries
         load.finish()
         ending = ending_of(served.url) if subject.api else None
     sync_ns = delay_ms * 10**6
@@ -65,5 +73,20 @@ def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Out
     lives = wall_clock.lives_in(entries)
     found += wall_clock.judge(lives, [Step(0.0, 0.0)], now_s=now_s, grace_s=GRACE_S)
     if delay_ms >= JUDGED_FROM_MS:
-        found += pace.stalls(entries, sync_ns) + pace.groups(entries, sync_ns)
+        found += pace.stalls(reads, sync_ns) + pace.groups(entries, sync_ns)
     return Outcome.of(oracle, 1, found)
+
+
+def _read_plainly(target: str, load: LoadProcess, seconds: float) -> list[Entry]:
+    """Read as etcd 2 does unless asked otherwise, beside the load; return the reads.
+
+    The load's own reads are quorum reads, which take their place in the log, and so its syncs.
+    """
+    clock, reads = SystemClock(), list[Entry]()
+    end_ns = clock.stamp_ns() + int(seconds * 1e9)
+    while (now_ns := clock.stamp_ns()) < end_ns:
+        reads.append(Asked(now_ns, len(reads), PREFIX))
+        ask(target, "GET", f"/v2/keys{PREFIX.decode()}?recursive=true")
+        reads.append(Read(clock.stamp_ns(), len(reads) - 1, None, 0))
+        load.wait(PAUSE_S)
+    return reads

@@ -61,8 +61,8 @@ async def _ending(name: str, data_dir: Path | None) -> Ending:
     options = StoreOptions(data_dir=data_dir, clock=SystemClock(), sync=False, inline_commits=True)
     async with store_entry(name).make(options) as store:
         listing = await store.list(PREFIX)
-        for item in listing.items:
-            if not item.key.startswith(TIMED):  # it may end meanwhile
-                assert await store.get(item.key) == item, "a key reads otherwise than it lists"
+        lasting = [each for each in listing.items if not each.key.startswith(TIMED)]
+        read = await asyncio.gather(*(store.get(each.key) for each in lasting))
+        assert read == lasting, "keys read otherwise than they list"
         items = {item.key: Item(item.value, item.revision) for item in listing.items}
         return Ending(await store.latest_revision(), items)
