@@ -31,7 +31,8 @@ class Sizes:
     """Enough that one snapshot of the whole store is taken: etcd 2 took one every 10,000."""
     snapshot_writes_per_s: float = 3_000.0
     held_keys: int = 1000
-    held_ttl_s: int = 3
+    held_ttl_s: int = 30
+    """Far longer than writing all of them takes; what is left of it shows who kept them."""
     held_periods: int = 3
     encoded_objects: int = 200
     raw_s: float = 1.2
@@ -52,7 +53,7 @@ QUICK: Final = Sizes(
     snapshot_writes=200,
     snapshot_writes_per_s=1_000.0,
     held_keys=20,
-    held_periods=1,
+    held_periods=2,
     encoded_objects=20,
     raw_s=0.3,
     raw_callers=8,

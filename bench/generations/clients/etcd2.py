@@ -32,6 +32,7 @@ class Told(msgspec.Struct):
 
     modifiedIndex: int = 0  # noqa: N815  etcd's name
     value: str = ""
+    ttl: int = 0
 
 
 class Change(msgspec.Struct):
@@ -141,6 +142,10 @@ class Etcd2Client:
     async def refresh(self) -> int:
         await self._each(self._held)
         return len(self._held)
+
+    async def left_s(self) -> float:
+        node = _change(await self._ask(self._get(self._keys[0]))).node
+        return 0.0 if node is None else float(node.ttl)
 
     async def release(self) -> None:
         await self._each([self._delete(key) for key in self._keys])

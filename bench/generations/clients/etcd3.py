@@ -38,6 +38,8 @@ from serialization.api.etcd.rpc_pb2 import (
     LeaseGrantResponse,
     LeaseKeepAliveRequest,
     LeaseRevokeRequest,
+    LeaseTimeToLiveRequest,
+    LeaseTimeToLiveResponse,
     PutRequest,
     RangeRequest,
     RangeResponse,
@@ -48,6 +50,7 @@ from serialization.api.etcd.rpc_pb2 import (
 
 GRANT: Final = "/etcdserverpb.Lease/LeaseGrant"
 REVOKE: Final = "/etcdserverpb.Lease/LeaseRevoke"
+TIME_TO_LIVE: Final = "/etcdserverpb.Lease/LeaseTimeToLive"
 KEEP_ALIVE: Final = "/etcdserverpb.Lease/LeaseKeepAlive"
 CONNECT_S_MAX: Final = 10.0
 AT_ONCE: Final = 64
@@ -100,7 +103,7 @@ class Etcd3Client:
         self._alive: _KeepAlives | None = None
         self._heard: Heard | None = None
         self.ended = ""
-        paths = (PUT, RANGE, WATCH, GRANT, REVOKE, KEEP_ALIVE)
+        paths = (PUT, RANGE, WATCH, GRANT, REVOKE, TIME_TO_LIVE, KEEP_ALIVE)
         self._blocks = {path: header_block(address, path) for path in paths}
 
     async def __aenter__(self) -> Self:
@@ -184,6 +187,10 @@ class Etcd3Client:
         except WireError as error:
             raise ClientError(str(error)) from error
         return len(self._leases)
+
+    async def left_s(self) -> float:
+        ask = LeaseTimeToLiveRequest(ID=self._leases[0]).SerializeToString()
+        return LeaseTimeToLiveResponse.FromString(await self._call(TIME_TO_LIVE, ask)).TTL
 
     async def release(self) -> None:
         asks = (LeaseRevokeRequest(ID=lease).SerializeToString() for lease in self._leases)

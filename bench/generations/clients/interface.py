@@ -107,6 +107,10 @@ class Client(Protocol):
         """Keep all held keys alive for another ``ttl_s``; return how many requests it took."""
         ...
 
+    async def left_s(self) -> float:
+        """Return how much of its time to live the first held key has left, to the second."""
+        ...
+
     async def release(self) -> None:
         """Let go of what is held: nothing of it ends later, while something else is measured."""
         ...

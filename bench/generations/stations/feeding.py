@@ -171,8 +171,9 @@ async def _hang(ground: Ground, writer: Client, values: Values, way: str) -> Non
             before = told
             await asyncio.sleep(QUIET_S)
         ground.values[f"a_{way}_told_after_hanging_share"] = told / count
-        if watcher.ended:
-            ground.notes.append(f"{way}, hanging for {count:,} events: {watcher.ended}")
+        if told < count:
+            ended = watcher.ended or "then silence, for ever"
+            ground.notes.append(f"{way}, hanging for {count:,} events: told {told:,}; {ended}")
 
 
 async def _window(ground: Ground, writer: Client, values: Values) -> None:

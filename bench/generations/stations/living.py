@@ -12,7 +12,7 @@ from bench.generations.stations.interface import Ground
 from storage.clock import Clock
 
 PERIOD_S: Final = 1.0
-"""Every key is kept alive once a period, as if its time to live were a few of them."""
+"""Every key is kept alive once a period."""
 TOGETHER: Final = "together"
 APART: Final = "apart"
 
@@ -55,6 +55,7 @@ async def _held(ground: Ground, way: str, *, apart: bool) -> Cost:
     keys = [key_of(number, directory) for number in range(sizes.held_keys)]
     value = Values(sizes.value_bytes, ground.chance).at(0)
     async with ground.server.client(connections=16) as client:
+        begin_ns = ground.clock.stamp_ns()
         await client.hold(keys, value, sizes.held_ttl_s, apart=apart)
         await client.refresh()  # so that the stream stands
         index, before, syncs = await client.index(), ground.server.look(), await _syncs(ground)
@@ -65,11 +66,16 @@ async def _held(ground: Ground, way: str, *, apart: bool) -> Cost:
             await asyncio.sleep(max(until_ns - ground.clock.stamp_ns(), 0) / 1e9)
         used, grown = ground.used(before), await client.index() - index
         synced = await _syncs(ground)
+        await client.refresh()
+        left_s, passed_s = await client.left_s(), (ground.clock.stamp_ns() - begin_ns) / 1e9
         found = client.count(await client.everything(directory))
-        await client.release()
-    # Within a time to live of the last refresh: without the earlier ones none would be there.
-    if found != len(keys):
-        wrong = f"{found} of {len(keys)} keys have stayed alive"
+        if not apart:  # so that nothing ends while the other way is measured
+            await client.release()
+    if found != len(keys) or left_s <= sizes.held_ttl_s - passed_s:
+        wrong = (
+            f"{found} of {len(keys)} keys are there, {left_s:g} s are left to the first "
+            f"of {sizes.held_ttl_s}, of which {passed_s:.1f} s ago all were left"
+        )
         raise ClientError(wrong)
     refreshes = sizes.held_keys * sizes.held_periods
     return Cost(
