@@ -40,6 +40,16 @@ CLIENTS: Final = tuple(dict.fromkeys(entry.client for entry in DRIVERS.values() 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
+    _add_target(parser)
+    _add_cells(parser)
+    parser.add_argument("--rounds", type=positive, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
+    parser.add_argument("--out", type=Path, help="where results go; default: nowhere")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    """Add what is loaded, and by what."""
     parser.add_argument(
         "--store",
         default="etcd3",
@@ -78,6 +88,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="results of run or api-bench on these stores: in a table of their own",
     )
     parser.add_argument("--load", choices=tuple(LOADS), default="l", help="of check perf")
+
+
+def _add_cells(parser: argparse.ArgumentParser) -> None:
+    """Add what is done to it."""
     parser.add_argument("--op", type=names, default=None, help=f"of {', '.join(NAMES)}; a,b,c")
     parser.add_argument("--clients", type=counts, default=[16], metavar="N,N")
     parser.add_argument(
@@ -111,10 +125,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="etcd2's reads go through its log; etcd3's are linearizable anyway",
     )
-    parser.add_argument("--rounds", type=positive, default=1)
-    parser.add_argument("--seed", type=int, default=0, help="the source of all chance")
-    parser.add_argument("--out", type=Path, help="where results go; default: nowhere")
-    parser.add_argument("--json", action="store_true", help="end with one JSON object")
 
 
 def execute(arguments: argparse.Namespace) -> int:

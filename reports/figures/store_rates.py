@@ -73,7 +73,9 @@ def _draw(axes: Axes, lines: Lines) -> None:
         colour = store_colour(generation(server))
         style = "dashed" if OTHERS.fullmatch(server) else "solid"
         callers = [point.callers for point in points]
-        axes.plot(callers, [p.per_s for p in points], "o", linestyle=style, color=colour, ms=4)
+        filled = "white" if style == "dashed" else colour
+        rates = [point.per_s for point in points]
+        axes.plot(callers, rates, "o", ls=style, color=colour, ms=5, markerfacecolor=filled)
         for point in points:
             axes.plot([point.callers] * 2, [point.low, point.high], color=colour, linewidth=1)
         most = max(points, key=lambda point: point.per_s)
@@ -126,9 +128,8 @@ def draw(run: StoreBench) -> Drawing | None:
     return Drawing(
         figure,
         "Each dot is the median of the valid rounds, each bar their range; beside a name, the most "
-        "that it reached. Warm: etcd 2, cool: "
-        "etcd 3, grey: memory; solid: ours, dashed: the real one. Panels have scales of their own, "
-        "and places are never compared.",
+        "that it reached. Warm: etcd 2, cool: etcd 3, grey: memory; solid: ours, dashed and "
+        "hollow: the real one. Panels have scales of their own, and places are never compared.",
     )
 
 
