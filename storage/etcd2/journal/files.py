@@ -31,6 +31,7 @@ from storage.etcd2.journal.snapshot_files import (
     snapshots_in,
     write_snapshot,
 )
+from storage.etcd2.journal.v3_database import put_database
 from storage.etcd2.machine import Machine
 from storage.etcd2.model import Method, Request
 from storage.etcd2.pending import Group
@@ -222,6 +223,8 @@ class FileJournal:
 
     def _keep(self, at: SnapshotAt, state: MachineState) -> None:
         folder = self._dir.snapshots
+        # Before the snapshot: a database that is ahead of it does no harm.
+        put_database(folder, at.entry, sync=self._sync)
         self._newest_bytes = write_snapshot(
             folder, at, self._nodes, encode_state(state), sync=self._sync, pause=self._pause
         )

@@ -20,10 +20,10 @@ from typing import BinaryIO, Final
 
 from serialization.api.etcd.kv_pb2 import KeyValue as Row
 from serialization.api.etcd.rpc_pb2 import LeaseCheckpoint, SnapshotResponse
+from storage.bolt_file import BoltFile, Bucket
 from storage.errors import CompactedError, LeaseNotFoundError, StoreError
 from storage.mvcc import Mvcc, RangeOp, SortOrder, SortTarget, Span
 from storage.records import Batch, Change
-from storage.serve.etcd3.bolt_file import BoltFile, Bucket
 from storage.serve.etcd3.serving import VERSION, Serving
 
 BLOB_BYTES: Final = 32 << 10

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serialization.api.etcd.kv_pb2 import KeyValue
+from storage.bolt_file import BoltFile, fnv_64a
 from storage.mvcc import DeleteOp, Mvcc, PutOp, Ranged, RangeOp, Span, Txn
 from storage.records import KeyValue as State
 from storage.registry import STORES, StoreOptions
-from storage.serve.etcd3.bolt_file import BoltFile, fnv_64a
 from storage.serve.etcd3.snapshot import write
 from tests.storage.serve.bolt_reader import read_buckets
 

@@ -84,11 +84,12 @@ def leaves_at(cluster: EtcdCluster) -> tuple[int, Leaves]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("snapshot_each", [10_000, 40])
 def test_real_etcd_starts_on_our_directory_and_we_on_it_again(
-    tmp_path: Path, start_etcd: StartEtcd
+    tmp_path: Path, start_etcd: StartEtcd, snapshot_each: int
 ) -> None:
     path = tmp_path / "cluster0" / "etcd-1"
-    index, leaves = asyncio.run(fill(engine_at(path)))
+    index, leaves = asyncio.run(fill(engine_at(path, snapshot_each=snapshot_each)))
 
     cluster = start_etcd(EtcdOptions(enable_v2=True))
     real_index, real_leaves = leaves_at(cluster)

@@ -17,6 +17,7 @@ from storage.errors import ReadOnlyError, StoreError, StoreOpenError
 from storage.etcd2.engine import Etcd2Engine
 from storage.etcd2.journal.member import SOLE
 from storage.etcd2.journal.records import Kind, framed, head
+from storage.etcd2.journal.v3_database import empty_database
 from storage.etcd2.model import Event, Method, Request
 from storage.etcd2.opening import etcd2_engine
 from storage.virtual_time import VirtualClock, run_virtual
@@ -259,3 +260,18 @@ def test_failed_snapshot_costs_nothing_but_itself(
     asyncio.run(write())
 
     assert asyncio.run(shown(engine_at(tmp_path)))[0] == 33
+
+
+@pytest.mark.parametrize("theirs", [None, b"a real etcd's"])
+def test_database_of_the_third_api_is_put_beside_snapshots_unless_there_is_one(
+    tmp_path: Path, theirs: bytes | None
+) -> None:
+    asyncio.run(written(engine_at(tmp_path), [put(0)]))
+    database = tmp_path / "member" / "snap" / "db"
+    if theirs is not None:
+        database.write_bytes(theirs)
+
+    asyncio.run(written(engine_at(tmp_path, snapshot_each=10), [put(n) for n in range(25)]))
+
+    newest = int(snapshots(tmp_path)[-1].stem[17:], 16)
+    assert database.read_bytes() == (theirs or empty_database(newest))
