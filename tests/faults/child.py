@@ -13,9 +13,11 @@ from pathlib import Path
 
 from storage.clock import SystemClock
 from storage.errors import StoreOpenError
+from storage.interface import Store
 from storage.registry import StoreOptions, store_entry
 from tests.faults.load import WRITERS, Load
 from tests.faults.records import Acknowledged, Entry, Reached, encode
+from tests.faults.remote_transactions import TransactingStore
 
 OUT = 1
 
@@ -23,6 +25,13 @@ OUT = 1
 def note(entry: Entry) -> None:
     """Write one line by one system call."""
     os.write(OUT, encode(entry) + b"\n")
+
+
+def made(name: str, options: StoreOptions) -> Store:
+    """Return the store of a name or an address, with transactions where there are any."""
+    if name.startswith("etcd3://"):
+        return TransactingStore(name, options.clock)
+    return store_entry(name).make(options)
 
 
 async def run(arguments: argparse.Namespace) -> None:
@@ -40,7 +49,7 @@ async def run(arguments: argparse.Namespace) -> None:
             asyncio.get_running_loop().remove_reader(0)
             stop.set()
 
-    async with store_entry(arguments.store).make(options) as store:
+    async with made(arguments.store, options) as store:
         os.write(OUT, b"open\n")
         asyncio.get_running_loop().add_reader(0, ended)
         load = Load(store, note, clock, seed=arguments.seed, first=arguments.first)
@@ -64,7 +73,7 @@ async def sessions(arguments: argparse.Namespace) -> None:
             if left <= 0:
                 stop.set()  # noqa: B023  # this session's
 
-        async with store_entry(arguments.store).make(options) as store:
+        async with made(arguments.store, options) as store:
             first = arguments.first + session * (arguments.writers + 1)
             load = Load(store, count, clock, seed=f"{arguments.seed}/{session}", first=first)
             await load.run(stop, after, writers=arguments.writers)
