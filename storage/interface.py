@@ -57,8 +57,9 @@ class Capabilities(NamedTuple):
     real time, never too early."""
     tree_keys: bool = False
     """Keys are paths of UTF-8 text: each begins with a slash, none of its parts is empty, ``.`` or
-    ``..`` or begins with ``_``, and no key stands below another. Other keys, and values that are
-    not UTF-8 text where ``binary_values`` is False, are refused with UnsupportedError."""
+    ``..`` or begins with ``_``, and no key stands below another, or where others have stood below
+    it. Other keys, and values that are not UTF-8 text where ``binary_values`` is False, are refused
+    with UnsupportedError."""
     versions: bool = True
     """Keys count their writes. False: ``version`` is 1 at a key's creation and 2 ever after."""
     compaction: bool = True
