@@ -49,6 +49,9 @@ CAPABILITIES: Final = Capabilities(
     dense_revisions=False,
 )
 
+EXPIRES_NS_MAX: Final = 2**63 - 1
+"""What the log can hold: in the year 2262."""
+
 TURN_ITEMS: Final = 500
 """How many listed keys are made in one turn of the loop: about half a millisecond."""
 
@@ -243,7 +246,7 @@ class Etcd2Store:
             self._hub.mark()
 
     def _expires_ns(self, ttl_s: int) -> int:
-        return wall_ns(self._clock) + ttl_s * 1_000_000_000
+        return min(wall_ns(self._clock) + ttl_s * 1_000_000_000, EXPIRES_NS_MAX)
 
     def _check_open(self) -> None:
         if not self._open:
