@@ -22,7 +22,7 @@ from storage.serve.etcd2.messages import (
     Heard,
     amended,
     escaped_line,
-    old_stream,
+    stream_head,
     target_of,
     without_offer,
 )
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         self._stream = stream
         if self._transport is not None:
             self._transport.resume_reading()  # how else would it show that the client has gone?
-        self._write(head if self._current.new else old_stream(head))
+        self._write(stream_head(head, self._current))
 
     def pieces(self, pieces: list[bytes], *, last: bool) -> None:
         """Write pieces of the answer, chunks if it is ``chunked``; with the last it ends."""

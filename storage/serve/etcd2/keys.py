@@ -38,7 +38,7 @@ class Keys:
         self._raft_index = serving.raft_index
 
     def serve(self, heard: Heard, path: str, query: bytes, connection: Connection) -> None:
-        """Answer a request, now or later; ``path`` is what follows the prefix, clean."""
+        """Answer a request, now or later; ``path`` is what follows the prefix."""
         try:
             asked = self._asked(heard, path, query)
             recursive = asked.request.recursive
@@ -78,7 +78,7 @@ class Keys:
         except FormError as error:
             raise Etcd2Error(Code.INVALID_FORM, str(error)) from error
         now_ns = self._serving.now_ns() if "ttl" in form else 0
-        return key_request(method, KEYS + path, form, now_ns)
+        return key_request(method, KEYS + path.rstrip("/"), form, now_ns)
 
     def _done(self, asked: Asked, connection: Connection, done: asyncio.Future[Event]) -> None:
         error = done.exception()

@@ -45,10 +45,11 @@ def amended(payload: bytes, heard: Heard) -> bytes:
     return head + b"\r\n\r\n" + (b"" if heard.method == "HEAD" else body)
 
 
-def old_stream(head: bytes) -> bytes:
-    """Return the head of an answer in pieces for a client of HTTP/1.0, that reads to the end."""
-    head = head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
-    return head.replace(CHUNKED, b"", 1)
+def stream_head(head: bytes, heard: Heard) -> bytes:
+    """Return the head of an answer in pieces, for whoever asked: an old client reads to the end."""
+    if not heard.new:
+        return head.replace(b"HTTP/1.1", b"HTTP/1.0", 1).replace(CHUNKED, b"", 1)
+    return head if heard.keep_alive else head[:-2] + b"Connection: close\r\n\r\n"
 
 
 def escaped_line(data: bytes) -> bytes:

@@ -77,8 +77,7 @@ class Router:
             connection.answer(self._moved(method, path, query))
         elif path.startswith(PREFIX) and (path[8:9] == "/" or len(path) == 8):
             if method in ALLOWED:
-                below = path[8:].rstrip("/")
-                self._keys.serve(heard, below, query, connection)
+                self._keys.serve(heard, path[8:], query, connection)
             else:
                 connection.answer(self.not_allowed(ALLOWED))
         else:

@@ -86,6 +86,7 @@ ASKED: Final = (
     ("u:p2", "GET", "/v2/keys/a?recursive=true", ""),
     ("u:p2", "DELETE", "/v2/keys/a?recursive=true", ""),
     ("u:p2", "GET", "/v2/keys/b", ""),
+    ("u:p2", "PUT", "/v2/keys/a/b/", "value=3"),
     ("u:wrong", "GET", "/v2/keys/a/b", ""),
     ("nobody:p", "GET", "/v2/keys/a/b", ""),
     ("nobody", "GET", "/v2/keys/a/b", ""),

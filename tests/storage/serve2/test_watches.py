@@ -155,6 +155,20 @@ def test_a_stream_whose_client_does_not_read_is_ended_after_a_hundred_events(
     stream.close()
 
 
+def test_a_watch_that_is_a_connections_last_request_ends_it(ours: Served, writer: Wire) -> None:
+    poll = Wire(ours.endpoint)
+    poll.send(request("GET", "/v2/keys/a?wait=true", None, "Connection: close"))
+    poll.await_head()
+    put(writer, "/a")
+
+    reply = poll.reply()
+
+    assert reply.header(b"connection") == b"close"
+    assert json.loads(reply.body)["action"] == "set"
+    assert poll.reply().code == 0
+    poll.close()
+
+
 def test_an_old_client_reads_a_watch_until_the_end_of_its_connection(
     ours: Served, writer: Wire
 ) -> None:
