@@ -27,6 +27,8 @@ LAYERS: Final = {
     "admit": Words("admit", "defaults, validation, metadata, patches", "#cc6677"),
     "encode": Words("encode", "storage codec, and bytes of answers", "#ee8866"),
     "grpc": Words("gRPC", "calls and streams, as far as they are Python", "#6699cc"),
+    "http1": Words("HTTP/1.1", "requests to an etcd 2, and its streams", "#88aadd"),
+    "base64": Words("base64", "binary values as text, for an etcd 2", "#ddcc77"),
     "serve": Words("serve", "etcd's services: ranges, transactions, watches, leases", "#cc6677"),
     "store": Words(
         "store", "judging writes, group commit, key index; or asking an etcd", "#44aa99"

@@ -95,9 +95,13 @@ SERVER: Final[Places] = {
     "storage/watchcache/selection.py": "fanout",
     # The store
     "storage/engine/": "store",
+    "storage/etcd2/": "store",
     "storage/etcd3/": "store",
     "storage/memory/": "commit",
+    "storage/base64_values.py": "base64",
     "storage/remote/": "store",
+    "storage/remote/http1/": "http1",
+    "storage/remote/http1/connection.py:_write": "socket",
     "storage/remote/http2/": "grpc",
     "storage/remote/http2/outgoing.py:flush": "socket",
     "storage/http2/": "grpc",
