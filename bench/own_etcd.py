@@ -18,15 +18,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.child import Child, ChildError
+from bench.data_places import MEMBERS_FILE, REAL, refuse_others
 from bench.etcd_metrics import DISK_BYTES, EtcdFace, etcd_counters, etcd_leads, etcd_version
 from bench.statistics_files import ProcessStatistics
 from storage.clock import Clock
 
 PROGRAM: Final = "etcd"
-MEMBERS_FILE: Final = "members.json"
-"""Beside the members' data: who they are."""
-OTHERS: Final = {"db.lmdb": "our own engine", "member": "an etcd of others"}
-"""Files and directories that stand where we have never been, and whose they are."""
 READY_S_MAX: Final = 30.0
 POLL_S: Final = 0.05
 ASK_S_MAX: Final = 0.5
@@ -87,7 +84,7 @@ class OwnEtcd:
         program = shutil.which(PROGRAM)
         if program is None:
             raise ChildError(f"there is no program {PROGRAM!r} on the path (--real-etcd needs it)")
-        _refuse_others(self._data)
+        refuse_others(self._data, REAL)
         kept = _kept_members(self._data, self._count)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             self._members = kept or _members(self._count)
@@ -190,13 +187,6 @@ class OwnEtcd:
 def _disk_bytes(directory: Path) -> float:
     """Return what its files take; there are few of them."""
     return float(sum(file.stat().st_blocks * BLOCK_BYTES for file in directory.rglob("*")))
-
-
-def _refuse_others(data: Path) -> None:
-    """Raise ChildError where the data of another store are: they would seem to be lost."""
-    for name, owner in OTHERS.items():
-        if (data / name).exists():
-            raise ChildError(f"{data} holds the data of {owner}: there is a {name}")
 
 
 def _keep_members(data: Path, members: Sequence[Member]) -> None:

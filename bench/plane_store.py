@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 from bench.apiservers import ETCD
 from bench.child import Child, ChildError
+from bench.data_places import refuse_others
 from bench.declared import USUAL as DECLARED
 from bench.declared import Declared
 from bench.etcd_faults import Members
@@ -103,14 +104,14 @@ def plane_store(site: Site) -> PlaneStore:
         return _Real(site)
     if is_url(config.store):
         return _Remote(site)
-    return _Embedded(config.store) if config.apiservers == 1 else _Served(site)
+    return _Embedded(site) if config.apiservers == 1 else _Served(site)
 
 
 class _Embedded:
     """It is in the API server's process."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self.children: list[Child] = []
         self.facts = StoreFacts()
 
@@ -119,7 +120,8 @@ class _Embedded:
         return None
 
     async def start(self) -> str:
-        return self._name
+        refuse_others(self._site.data, self._site.config.store)
+        return self._site.config.store
 
     async def statistics(self) -> Mapping[str, ProcessStatistics]:
         return {}
@@ -145,6 +147,7 @@ class _Served:
         return None
 
     async def start(self) -> str:
+        refuse_others(self._site.data, self._site.config.store)
         self._directory = Path(tempfile.mkdtemp(prefix="kubedyno-"))
         socket = self._directory / "etcd.sock"
         generation = generation_of(self._site.config.store) or USUAL_GENERATION

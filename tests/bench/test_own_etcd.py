@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.child import ChildError
+from bench.data_places import refuse_others
 from bench.own_etcd import OwnEtcd, etcd_command, free_ports, member_names
 from storage.clock import SystemClock
 from tests.real_etcd import require_etcd
@@ -152,3 +153,25 @@ def test_a_tied_program_does_not_begin_when_its_parent_is_gone_already() -> None
     command = [sys.executable, "-m", "bench.tied", "1", "true"]
 
     assert subprocess.run(command, timeout=WAIT_S, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "name", "owner"),
+    [
+        ("etcd3", "member", "our engine of etcd 2, or an etcd"),
+        ("etcd3", "members.json", "members of a real etcd"),
+        ("etcd2", "db.lmdb", "our engine of etcd 3"),
+        ("etcd2", "members.json", "members of a real etcd"),
+        ("real", "member", "our engine of etcd 2, or an etcd of others"),
+        ("memory", "", ""),
+    ],
+)
+def test_data_of_another_store_are_not_opened_beside(
+    tmp_path: Path, store: str, name: str, owner: str
+) -> None:
+    refuse_others(tmp_path, store)
+    if not name:
+        return
+    (tmp_path / name).mkdir()
+    with pytest.raises(ChildError, match=f"holds the data of {owner}: there is a {name}$"):
+        refuse_others(tmp_path, store)
