@@ -12,6 +12,7 @@ from reports.generations_wording import (
     RULE,
     TITLE,
     command_words,
+    how_words,
     notes_of,
     ratio_words,
     tally_words,
@@ -47,8 +48,7 @@ def _lines(run: Generations, pictures: Sequence[Picture]) -> Iterator[str]:
     for each in pictures:
         yield from (f"![{each.title}]({each.file})", "", each.caption, "")
     for row in run.rows:
-        title, how = ROWS[row]
-        yield from (f"## {row}. {title}", "", how, "")
+        yield from (f"## {row}. {ROWS[row][0]}", "", how_words(run, row), "")
         lines = [line for line in run.lines if line.row == row]
         yield from _claims(lines)
         yield from ("", _cells(HEAD), _cells(["---"] * 2 + ["---:"] * 3 + ["---"]))

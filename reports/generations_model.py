@@ -69,6 +69,23 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large the rounds were."""
+
+    value_bytes: int = 0
+    stalled_events: int = 0
+    watchers: list[int] = field(default_factory=list)
+    fan_writes_per_s: float = 0.0
+    objects: int = 0
+    snapshot_writes: int = 0
+    snapshot_writes_per_s: float = 0.0
+    held_keys: int = 0
+    raw_callers: int = 0
+    nodes: int = 0
+    pods: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Generations:
     """The whole file."""
 
@@ -84,6 +101,7 @@ class Generations:
     lines: list[Line]
     details: list[Detail] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    sizes: Sizes = field(default_factory=Sizes)
     quick: bool = False
     complete: bool = True
 

@@ -19,6 +19,7 @@ from reports.generations_wording import (
     TITLE,
     claim_words,
     command_words,
+    how_words,
     notes_of,
     ratio_words,
     value_words,
@@ -64,7 +65,7 @@ def _tiles(run: Generations) -> Iterator[Tile]:
 
 
 def _row(run: Generations, row: str) -> Iterator[Markup]:
-    yield element("p", ROWS[row][1])
+    yield element("p", how_words(run, row))
     yield table(
         ("what", "claimed", "whose", "etcd 2", "etcd 3", "ratio", "verdict"),
         (_line(line) for line in run.lines if line.row == row),

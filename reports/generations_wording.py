@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields
 from typing import Final
 
 from reports.generations_model import Generations, Line, Spread
@@ -17,23 +18,24 @@ ROWS: Final = {
         "asks again after every event, as Kubernetes 1.x did: a round trip an event, which is a "
         "few tenths of a millisecond here and was a network's there. 1000 events are 2 s at 500 a "
         "second. A watcher that hangs reads nothing "
-        "while 8000 events are written, then reads on.",
+        "while {stalled_events:,} events are written, then reads on.",
     ),
     "b": (
         "What watchers cost",
-        "1, 100, 1000 watchers of everything; etcd 2 needs a connection each, etcd 3 shares one "
-        "stream. Memory is the server's RssAnon above that without watchers; the flow is ten "
-        "writes a second, each told to every watcher.",
+        "{watchers} watchers of everything; etcd 2 needs a connection each, etcd 3 shares one "
+        "stream. Memory is the server's RssAnon above that without watchers; the flow is "
+        "{fan_writes_per_s:g} writes a second, each told to every watcher.",
     ),
     "c": (
         "LIST of everything",
-        "60,000 objects of 1.1 KB in one answer, while a GET is asked every millisecond on another "
-        "connection. etcd 2: recursive and sorted, as Kubernetes listed.",
+        "{objects:,} objects of {value_bytes:,} bytes in one answer, while a GET is asked every "
+        "millisecond on another connection. etcd 2: recursive and sorted, as Kubernetes listed.",
     ),
     "d": (
         "Keys that must stay alive",
-        "1000 keys, each kept alive once a second. etcd 2 refreshes each by a write; etcd 3 keeps "
-        "a lease alive: one for all keys (Kubernetes since 1.9), or one a key (its first version).",
+        "{held_keys:,} keys, each kept alive once a second. etcd 2 refreshes each by a write; etcd "
+        "3 keeps a lease alive: one for all keys (as Kubernetes came to do, for those of a span of "
+        "time), or one a key (its first version).",
     ),
     "e": (
         "Bytes of the same pods",
@@ -42,22 +44,23 @@ ROWS: Final = {
     ),
     "f": (
         "Restart, snapshots, memory",
-        "60,000 objects of 1.1 KB; 14,000 more writes at 3000 a second, with a snapshot due every "
+        "{objects:,} objects of {value_bytes:,} bytes; {snapshot_writes:,} more writes at "
+        "{snapshot_writes_per_s:,.0f} a second, with a snapshot due every "
         "10,000 (etcd 2's default), while a GET is asked every millisecond; then an end in order "
         "and a start, from the start of the process to the first answer with a key.",
     ),
     "g": (
         "Under the API server",
-        "1000 hollow nodes, 5000 pods; start-up of pods that are created one by one.",
+        "{nodes:,} hollow nodes, {pods:,} pods; start-up of pods that are created one by one.",
     ),
     "h": (
         "Single writes and reads",
-        "64 callers, each asks again when it has its answer: etcd 2 on 64 connections, etcd 3 on "
-        "one. The server's CPU an operation says more than a rate, since the client shares the "
-        "machine.",
+        "{raw_callers} callers, each asks again when it has its answer: etcd 2 on as many "
+        "connections, etcd 3 on one. The server's CPU an operation says more than a rate, since "
+        "the client shares the machine.",
     ),
 }
-"""By letter: what it is about, and how it is measured."""
+"""By letter: what it is about, and how it is measured; sizes are put in (``how_words``)."""
 
 RULE: Final = (
     "Every claim names the larger of two values. Ratios larger / smaller are paired by round; "
@@ -83,6 +86,13 @@ LIMITS: Final = (
     "The published figures are Go's on other machines and larger clusters. A claim that does not "
     "hold here may hold there, and the other way round.",
 )
+
+
+def how_words(run: Generations, row: str) -> str:
+    """Write how a row is measured, at the sizes that were."""
+    sizes = {each.name: getattr(run.sizes, each.name) for each in fields(run.sizes)}
+    sizes["watchers"] = ", ".join(map(str, run.sizes.watchers))
+    return ROWS[row][1].format(**sizes)
 
 
 def value_words(spread: Spread | None, unit: str) -> str:

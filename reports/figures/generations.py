@@ -125,8 +125,8 @@ def draw_watchers(run: Generations) -> Drawing | None:
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return Drawing(
         figure,
-        f"Means over {counted(run.rounds, 'round')}, lines: 95 % intervals. CPU is that of ten "
-        "writes a second over the events that they made, on a logarithmic scale: with one "
+        f"Means over {counted(run.rounds, 'round')}, lines: 95 % intervals. CPU is that of "
+        "the writes over the events that they made, on a logarithmic scale: with one "
         "watcher it is the write's.",
     )
 

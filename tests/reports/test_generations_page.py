@@ -14,8 +14,8 @@ import bench.generations.results
 import reports.generations_model
 from reports.errors import ReportError
 from reports.figures.registry import GENERATION_FIGURES
-from reports.generations_model import GENERATIONS_FILE, Generations
-from reports.generations_wording import ROWS, STATIONS_OF, ratio_words, verdict_words
+from reports.generations_model import GENERATIONS_FILE, Generations, Sizes
+from reports.generations_wording import ROWS, STATIONS_OF, how_words, ratio_words, verdict_words
 from reports.reading import SCHEMA_VERSION
 from reports.render import render, write_markdown
 from tests.reports.markup import PageReader
@@ -83,12 +83,23 @@ def test_results_of_another_schema_are_refused(tmp_path: Path) -> None:
         render(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["Line", "Detail", "Reading", "Generations"])
+@pytest.mark.parametrize("name", ["Line", "Detail", "Reading", "Generations", "Sizes"])
 def test_every_key_that_is_read_is_written(name: str) -> None:
     read = dataclasses.fields(getattr(reports.generations_model, name))
     written = dataclasses.fields(getattr(bench.generations.results, name))
 
     assert {field.name for field in read} <= {field.name for field in written}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_how_a_row_is_measured_is_told_at_its_sizes(row: str) -> None:
+    run = dataclasses.replace(sample_generations(), sizes=Sizes(watchers=[1, 100], pods=5000))
+
+    said = how_words(run, row)
+
+    assert "{" not in said
+    assert ("5,000 pods" in said) == (row == "g")
+    assert ("1, 100 watchers" in said) == (row == "b")
 
 
 def test_files_and_rows_agree() -> None:

@@ -80,7 +80,7 @@ def test_command_goes_on_where_it_was_and_writes_markdown(
     assert said.err.count("kept") == 2
     assert again["readings"][:2] == first["readings"]
     assert len(again["readings"]) == 4
-    assert "e real bytes a write, protobuf: etcd 2 / etcd 3 = " in said.out
+    assert "e real bytes of a write, protobuf: etcd 2 / etcd 3 = " in said.out
     assert page.read_text().startswith("# etcd 2 and etcd 3")
     assert main([*command, "--seed", "1"]) == USAGE
 
