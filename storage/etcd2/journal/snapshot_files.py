@@ -70,9 +70,11 @@ def read_snapshot(path: Path) -> Snapshot:
     """Return what stands in a snapshot's file. Raises StoreError where it is damaged."""
     try:
         file = pb.SnapshotFile.FromString(path.read_bytes())
-        if not file.data or checksum(file.data) != file.crc:
+        data, crc = file.data, file.crc
+        del file  # each of these is as large as the store
+        if not data or checksum(data) != crc:
             raise StoreError(f"{path}: the snapshot is damaged")
-        found = pb.RaftSnapshot.FromString(file.data)
+        found = pb.RaftSnapshot.FromString(data)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     except DecodeError:
