@@ -120,7 +120,8 @@ def _sizes(arguments: argparse.Namespace) -> Iterator[Size]:
 def _cell(arguments: argparse.Namespace, target: Target, operation: str, size: Size) -> Cell:
     entry, idle = target.driver, operation == IDLE
     watching = operation in (WATCH, IDLE)
-    streams = arguments.streams or STREAMS
+    streamed = entry.shares and entry.place != IN_PROCESS
+    streams = min(arguments.streams or STREAMS, arguments.watchers) if streamed else 0
     cell = Cell(
         entry.name,
         target.server,
@@ -132,7 +133,7 @@ def _cell(arguments: argparse.Namespace, target: Target, operation: str, size: S
         rate=0.0 if idle else arguments.rate,
         read_share=arguments.read_share,
         watchers=arguments.watchers if watching else 0,
-        streams=min(streams, arguments.watchers) if entry.shares else arguments.watchers,
+        streams=streams,
         processes=arguments.client_processes,
         connections=arguments.connections,
         polls=arguments.long_polls and operation == WATCH,
@@ -163,6 +164,8 @@ def _check_way(arguments: argparse.Namespace, entry: Entry, operation: str) -> N
         raise UsageError("the store contract has no put: every write is judged; use --op txn")
     if operation == IDLE and arguments.rate:
         raise UsageError(f"{IDLE} has no --rate: nothing happens")
+    if arguments.streams and entry.place == IN_PROCESS:
+        raise UsageError("--streams: in process there are none")
     if arguments.streams and not entry.shares:
         raise UsageError(f"--streams: {entry.scheme} has a connection a watch")
     if arguments.long_polls and not entry.polls:

@@ -29,7 +29,7 @@ class Cell:
     watchers: int = 0
     """Of a watch: over all keys; of idle watches: how many."""
     streams: int = 1
-    """Of idle watches."""
+    """Of idle watches; 0: there are none, or a connection a watch."""
     processes: int = 1
     connections: int = 0
     polls: bool = False
@@ -44,9 +44,8 @@ class Cell:
         operation = f"{self.operation}{QUORUM if self.quorum else ''}"
         parts = [self.server, operation, f"c{self.clients}"]
         if self.operation == IDLE:
-            alone = self.streams == self.watchers
-            where = "connections of their own" if alone else f"{self.streams} streams"
-            parts = [self.server, self.operation, f"{self.watchers} on {where}"]
+            where = f" on {self.streams} streams" if self.streams else ""
+            parts = [self.server, self.operation, f"{self.watchers}{where}"]
         elif self.watchers:
             parts[2] = f"{self.watchers}w{' by polls' if self.polls else ''}"
         if self.rate:

@@ -64,6 +64,7 @@ SMALL = ["store-bench", "--keys", "64", "--duration", "0.3"]
         ["--store", "etcd3://a:1", "--op", "watch", "--long-polls"],
         ["--store", "memory", "--real-etcd", "1"],
         ["--op", "idle-watches", "--rate", "10"],
+        ["--op", "idle-watches", "--streams", "10"],
         ["--op", "put", "--store", "etcd3://a:1", "--protocol-client", "store"],
         ["--client-processes", "2"],
         ["--connections", "2"],
@@ -195,12 +196,22 @@ def test_every_event_reaches_every_watch(target: list[str], tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [["--store", "memory"], ["--serve", "--store", "memory"]])
+@pytest.mark.parametrize(
+    "target",
+    [
+        ["--store", "memory"],
+        ["--serve", "--store", "memory"],
+        ["--store", "etcd2"],
+        ["--serve", "--store", "etcd2"],
+    ],
+)
 def test_idle_watches_are_weighed(target: list[str], tmp_path: Path) -> None:
-    idle = ["--op", "idle-watches", "--watchers", "200", "--streams", "2"]
-    (row,) = _measured([*target, *idle], tmp_path)["rows"]
+    idle = ["--op", "idle-watches", "--watchers", "200"]
+    streams = ["--streams", "2"] if target == ["--serve", "--store", "memory"] else []
+    (row,) = _measured([*target, *idle, *streams], tmp_path)["rows"]
 
     assert row["operations"] == 200
+    assert row["cell"].endswith("200 on 2 streams" if streams else "idle-watches 200")
     assert row["values"]["anon_after_mib"] >= row["values"]["anon_before_mib"] > 0
     assert row["values"]["kib_per_watch"] >= 0
 
