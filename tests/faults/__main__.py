@@ -12,9 +12,9 @@ import traceback
 from typing import Final
 
 from storage.clock import SystemClock
-from tests.faults.oracle import Violation
 from tests.faults.outcome import Outcome
 from tests.faults.registry import FAULTS, Cell, cells
+from tests.faults.rules import Violation
 from tests.faults.subjects import SUBJECTS
 
 SHOWN: Final = 5

@@ -23,11 +23,12 @@ from storage.registry import STORES
 from storage.virtual_time import VirtualClock, run_virtual
 from tests.faults import pace
 from tests.faults.load import Load
-from tests.faults.oracle import Oracle, Violation
+from tests.faults.oracle import Oracle
 from tests.faults.outcome import Outcome
 from tests.faults.plain_http import ask
 from tests.faults.processes import LoadProcess, ScenarioError, ServedProcess
 from tests.faults.records import PREFIX, Acknowledged, Ending, Entry, Item
+from tests.faults.rules import Violation
 from tests.faults.subjects import Subject, ending_of
 from tests.storage.durability import strace
 from tests.storage.engine.faulty_committer import Fault, FaultyCommitter

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.faults.oracle import Oracle, Violation
+from tests.faults.oracle import Oracle
+from tests.faults.rules import Violation
 
 
 @dataclass

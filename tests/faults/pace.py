@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from tests.faults.oracle import Violation
 from tests.faults.records import Acknowledged, Alarm, Asked, Begun, Entry, Read, Refused
+from tests.faults.rules import Violation
 
 READS_NS: Final = 150_000_000
 """How long a store must have been read-only for a read to be expected meanwhile."""

@@ -18,10 +18,11 @@ from random import Random
 from typing import Final
 
 from tests.faults.answers import Sockets
-from tests.faults.oracle import Oracle, Violation
+from tests.faults.oracle import Oracle
 from tests.faults.outcome import Outcome
 from tests.faults.processes import LoadProcess, ServedProcess
 from tests.faults.records import Acknowledged, Ending, Entry, Item, Reached, Told, decode
+from tests.faults.rules import Violation
 from tests.faults.subjects import Subject, ending_of
 from tests.storage.durability import strace
 from tests.storage.durability.disk import LOOSE, Disk, Image

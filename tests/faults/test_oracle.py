@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.faults.oracle import RULES, Oracle
+from tests.faults.oracle import Oracle
 from tests.faults.records import (
     PREFIX,
     Acknowledged,
@@ -29,6 +29,7 @@ from tests.faults.records import (
     maker_of,
     value_of,
 )
+from tests.faults.rules import RULES
 
 A, B = PREFIX + b"a", PREFIX + b"b"
 SYNC_NS = 5

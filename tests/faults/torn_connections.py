@@ -20,10 +20,11 @@ from typing import Final
 
 from storage.clock import SystemClock
 from tests.faults.conversations import Conversation
-from tests.faults.oracle import Oracle, Violation
+from tests.faults.oracle import Oracle
 from tests.faults.outcome import Outcome
 from tests.faults.processes import LoadProcess
 from tests.faults.records import Entry, Unknown, value_of
+from tests.faults.rules import Violation
 from tests.faults.served_here import Here, served_here, settles
 from tests.faults.subjects import Subject, ending_of
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from storage.clock import Clock
-from tests.faults.oracle import Violation
 from tests.faults.records import Acknowledged, Begun, Entry, Told
+from tests.faults.rules import Violation
 
 
 class SteppedClock:
