@@ -49,6 +49,11 @@ class LimitedStore:
         for watching in watches:
             watching.clear(self.within.current_revision())
 
+    @property
+    def watching(self) -> list[_Watching]:
+        """The watches that are running."""
+        return [each for each in self._watches if not each.over]
+
     async def __aenter__(self) -> Self:
         await self.within.__aenter__()
         return self
@@ -118,11 +123,11 @@ class _Watching:
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._over = False
+        self.over = False
         self.inner: Watch | None = None
 
     def clear(self, revision: int) -> None:
-        if not self._over:
+        if not self.over:
             self.cancel()
             self._watcher.closed(CompactedError(1, revision))
 
@@ -137,12 +142,12 @@ class _Watching:
         self._watcher.deliver(batch._replace(changes=changes))
 
     def closed(self, error: StoreError) -> None:
-        if not self._over:
-            self._over = True
+        if not self.over:
+            self.over = True
             self._watcher.closed(error)
 
     def cancel(self) -> None:
-        self._over = True
+        self.over = True
         if self.inner is not None:
             self.inner.cancel()
 

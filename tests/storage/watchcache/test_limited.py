@@ -11,8 +11,10 @@ import pytest
 from serialization.kinds import PODS
 from storage.base64_values import Base64Values
 from storage.clock import SystemClock
-from storage.errors import CompactedError
+from storage.errors import CompactedError, StoreUnavailableError
 from storage.records import Listing
+from storage.virtual_time import run_virtual
+from storage.watchcache import opening
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.config import CacheConfig
 from storage.watchcache.objects import CachedObject
@@ -32,6 +34,10 @@ class SlowStore(LimitedStore):
     def __init__(self) -> None:
         super().__init__(SystemClock())
         self.turns = 0
+        self.failures = 0
+        """So many lists fail when they are nearly done."""
+        self.clears = 0
+        """In so many lists the index is cleared meanwhile."""
 
     async def list(
         self, prefix: bytes, *, limit: int = 0, after: bytes = b"", revision: int = 0
@@ -39,6 +45,12 @@ class SlowStore(LimitedStore):
         found = await super().list(prefix, limit=limit, after=after, revision=revision)
         for _ in range(self.turns):
             await asyncio.sleep(0)
+        if self.clears:
+            self.clears -= 1
+            self.clear_index()
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailableError("no endpoint answers")
         return found
 
 
@@ -150,6 +162,47 @@ async def test_writes_while_a_list_is_read_are_neither_lost_nor_doubled(rounds: 
                     held = [o.revision for run in mine.of(PODS).snapshot().slices() for o in run]
                     stored = (await within.within.list(PODS.prefix())).items
                     assert held == [item.revision for item in stored]
+
+
+@pytest.mark.parametrize(("failures", "clears"), [(1, 0), (0, 1), (3, 0), (0, 4), (2, 2)])
+def test_resource_is_whole_however_often_its_list_fails(failures: int, clears: int) -> None:
+    """A list that fails takes its watch with it: nothing is told to who is no longer there."""
+
+    async def main() -> None:
+        async with limited() as (within, place):
+            await place.put("a")
+            within.failures, within.clears = failures, clears
+            within.clear_index()
+            await place.put("b")
+            while place.cache.losses:  # noqa: ASYNC110  nothing tells of it
+                await asyncio.sleep(0.1)
+            last = await place.put("c")
+            assert [each.name for run in place.pods.select(Selection()) for each in run] == [*"abc"]
+            assert [each.revision for each in replayed(place.cache, last - 1)] == [last]
+            assert len(within.watching) == 2, "one a resource"
+
+    run_virtual(main())
+
+
+async def test_more_than_may_wait_for_a_list_is_no_more_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opening, "EARLY_MAX", 10)
+    async with limited() as (within, place):
+        within.turns = 100
+
+        async def write() -> None:
+            for number in range(50):
+                await place.put("a", node=f"n{number}")
+                await asyncio.sleep(0)
+
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(write())
+            async with WatchCache(place.store, place.codec, (PODS,)) as cache:
+                await writing
+                found = cache.of(PODS).get("default", "a")
+                assert found is not None
+                assert found.revision == within.current_revision()
 
 
 def replayed(cache: WatchCache, after: int) -> list[CachedObject]:
