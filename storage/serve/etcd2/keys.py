@@ -21,6 +21,10 @@ from storage.serve.etcd2.watches import Rendered, Watch
 
 PREFIX: Final = "/v2/keys"
 ALLOWED: Final = ("HEAD", "GET", "PUT", "POST", "DELETE")
+DEPTH_MAX: Final = 256
+KEY_CHARACTERS_MAX: Final = 32 << 10
+"""Of a key that is written. Etcd knows no bound: each part of a path becomes a directory that holds
+its whole path, so one request of half a million parts takes more memory than there is."""
 _WITH_BODY: Final = frozenset(("PUT", "POST"))
 
 
@@ -77,6 +81,8 @@ class Keys:
             form = parse_form(query, body) if query or body else {}
         except FormError as error:
             raise Etcd2Error(Code.INVALID_FORM, str(error)) from error
+        if len(path) > DEPTH_MAX and method in _WITH_BODY:
+            _check_path(path)
         now_ns = self._serving.now_ns() if "ttl" in form else 0
         return key_request(method, KEYS + path.rstrip("/"), form, now_ns)
 
@@ -110,3 +116,11 @@ class Keys:
 
     def _unwatched(self) -> None:
         self.watchers -= 1
+
+
+def _check_path(path: str) -> None:
+    """Raise Etcd2Error for a path that would cost too much."""
+    if path.count("/") > DEPTH_MAX:
+        raise Etcd2Error(Code.INVALID_FIELD, f"a key of more than {DEPTH_MAX} parts")
+    if len(path) > KEY_CHARACTERS_MAX:
+        raise Etcd2Error(Code.INVALID_FIELD, f"a key of more than {KEY_CHARACTERS_MAX} characters")

@@ -186,6 +186,31 @@ def test_a_client_that_has_sent_all_is_still_answered(wire: Wire) -> None:
     assert wire.reply().code == 0
 
 
+@pytest.mark.parametrize("key", ["/d" * 257, "/x" * 200_000, "/" + "x" * 33_000])
+def test_a_path_that_would_take_all_memory_is_refused(wire: Wire, key: str) -> None:
+    put = wire.ask(request("PUT", f"/v2/keys{key}", b"value=1"))
+
+    assert put.code == 400
+    assert b'"errorCode":209' in put.body
+    assert wire.ask(request("GET", f"/v2/keys{key}")).code == 404
+
+
+def test_the_deepest_tree_can_be_listed_and_removed(wire: Wire) -> None:
+    assert wire.ask(request("PUT", "/v2/keys" + "/d" * 256, b"value=deep")).code == 201
+
+    listing = wire.ask(request("GET", "/v2/keys/d?recursive=true&sorted=true"))
+
+    assert b'"value":"deep"' in listing.body
+    assert wire.ask(request("DELETE", "/v2/keys/d?recursive=true")).code == 200
+
+
+def test_a_form_of_nothing_but_options_is_refused(wire: Wire) -> None:
+    put = wire.ask(request("PUT", "/v2/keys/options", b"&" * (9 << 20)))
+
+    assert put.code == 400
+    assert b"too many options" in put.body
+
+
 def test_random_bytes_end_their_connection_only(ours: Served) -> None:
     chance = random.Random(7)
     for _ in range(200):
