@@ -31,6 +31,7 @@ from storage.etcd2.keys import key_of, path_of
 from storage.etcd2.ledger import Ledger, Verdict
 from storage.etcd2.model import HISTORY_EVENTS, Event, Node
 from storage.etcd2.scanning import leaves_under
+from storage.etcd2.tree import Tree
 from storage.interface import Capabilities, Watcher
 from storage.records import KeyValue, Listing, StoreStatus
 
@@ -63,6 +64,7 @@ class Etcd2Store:
         self._engine = engine
         self._clock = clock
         self._open = False
+        self._tree = Tree()
         self._syncs = 0
         """How many SYNCs are under way: while there is one, writes wait to be judged."""
         self._calm: asyncio.Future[None] | None = None
@@ -113,7 +115,7 @@ class Etcd2Store:
         return self._tree.index
 
     def oldest_revision(self) -> int:
-        return max(self._engine.oldest_index - 1, self._cut)
+        return max(self._engine.oldest_index - 1, self._cut) if self._open else self._cut
 
     async def get(self, key: bytes, *, revision: int = 0) -> KeyValue | None:
         self._check_open()

@@ -73,6 +73,12 @@ def staged(scenario: Callable[[Stage], Coroutine[object, object, None]]) -> Call
     return test
 
 
+def test_store_that_was_never_opened_is_at_nothing() -> None:
+    store = Stage().store
+
+    assert (store.current_revision(), store.oldest_revision()) == (0, 0)
+
+
 @staged
 async def test_refusal_on_a_pending_write_waits_for_it(stage: Stage) -> None:
     first = stage.store.create(b"/a", b"one")
