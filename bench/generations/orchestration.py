@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from storage.clock import Clock
 
 WORKER: Final = "bench.generations.worker"
 PLANE_ROW: Final = "g"
+LOOK_S: Final = 0.1
 
 
 class Step(NamedTuple):
@@ -83,6 +85,7 @@ class Rounds:
     command: str
     etcd_version: str
     quick: bool = False
+    station_s_max: float = 300.0
     skipped: list[str] = field(default_factory=list)
     environment: Environment = field(default_factory=describe_environment)
     readings: list[Reading] = field(default_factory=list)
@@ -114,7 +117,8 @@ class Rounds:
         return results
 
     def results(self, started: str, duration_s: float, *, complete: bool = False) -> Generations:
-        """Return what has been measured so far."""
+        """Return what has been measured so far, also of rows that are not played this time."""
+        rows = "".join(sorted({*self.rows, *(r for each in self.readings for r in each.rows)}))
         return Generations(
             schema_version=SCHEMA_VERSION,
             run_id=f"{started}-{self.seed}",
@@ -123,14 +127,14 @@ class Rounds:
             environment=self.environment,
             command=self.command,
             etcd_version=self.etcd_version,
-            rows=self.rows,
-            rounds=self.rounds,
+            rows=rows,
+            rounds=max([self.rounds, *(reading.round for reading in self.readings)]),
             seed=self.seed,
             sizes=self.sizes,
             quick=self.quick,
             readings=list(self.readings),
             complete=complete,
-            lines=lines_of(self.readings, self.rows),
+            lines=lines_of(self.readings, rows),
             details=details_of(self.readings),
             skipped=list(self.skipped),
         )
@@ -140,7 +144,7 @@ class Rounds:
             if step.station in PLANES:
                 found = await self._plane(step, measuring)
             else:
-                found = await self._station(step)
+                found = await self._station(step, measuring)
         except (ChildError, PlaneFailedError) as error:
             why = " ".join(str(error).split())
             return Reading(step.station, step.subject, step.round, step.rows, failed=why)
@@ -160,7 +164,7 @@ class Rounds:
         place = self.directory / "planes" / config.cell / f"round-{step.round}"
         return await run_plane(step.station, config, place, measuring, lambda _said: None)
 
-    async def _station(self, step: Step) -> Found:
+    async def _station(self, step: Step, measuring: Measuring) -> Found:
         """Have a process of its own do a station. Raises ChildError."""
         with tempfile.TemporaryDirectory(prefix="kubedyno-generations-") as scratch:
             directory = Path(scratch)
@@ -178,10 +182,21 @@ class Rounds:
             child = Child(step.station, command, directory / "worker.log", ours=False)
             try:
                 await child.start()
-                await child.ended()
+                await self._end_of(child, measuring)
             finally:
                 await child.stop()
             if child.exit_code:
                 lines = child.tail().splitlines()
                 raise ChildError(lines[-1] if lines else f"exit code {child.exit_code}")
             return read_json(directory / FOUND_FILE, Found)
+
+    async def _end_of(self, child: Child, measuring: Measuring) -> None:
+        """Return when a station has ended, or is to be ended: Ctrl-C is not for its process.
+
+        Raises ChildError where it takes too long: a server may have stopped answering.
+        """
+        until_ns = self.clock.stamp_ns() + int(self.station_s_max * 1e9)
+        while child.exit_code is None and not measuring.interrupted:
+            if self.clock.stamp_ns() > until_ns:
+                raise ChildError(f"no end in {self.station_s_max:g} s")
+            await asyncio.sleep(LOOK_S)

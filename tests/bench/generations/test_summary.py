@@ -124,3 +124,26 @@ def test_rounds_that_are_interrupted_say_that_they_are_not_whole(tmp_path: Path)
 
     assert (results.complete, results.readings) == (False, [])
     assert read_json(tmp_path / GENERATIONS_FILE, Generations) == results
+
+
+@pytest.mark.slow
+def test_station_that_does_not_end_is_ended_and_told(tmp_path: Path) -> None:
+    rounds = quick_rounds(tmp_path, rows="e", rounds=1, subjects=["etcd3"])
+    rounds.station_s_max = 0.0
+
+    results = asyncio.run(rounds.play(Measuring(), lambda _line: None))
+
+    assert [reading.failed for reading in results.readings] == ["no end in 0 s"]
+
+
+def test_results_hold_rows_and_rounds_of_an_earlier_time(tmp_path: Path) -> None:
+    earlier = [
+        Reading("raw", subject, 3, "h", values={"h_put_cpu_us": 4.0})
+        for subject in FAMILIES["real"]
+    ]
+    rounds = quick_rounds(tmp_path, rows="e", rounds=1, subjects=["etcd3"], readings=earlier)
+
+    results = rounds.results("2026-01-02T03:04:05", 1.0)
+
+    assert (results.rows, results.rounds) == ("eh", 3)
+    assert _line(results.readings, "h_put_cpu_us").rounds == 1
