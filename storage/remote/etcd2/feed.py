@@ -29,9 +29,10 @@ from typing import Final
 
 from storage.engine.ledger import RecentStates
 from storage.engine.watch_hub import WatchHub
-from storage.errors import CompactedError, HistoryLostError, StoreError, UnknownOutcomeError
+from storage.errors import CompactedError, HistoryLostError, StoreError
 from storage.etcd2.model import HISTORY_EVENTS
 from storage.records import Change, KeyValue
+from storage.remote.answers import Answers
 from storage.remote.etcd2.failures import CallError, RefusedError
 from storage.remote.etcd2.following import (
     AHEAD,
@@ -63,9 +64,6 @@ MARK_PATH: Final = (ROOT + MARK).encode()
 INDEX_PATH: Final = MARK_PATH + b"?quorum=true"
 """A read through etcd's log of a key that is small, or is not there."""
 
-Waiting = tuple[asyncio.Future[int], StoreError | None]
-"""Who waits for a revision, and the error that he is told then; None: its number."""
-
 
 class Feed:
     """Feeds watches and waiting writes from etcd's watch."""
@@ -85,7 +83,7 @@ class Feed:
         self._following: Following | None = None
         self._going: asyncio.Timeout | None = None
         """Of the watch that is followed, or being begun."""
-        self._waiting: dict[int, list[Waiting]] = {}
+        self._answers = Answers()
         self._expected = 0
         """The newest index that etcd has answered."""
         self._silence: asyncio.TimerHandle | None = None
@@ -243,7 +241,7 @@ class Feed:
     def acknowledge(self, future: asyncio.Future[int], revision: int) -> None:
         """Answer a write with its revision once that has been told."""
         if revision > self.last:
-            self._waiting.setdefault(revision, []).append((future, None))
+            self._answers.wait(future, revision, None)
             self.expect(revision)
         elif not future.done():
             future.set_result(revision)
@@ -251,7 +249,7 @@ class Feed:
     def fail(self, future: asyncio.Future[int], error: StoreError, revision: int) -> None:
         """Fail a write once the ``revision`` by which it was judged has been told."""
         if revision > self.last:
-            self._waiting.setdefault(revision, []).append((future, error))
+            self._answers.wait(future, revision, error)
             self.expect(revision)
         elif not future.done():
             future.set_exception(error)
@@ -273,7 +271,7 @@ class Feed:
         if self._silence is not None:
             self._silence.cancel()
         self.hub.close(error)
-        self._give_up("closed before the write was told")
+        self._answers.give_up("closed before the write was told")
 
     async def _check_same(self, stream: Stream) -> None:
         """Check that this is the etcd that told ``last``. Raises HistoryLostError, CallError.
@@ -309,7 +307,7 @@ class Feed:
 
     def _doubt(self, quiet: int) -> None:
         """Do what is due where nothing was told for so many ``QUIET_S``."""
-        if quiet == 1 and not self._waiting:  # else what is to be told is no hidden change
+        if quiet in (1, 3):
             self.want_mark()
         elif quiet == 2:
             _log.info("a stream of %s is dead at %d", self._link.endpoint, self.last)
@@ -323,15 +321,7 @@ class Feed:
             self._silences += 1
             self.leave()
             if self._silences >= SILENCES_MAX:
-                self._give_up("etcd has taken the write, but no watch tells it")
-
-    def _give_up(self, why: str) -> None:
-        """Answer the writes that wait although etcd has judged them."""
-        waiting, self._waiting = self._waiting, {}
-        for revision in sorted(waiting):
-            for future, error in waiting[revision]:
-                if not future.done():
-                    future.set_exception(error or UnknownOutcomeError(why))
+                self._answers.give_up("etcd has taken the write, but no watch tells it")
 
     def _take(self, told: Told) -> None:
         changes = told.changes
@@ -342,8 +332,8 @@ class Feed:
             self.hub.deliver(changes)
         else:
             self.hub.mark()
-        if self._waiting:
-            self._release(told.index)
+        if self._answers:
+            self._answers.release(told.index)
 
     def _note(self, changes: list[Change], ending: list[bytes]) -> None:
         states: dict[bytes, KeyValue | None] = {}
@@ -356,17 +346,6 @@ class Feed:
         self.recent.take(states)
         self.ring.extend(changes)
         self.sizes.take(changes)
-
-    def _release(self, upto: int) -> None:
-        waiting = self._waiting
-        for revision in [revision for revision in waiting if revision <= upto]:
-            for future, error in waiting.pop(revision):
-                if future.done():
-                    continue
-                if error is None:
-                    future.set_result(revision)
-                else:
-                    future.set_exception(error)
 
     async def _begin_anew(self, error: CompactedError | HistoryLostError) -> None:
         """Go on at etcd's present: what lies between is lost to every watcher, and they know."""
@@ -383,9 +362,9 @@ class Feed:
             error = CompactedError(error.revision, self.last)
         else:
             self._oldest = self.last
-            self._give_up(str(error))
+            self._answers.give_up(str(error))
         self.hub.close(error)
-        self._release(self.last)
+        self._answers.release(self.last)
 
     def _history(self, prefix: bytes, after: int, upto: int) -> tuple[int, list[Change]]:
         return self.ring.page(prefix, after, upto)

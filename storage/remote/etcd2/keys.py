@@ -127,6 +127,8 @@ class KeySpace:
         node, before = event["node"], event.get("prevNode")
         path, index = node.get("key", "") + "/", node["modifiedIndex"]
         if event["action"] in ("delete", "compareAndDelete", "expire"):
+            if MARK.startswith(path):
+                return None  # its directory holds nothing else
             if path.startswith(self._within) or self._within.startswith(path):
                 raise DirectoryGoneError(index)
         elif before is not None and "dir" not in before and path.startswith(self._within):

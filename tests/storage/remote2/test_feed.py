@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage.errors import CompactedError, StoreOpenError, UnsupportedError
+from storage.errors import CompactedError, KeyNotFoundError, StoreOpenError, UnsupportedError
 from storage.remote.etcd2 import feed, following
 from storage.remote.etcd2.link import Link, index_of
 from storage.remote.etcd2.store import RemoteStore
@@ -81,6 +81,17 @@ async def test_revision_moves_over_changes_that_no_watch_is_told(
         assert store.counters()["store_marks"] == marks + 1
         assert recorder.changes == []
         assert (await store.list(b"/")).items == []
+
+
+@pytest.mark.slow
+async def test_refusal_waits_for_the_index_by_which_it_was_judged(etcd: EtcdCluster) -> None:
+    async with two(etcd) as (store, link, space):
+        hidden = index_of(await link.put(f"/v2/keys/{space}/_hidden".encode(), b"value=1"))
+
+        with pytest.raises(KeyNotFoundError):
+            await store.delete(b"/none")
+
+        assert store.current_revision() >= hidden
 
 
 @pytest.mark.slow

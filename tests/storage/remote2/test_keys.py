@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posixpath import dirname
 from urllib.parse import parse_qs, unquote
 
 import pytest
@@ -89,7 +90,10 @@ def test_directory_that_is_removed_takes_keys_along(key: str, action: str) -> No
 
 
 def test_mark_is_nobodys_key() -> None:
-    assert KeySpace("").change({"action": "set", "node": leaf(MARK, "seen", 5, 5)}) is None
+    everything = KeySpace("")
+
+    assert everything.change({"action": "set", "node": leaf(MARK, "seen", 5, 5)}) is None
+    assert everything.change({"action": "delete", "node": directory(dirname(MARK), 6)}) is None
 
 
 @pytest.mark.parametrize("root", ["/_hidden", "/a//b", "/a/.."])
