@@ -54,8 +54,14 @@ class Story:
     prefix: bytes
     after: int
     reached: int
+    """Up to where it has told all: a process may die within a batch."""
     told: list[Told] = field(default_factory=list)
     ended: str = ""
+
+    def goes_on(self, opened: Opened) -> bool:
+        """Tell whether an opening is where this one was, so that it is one story."""
+        within = bool(self.told) and self.told[-1].revision > self.reached
+        return not self.ended and not within and self.reached == opened.after
 
 
 class Answer(NamedTuple):
@@ -141,8 +147,8 @@ class Heard:
     def _watch(self, entry: Opened | Told | Reached | Ended) -> None:
         parts = self.stories.setdefault(entry.story, [])
         if isinstance(entry, Opened):
-            if parts and not parts[-1].ended and parts[-1].reached == entry.after:
-                return  # it goes on where it was: one story
+            if parts and parts[-1].goes_on(entry):
+                return
             parts.append(Story(entry.prefix, entry.after, entry.after))
             return
         story = parts[-1]
@@ -153,7 +159,8 @@ class Heard:
         if isinstance(entry, Told):
             self._judge_order(entry, story)
             story.told.append(entry)
-        story.reached = max(story.reached, entry.revision)
+        else:
+            story.reached = max(story.reached, entry.revision)
 
     def _judge_order(self, told: Told, story: Story) -> None:
         last = story.told[-1] if story.told else None
@@ -161,7 +168,7 @@ class Heard:
             self.say("order", f"{told} though it began after {story.after}")
         elif last is not None and told.revision < last.revision:
             self.say("order", f"{told} after {last.revision}")
-        elif told.revision < story.reached:
+        elif told.revision <= story.reached:
             self.say("order", f"{told} after it had reached {story.reached}")
         elif last is not None and (told.revision, told.key) == (last.revision, last.key):
             self.say("order", f"{told} again")

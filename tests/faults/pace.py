@@ -13,8 +13,9 @@ from tests.faults.rules import Violation
 READS_NS: Final = 150_000_000
 """How long a store must have been read-only for a read to be expected meanwhile."""
 
-GROUPS_MIN: Final = 2.0
-"""Writes acknowledged for each sync's time, by eight callers, at least."""
+GROUPS_MIN: Final = 1.5
+"""Writes acknowledged for each sync's time, by eight callers, at least. Without groups it is less
+than one; callers of the second protocol read by the log, too, which takes syncs of its own."""
 
 
 def stalls(entries: Sequence[Entry], sync_ns: int) -> list[Violation]:

@@ -23,7 +23,10 @@ JUDGED_FROM_MS: Final = 200
 """Below, a busy machine's own delays are no smaller."""
 
 PAUSE_S: Final = 0.02
-PLAYED_S: Final = 1.2
+PLAYED_S: Final = 2.0
+PLAYED_SHORT_S: Final = 0.6
+"""The same where only one round is played."""
+
 GRACE_S: Final = 15.0
 """How long a key may outlive its time: deletions take syncs, and a served lease is shared by keys
 whose times are near each other."""
@@ -40,11 +43,15 @@ def play(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome
     for number in range(rounds):
         below = folder / f"{number}"
         below.mkdir()
-        total.add(_round(subject, chance, below, DELAYS_MS[number % len(DELAYS_MS)]))
+        delay_ms = DELAYS_MS[number % len(DELAYS_MS)]
+        played_s = (PLAYED_S if rounds > 1 else PLAYED_SHORT_S) + delay_ms / 400
+        total.add(_round(subject, chance, below, delay_ms, played_s=played_s))
     return total
 
 
-def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Outcome:
+def _round(
+    subject: Subject, chance: Random, folder: Path, delay_ms: int, *, played_s: float
+) -> Outcome:
     entries: list[Entry] = []
     inject = f"inject={SYNCS}:delay_exit={delay_ms * 1000}"
     slowly = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={SYNCS}", "-e", inject]
@@ -58,7 +65,6 @@ def _round(subject: Subject, chance: Random, folder: Path, delay_ms: int) -> Out
         load.start(f"{chance.random()}", prefix=[] if subject.api else slowly, timed=True)
         load.wait_open()
         load.wait_acknowledged(1)
-        played_s = PLAYED_S + delay_ms / 200
         if subject.api == 2:
             reads = _read_plainly(served.target, load, played_s)
         else:

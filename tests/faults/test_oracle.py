@@ -246,6 +246,16 @@ def test_watch_that_begins_anew_in_the_past_may_tell_an_unknown_deletion_again()
         *(told(2, A, 1), told(3, A, None), told(4, A, 3)),
         Opened(70, "w", PREFIX, 2),
         *(told(3, A, None), told(4, A, 3)),
+        Reached(80, "w", 4),
     ]
 
     assert Oracle().judge(entries, Ending(4, {A: item(3, 4)})) == []
+
+
+def test_process_that_dies_within_a_batch_leaves_no_gap() -> None:
+    pair = [told for told in TRUE if isinstance(told, Told) and told.revision == 6]
+    within = [each for each in TRUE[:-1] if each != pair[1]]
+    assert Oracle().judge([*within, Died(81), Opened(82, "w", PREFIX, 4)], END)
+    again: list[Entry] = [Opened(82, "w", PREFIX, 4), told(5, A, None), *pair, Reached(90, "w", 6)]
+
+    assert Oracle().judge([*within, Died(81), *again], END) == []

@@ -23,7 +23,7 @@ from tests.faults.conversations import Conversation
 from tests.faults.oracle import Oracle
 from tests.faults.outcome import Outcome
 from tests.faults.processes import LoadProcess
-from tests.faults.records import Entry, Unknown, value_of
+from tests.faults.records import Begun, Entry, Unknown, value_of
 from tests.faults.rules import Violation
 from tests.faults.served_here import Here, served_here, settles
 from tests.faults.subjects import Subject, ending_of
@@ -36,6 +36,12 @@ SILENT: Final = 4
 
 LATE_S: Final = 0.002
 """How long a client that sends no more reads on: what has come by then is thrown away."""
+
+ANSWERED_S: Final = 0.5
+"""A server that says nothing for so long has answered."""
+
+DRIPPED_S: Final = 0.8
+"""How long the one who sends small pieces stays, though the watch goes on telling."""
 
 FIRST: Final = 1 << 50
 """Numbers of torn writes begin here."""
@@ -70,6 +76,11 @@ async def _played(subject: Subject, chance: Random, folder: Path, rounds: int) -
             await asyncio.to_thread(load.wait_acknowledged, 20)
             await asyncio.to_thread(load.finish)
         ending = await asyncio.to_thread(ending_of, here.url)
+    for begun in tearing.whole:  # these were sent to their end, by somebody who read the answers
+        if any(part.key not in ending.items for part in begun.parts):
+            leaks.append(
+                Violation("lost", f"{begun} was sent, in small pieces, and not carried out")
+            )
     oracle = Oracle(ends=subject.ends)
     found = [*oracle.judge(entries, ending), *leaks, *disturbances(entries)]
     return Outcome.of(oracle, rounds, found)
@@ -86,6 +97,8 @@ class Tearing:
 
     def __init__(self, here: Here, api: int, entries: list[Entry]) -> None:
         host, _, port = here.target.rpartition(":")
+        self.whole: list[Begun] = []
+        """Writes that were sent whole, and waited for."""
         self._address = (host, int(port))
         self._here = here
         self._api = api
@@ -154,13 +167,18 @@ class Tearing:
 
     def _drip(self, chance: Random) -> None:
         """Send a conversation in small pieces, each a segment of its own."""
-        sent, at = self._conversation().sent, 0
+        conversation = self._conversation()
+        sent, at = conversation.sent, 0
+        self.whole += conversation.writes
+        end_ns = self._clock.stamp_ns() + int(DRIPPED_S * 1e9)
         with socket.create_connection(self._address) as client, suppress(ConnectionError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while at < len(sent):
                 size = chance.randint(1, 3)
                 client.sendall(sent[at : at + size])
                 at += size
-            client.settimeout(1.0)
+            client.settimeout(ANSWERED_S)
             with suppress(TimeoutError):
-                client.recv(1 << 16)
+                while client.recv(1 << 16):  # until the watch, which is last, has nothing to tell
+                    if self._clock.stamp_ns() > end_ns:
+                        return
