@@ -1,12 +1,13 @@
 # make bench: set up, run the main job on the embedded stores, end with a report.
 # make test: set up, run the tests.
+# make faults: every engine and every served protocol under every fault, in full.
 # make full: 2000 nodes and 60,000 pods, four cells, unattended; goes on where it was interrupted.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/bench
 
-.PHONY: bench full test check fix proto setup lock
+.PHONY: bench full faults test check fix proto setup lock
 
 bench: setup
 	$(BIN)/kubedyno matrix --codec json,orjson,protobuf --store etcd3,memory --rounds 3 \
@@ -14,6 +15,9 @@ bench: setup
 
 full: setup
 	$(BIN)/kubedyno full --out out/full
+
+faults: setup
+	$(BIN)/python -m tests.faults
 
 test: setup
 	$(BIN)/python -m pytest
