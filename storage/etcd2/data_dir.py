@@ -69,7 +69,10 @@ class Etcd2Dir:
         return segments
 
     def hold(self, segment: Segment) -> None:
-        """Take etcd's lock on a segment. Raises StoreOpenError where a real etcd has it."""
+        """Take etcd's lock on a segment, instead of the one before.
+
+        Raises StoreOpenError where a real etcd has it.
+        """
         try:
             fd = os.open(segment.path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
@@ -82,7 +85,9 @@ class Etcd2Dir:
             if not isinstance(error, BlockingIOError):
                 raise StoreOpenError(f"{segment.path}: {error.strerror}") from error
             raise StoreOpenError(f"{self.path} is in use by a real etcd") from None
-        self._locked = fd
+        before, self._locked = self._locked, fd
+        if before >= 0:
+            os.close(before)
 
     def sync(self) -> None:
         """Make the entries of its directories durable, and its own. Raises StoreOpenError."""

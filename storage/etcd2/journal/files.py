@@ -65,6 +65,7 @@ class FileJournal:
             self._dir.log,
             sync=sync,
             staging=Staging() if staging is None else staging,
+            hold=self._dir.hold,
             segment_bytes=segment_bytes,
         )
         self._nodes: dict[int, None] = {}

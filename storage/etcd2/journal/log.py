@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -32,8 +32,16 @@ class Log:
     """The end of a log. One thread at a time."""
 
     def __init__(
-        self, folder: Path, *, sync: bool, staging: Staging, segment_bytes: int = SEGMENT_BYTES
+        self,
+        folder: Path,
+        *,
+        sync: bool,
+        staging: Staging,
+        hold: Callable[[Segment], None],
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
+        """``hold`` keeps others out of the segment that is written to."""
+        self._hold = hold
         self._folder = folder
         self._sync = sync
         self._staging = staging
@@ -64,6 +72,7 @@ class Log:
         none = pb.SnapshotAt(index=0, term=0).SerializeToString()
         records = [(Kind.METADATA, metadata), (Kind.SNAPSHOT, none), *first, self._state()]
         self._begin(Segment(0, 0, self._path(0, 0)), 0, records)
+        self._hold(self._segments[-1])
 
     def open(self, segments: Sequence[Segment], content: LogContent) -> None:
         """Go on with a log that has been read; what stands behind its end is cut off.
@@ -210,6 +219,7 @@ class Log:
         self._full_bytes += used
         self._failed_bytes = 0
         self.mark()
+        self._hold(self._segments[-1])
 
     def _begin(self, segment: Segment, crc: int, records: Sequence[tuple[Kind, bytes]]) -> None:
         """Make a segment, whole or not at all: under another name, renamed when durable."""

@@ -176,6 +176,21 @@ def test_directory_in_use_by_a_real_etcd_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "lock").exists()
 
 
+def test_real_etcd_is_kept_out_of_whichever_segment_is_written(tmp_path: Path) -> None:
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+    async def check() -> None:
+        async with engine_at(tmp_path, segment=1000) as engine:
+            for number in range(60):
+                with segments(tmp_path)[-1].open("r+b") as tail, pytest.raises(BlockingIOError):
+                    fcntl.fcntl(tail, fcntl.F_OFD_SETLK, lock)
+                await engine.do(put(number))
+
+    asyncio.run(check())
+
+    assert len(segments(tmp_path)) > 3
+
+
 def test_member_of_a_larger_cluster_is_refused(tmp_path: Path) -> None:
     wal = tmp_path / "member" / "wal"
     wal.mkdir(parents=True)
