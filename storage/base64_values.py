@@ -12,6 +12,7 @@ says so, as of every unreadable value.
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from collections.abc import Awaitable, Generator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from storage.records import Batch, Change, KeyValue, Listing, StoreStatus
 
 WRAPPED: Final = b"azhzA"
 """What it begins with in base64: the magic's last byte and four bits of the next share a letter."""
+
+TURN_ITEMS: Final = 500
+"""Listed values that are unwrapped in one turn of the loop: 2 ms of pods (3.2 us each)."""
 
 
 @dataclass(slots=True)
@@ -122,8 +126,12 @@ class Base64Values:
         self, prefix: bytes, *, limit: int = 0, after: bytes = b"", revision: int = 0
     ) -> Listing:
         found = await self._store.list(prefix, limit=limit, after=after, revision=revision)
-        plain = self.plain
-        return Listing([plain(item) for item in found.items], found.revision, found.remaining)
+        plain, items = self.plain, found.items
+        read = [plain(item) for item in items[:TURN_ITEMS]]
+        for begin in range(TURN_ITEMS, len(items), TURN_ITEMS):
+            await asyncio.sleep(0)
+            read += [plain(item) for item in items[begin : begin + TURN_ITEMS]]
+        return Listing(read, found.revision, found.remaining)
 
     async def count(self, prefix: bytes) -> int:
         return await self._store.count(prefix)

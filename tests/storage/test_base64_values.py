@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serialization.stored import MAGIC
-from storage.base64_values import WRAPPED, Base64Values, with_text_values
+from storage.base64_values import TURN_ITEMS, WRAPPED, Base64Values, with_text_values
 from storage.clock import SystemClock
 from storage.errors import ConflictError, KeyExistsError, UnsupportedError
 from storage.registry import STORES, StoreOptions
@@ -180,3 +180,24 @@ async def test_a_store_of_bytes_is_left_alone() -> None:
     assert with_text_values(store) is store
     text = LimitedStore(SystemClock())
     assert isinstance(with_text_values(text), Base64Values)
+
+
+async def test_a_long_list_is_whole_and_lets_others_in() -> None:
+    _text, store = stores()
+    async with store:
+        count = 2 * TURN_ITEMS + 1
+        for number in range(count):
+            await store.create(b"/a/%05d" % number, OBJECT + b"%d" % number)
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.ensure_future(others())
+        found = await store.list(b"/a/")
+        beside.cancel()
+        assert turns >= 2
+        assert [item.value for item in found.items] == [OBJECT + b"%d" % n for n in range(count)]
