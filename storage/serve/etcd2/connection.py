@@ -16,10 +16,11 @@ from typing import Final, Protocol, cast
 import httptools
 
 from storage.serve.etcd2.forms import FORM_BYTES_MAX
-from storage.serve.etcd2.heads import CHUNKED, CONTINUE, failure
+from storage.serve.etcd2.heads import CHUNKED, CONTINUE, NOT_MET, failure
 from storage.serve.etcd2.messages import (
     Headers,
     Heard,
+    Stream,
     amended,
     escaped_line,
     stream_head,
@@ -32,6 +33,7 @@ HEAD_BYTES_MAX: Final = (1 << 20) + 4096
 AHEAD_MAX: Final = 1024
 """Requests that a client may send while a watch runs; who sends more is not served any longer."""
 
+VERSIONS: Final = ("1.1", "1.0")
 FRAMING_MAX: Final = 7
 """Bytes around each of a body's first megabyte: chunks of a byte each have five."""
 FRAMED_BYTES_MAX: Final = 1 << 20
@@ -39,18 +41,6 @@ LINGER_S: Final = 0.5
 """How long a client that was refused has to read why: Go's own."""
 NOTHING: Final = b"\0"
 """In place of last words: there are none, but nothing more is served."""
-
-
-class Stream(Protocol):
-    """Whoever writes an answer in pieces."""
-
-    def closed(self) -> None:
-        """The client has gone."""
-        ...
-
-    def resumed(self) -> None:
-        """The client reads again."""
-        ...
 
 
 class Application(Protocol):
@@ -87,6 +77,8 @@ class Connection(asyncio.Protocol):
         self._message_bytes = 0
         """Received since the last request was whole."""
         self._in_body = False
+        self._hosts = 0
+        """How many ``Host`` headers the head has."""
         self._current: Heard | None = None
         """What is being served."""
         self._stream: Stream | None = None
@@ -185,14 +177,19 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Let the client send the body, if it waits for that."""
         self._in_body = True
+        self._hosts = 0
         for name, value in self._headers:
-            if (
-                len(name) == 6
-                and name.lower() == b"expect"
-                and value.lower() == b"100-continue"
-                and self._current is None
-            ):
-                self._write(CONTINUE)
+            length = len(name)
+            if length == 4 and name.lower() == b"host":
+                self._hosts += 1
+            elif length == 6 and name.lower() == b"expect":
+                self._meet(value)
+
+    def _meet(self, expected: bytes) -> None:
+        if expected.lower() != b"100-continue":
+            self._break(NOT_MET)
+        elif self._current is None and not self._broken:
+            self._write(CONTINUE)
 
     def on_body(self, piece: bytes) -> None:
         """Take a piece of the body; one that is too large is answered before it ends."""
@@ -322,8 +319,11 @@ class Connection(asyncio.Protocol):
 
     def _take(self, heard: Heard) -> None:
         """Serve a request now, or in its turn."""
-        if heard.new and not heard.header(b"host"):
+        hosts = self._hosts
+        if heard.new and not hosts:
             self._break(failure(400, "missing required Host header"))
+        elif hosts > 1 or self._parser.get_http_version() not in VERSIONS:
+            self._break(failure(400))
         elif self._current is None and not self._queue and not self.write_paused:
             self._serve(heard)
         else:

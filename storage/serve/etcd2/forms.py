@@ -20,6 +20,12 @@ OPTIONS_MAX: Final = 10_000
 """In a query or a body; Go has no bound, and works for seconds on a body of nothing else."""
 
 _ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PARAMETER: Final = re.compile(
+    rb"\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*=\s*"
+    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"(?:[^\"\\\r\n]|\\.)*\")"
+)
+_NO_MORE: Final = re.compile(rb"\s*;?\s*\Z")
 _LONE: Final = re.compile("[\udc80-\udcff]")
 
 Form = dict[str, str]
@@ -62,8 +68,40 @@ def parse_form(query: bytes, body: bytes = b"") -> Form:
 
 
 def is_form(content_type: bytes) -> bool:
-    """Tell whether a body of that type is read as a form."""
-    return content_type == FORM or content_type.partition(b";")[0].strip().lower() == FORM
+    """Tell whether a body of that type is read as a form. Raises FormError for what is no type."""
+    if content_type == FORM or not content_type:
+        return bool(content_type)
+    kind = content_type.partition(b";")[0].strip().lower()
+    _check_type(kind)
+    named: set[bytes] = set()
+    place = content_type.find(b";") % (len(content_type) + 1)  # without any: its end
+    while _NO_MORE.match(content_type, place) is None:
+        parameter = _PARAMETER.match(content_type, place)
+        if parameter is None:
+            raise FormError("mime: invalid media parameter")
+        name = parameter[1].lower()
+        if name in named:
+            raise FormError("mime: duplicate parameter name")
+        named.add(name)
+        place = parameter.end()
+    return kind == FORM
+
+
+def _check_type(kind: bytes) -> None:
+    """Raise FormError, in the words of Go's ``mime``, for what is no media type."""
+    first = _TOKEN.match(kind)
+    if first is None:
+        raise FormError("mime: no media type")
+    rest = kind[first.end() :]
+    if not rest:
+        return
+    if rest[:1] != b"/":
+        raise FormError("mime: expected slash after first token")
+    second = _TOKEN.match(rest, 1)
+    if second is None:
+        raise FormError("mime: expected token after slash")
+    if second.end() < len(rest):
+        raise FormError("mime: unexpected content after media subtype")
 
 
 def _read(raw: bytes, form: Form) -> None:

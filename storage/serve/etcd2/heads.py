@@ -37,6 +37,9 @@ WHOLE_BYTES_MAX: Final = 2048
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+NOT_MET: Final = (
+    b"HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 def failure(status: int, reason: str = "") -> bytes:

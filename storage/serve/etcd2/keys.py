@@ -73,9 +73,9 @@ class Keys:
     def _asked(self, heard: Heard, path: str, query: bytes) -> Asked:
         method = heard.method
         body = b""
-        if method in _WITH_BODY and heard.body and is_form(heard.header(b"content-type")):
-            body = heard.body
         try:
+            if method in _WITH_BODY and is_form(heard.header(b"content-type")):
+                body = heard.body
             if heard.too_large and method in _WITH_BODY:
                 raise FormError("http: POST too large")  # noqa: TRY301  # told as what it found
             form = parse_form(query, body) if query or body else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from storage.serve.etcd2.heads import CHUNKED
 
@@ -28,6 +28,18 @@ class Heard(NamedTuple):
             if field.lower() == name:
                 return value
         return b""
+
+
+class Stream(Protocol):
+    """Whoever writes an answer in pieces."""
+
+    def closed(self) -> None:
+        """The client has gone."""
+        ...
+
+    def resumed(self) -> None:
+        """The client reads again."""
+        ...
 
 
 def amended(payload: bytes, heard: Heard) -> bytes:

@@ -136,6 +136,10 @@ def test_the_last_request_of_a_connection_ends_it(wire: Wire) -> None:
         (b"F(O /v2/keys/a HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 400 Bad Request", False),
         (b"FOO /v2/nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404 Not Found", False),
         (b"GET /v2/keys/a HTTP/1.1\r\nHost x\r\n\r\n", b"HTTP/1.1 400 Bad Request", False),
+        (b"GET /v2/keys/a HTTP/1.1\r\nHost:\r\n\r\n", b"HTTP/1.1 200 OK", True),
+        (b"GET /v2/keys/a HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", b"HTTP/1.1 400", False),
+        (b"GET /v2/keys/a HTTP/2.0\r\nHost: x\r\n\r\n", b"HTTP/1.1 400 Bad Request", False),
+        (b"GET /v2/keys/a HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n", b"HTTP/1.1 417", False),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"HTTP/1.1 400 Bad Request", False),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"HTTP/1.1 400", False),
         (

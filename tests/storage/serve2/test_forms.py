@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage.etcd2.errors import Code, Etcd2Error
 from storage.etcd2.model import Method, Request
-from storage.serve.etcd2.forms import FormError, is_form, parse_form, text_of
+from storage.serve.etcd2.forms import FORM, FormError, is_form, parse_form, text_of
 from storage.serve.etcd2.requests import key_request
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -76,10 +76,32 @@ def test_bytes_that_are_no_text_become_as_many_marks() -> None:
         (b"Application/X-WWW-form-urlencoded; charset=utf-8", True),
         (b"text/plain", False),
         (b"", False),
+        (b"text/plain;", False),
+        (b'application/x-www-form-urlencoded; a="b;c" ; d=e ;', True),
     ],
 )
 def test_only_a_form_is_read_as_one(content_type: bytes, form: bool) -> None:
     assert is_form(content_type) is form
+
+
+@pytest.mark.parametrize(
+    ("content_type", "complaint"),
+    [
+        (b";", "mime: no media type"),
+        (b"a b", "mime: expected slash after first token"),
+        (b"a/", "mime: expected token after slash"),
+        (b"a/b c", "mime: unexpected content after media subtype"),
+        (FORM + b"; a", "mime: invalid media parameter"),
+        (b"a/b; a=b; A=c", "mime: duplicate parameter name"),
+    ],
+)
+def test_what_is_no_media_type_is_refused_in_the_words_of_go(
+    content_type: bytes, complaint: str
+) -> None:
+    with pytest.raises(FormError) as refused:
+        is_form(content_type)
+
+    assert str(refused.value) == complaint
 
 
 @pytest.mark.parametrize(
