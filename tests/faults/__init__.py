@@ -5,7 +5,7 @@ what must be true of it, ``registry`` what there is to play.
 
 **Process death.** SIGKILL at random points under load. What was acknowledged is there; what was
 under way is there whole or not at all; watches go on without a gap, or end with an error that the
-store declares.
+store declares: served from memory alone, that the history is lost.
 
 **Power loss.** The system calls of the process that holds the data are recorded. At any point every
 image that its unsynced writes could leave opens, and holds all that anybody had been told: for the

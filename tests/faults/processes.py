@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from storage.clock import SystemClock
 from tests.etcd_members import free_ports
-from tests.faults.records import Acknowledged, Died, Entry, Reached, Refused, Unknown, decode
+from tests.faults.records import Acknowledged, Died, Ended, Entry, Reached, Refused, Unknown, decode
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 60.0
@@ -99,10 +99,12 @@ class LoadProcess:
         goal = self.refused + more
         self._until(lambda: self.refused >= goal)
 
-    def wait_entry(self, kind: type[Entry]) -> None:
-        """Wait until there is an entry of a kind that was not there yet."""
-        start = len(self.entries)
-        self._until(lambda: any(isinstance(entry, kind) for entry in self.entries[start:]))
+    def wait_ended(self, stories: Iterable[str]) -> None:
+        """Wait until each of these watches has ended once more."""
+        start, wanted = len(self.entries), set(stories)
+        self._until(
+            lambda: wanted <= {e.story for e in self.entries[start:] if isinstance(e, Ended)}
+        )
 
     def wait_well(self, more: int) -> None:
         """Wait until so many more writes are acknowledged, the last entry's among them."""
