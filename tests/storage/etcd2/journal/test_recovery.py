@@ -16,7 +16,7 @@ from storage.clock import SystemClock
 from storage.errors import ReadOnlyError, StoreError, StoreOpenError
 from storage.etcd2.engine import Etcd2Engine
 from storage.etcd2.journal.member import SOLE
-from storage.etcd2.journal.records import Kind, framed, head
+from storage.etcd2.journal.records import Kind, framed, head, read_records
 from storage.etcd2.journal.v3_database import empty_database
 from storage.etcd2.model import Event, Method, Request
 from storage.etcd2.opening import etcd2_engine
@@ -290,3 +290,21 @@ def test_database_of_the_third_api_is_put_beside_snapshots_unless_there_is_one(
 
     newest = int(snapshots(tmp_path)[-1].stem[17:], 16)
     assert database.read_bytes() == (theirs or empty_database(newest))
+
+
+@pytest.mark.slow
+def test_log_cut_anywhere_opens_with_the_writes_before_the_cut(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    asyncio.run(written(engine_at(path), [put(n) for n in range(12)]))
+    tail = segments(path)[-1]
+    content = tail.read_bytes()
+    entries = [
+        record.end
+        for record in read_records(content, None)
+        if record.kind == Kind.ENTRY and b"/1/k/" in record.payload
+    ]
+
+    for cut in range(entries[0] - 40, len(content), 17):
+        tail.write_bytes(content[:cut])
+        index, _, _ = asyncio.run(shown(engine_at(path)))
+        assert index == 3 + sum(end <= cut for end in entries), cut
