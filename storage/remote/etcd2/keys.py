@@ -21,6 +21,9 @@ ENDS: Final = 1
 
 ROOT: Final = "/v2/keys"
 
+HIDDEN: Final = "/_"
+"""In the path of what listings and watches from above leave out."""
+
 
 class Node(TypedDict, total=False):
     """etcd's node."""
@@ -106,11 +109,16 @@ class KeySpace:
     def change(self, event: Event) -> Change | None:
         """Return what a watch's event says; None: nothing of a key in this space.
 
+        Hidden keys are nobody's. A live watch from above is not told of them, but a poll whose
+        answer lies in the history is.
+
         Raises DirectoryGoneError, and what JSON that is no event raises (``KeyError`` and so on).
         """
         node = event["node"]
         path = node.get("key", "")  # the root has none
         before = event.get("prevNode")
+        if HIDDEN in path:
+            return None
         if "dir" in node or (before is not None and "dir" in before):
             return self._directory_changed(event)
         if not path.startswith(self._within) or path == MARK:

@@ -71,6 +71,9 @@ EVENTS: list[tuple[Event, Change | None]] = [
     ({"action": "set", "node": directory("/s/a", 5)}, None),
     ({"action": "set", "node": leaf("/s2/a", "v", 5, 5)}, None),
     ({"action": "set", "node": leaf("/s", "v", 5, 5)}, None),
+    ({"action": "set", "node": leaf("/s/_a", "v", 5, 5)}, None),
+    ({"action": "set", "node": leaf("/s/_a/b", "v", 5, 5)}, None),
+    ({"action": "delete", "node": directory("/s/_a", 5)}, None),
     ({"action": "delete", "node": directory("/s2", 5)}, None),
 ]
 
