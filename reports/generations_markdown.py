@@ -12,6 +12,7 @@ from reports.generations_wording import (
     RULE,
     TITLE,
     command_words,
+    disturbed_words,
     how_words,
     notes_of,
     ratio_words,
@@ -45,6 +46,8 @@ def _lines(run: Generations, pictures: Sequence[Picture]) -> Iterator[str]:
     yield from (f"    {command_words(run)}", "")
     yield f"{machine.cpu}, {machine.cores} cores, {machine.python}; {run.started[:10]}."
     yield from ("", RULE, "")
+    if disturbed := disturbed_words(run):
+        yield from (disturbed, "")
     for each in pictures:
         yield from (f"![{each.title}]({each.file})", "", each.caption, "")
     for row in run.rows:

@@ -64,6 +64,7 @@ class Reading:
     round: int
     notes: list[str] = field(default_factory=list)
     client_cores: float = 0.0
+    others_cores: float = 0.0
     took_s: float = 0.0
     failed: str = ""
 

@@ -19,6 +19,7 @@ from reports.generations_wording import (
     TITLE,
     claim_words,
     command_words,
+    disturbed_words,
     how_words,
     notes_of,
     ratio_words,
@@ -26,7 +27,7 @@ from reports.generations_wording import (
     verdict_words,
     what_words,
 )
-from reports.html import Markup, Tile, bullets, element, page, section, table, tiles
+from reports.html import Markup, Tile, bullets, element, join, page, section, table, tiles
 from reports.wording import duration_ms
 
 SUBJECTS: Final = ("etcd2-real", "etcd3-real", "etcd2", "etcd3")
@@ -39,7 +40,7 @@ def generations_page(directory: Path, run: Generations) -> str:
         f"{run.run_id} · took {duration_ms(run.duration_s * 1000)} · {what_words(run)}",
         (
             tiles(_tiles(run)),
-            section("How a verdict comes about", element("p", RULE)),
+            section("How a verdict comes about", *map(_paragraph, (RULE, disturbed_words(run)))),
             section("What happened", draw_figures(directory, GENERATION_FIGURES, run)),
             *(section(f"{row}. {ROWS[row][0]}", *_row(run, row)) for row in run.rows),
             section("What was left out", bullets(run.skipped)) if run.skipped else "",
@@ -50,6 +51,10 @@ def generations_page(directory: Path, run: Generations) -> str:
             section("How to reproduce it", element("pre", command_words(run))),
         ),
     )
+
+
+def _paragraph(words: str) -> Markup:
+    return element("p", words) if words else join(())
 
 
 def _tiles(run: Generations) -> Iterator[Tile]:
@@ -98,9 +103,16 @@ def _details(run: Generations) -> Markup:
 def _clients(run: Generations) -> Markup:
     found = [reading for reading in run.readings if not reading.failed and reading.client_cores]
     return table(
-        ("station", "subject", "round", "client cores", "took"),
+        ("station", "subject", "round", "client cores", "cores of others", "took"),
         (
-            (r.station, r.subject, f"{r.round}", f"{r.client_cores:.2f}", f"{r.took_s:.1f} s")
+            (
+                r.station,
+                r.subject,
+                f"{r.round}",
+                f"{r.client_cores:.2f}",
+                f"{r.others_cores:.2f}",
+                f"{r.took_s:.1f} s",
+            )
             for r in found
         ),
         labels=2,

@@ -9,6 +9,8 @@ from typing import Final
 from reports.generations_model import Generations, Line, Spread
 from reports.wording import NOT_MEASURED, counted, plain
 
+OTHERS_SHARE_MAX: Final = 0.1
+"""Of all cores: above it others have slowed down what is measured."""
 TITLE: Final = "etcd 2 and etcd 3: what the slides claim, and what is measured"
 ROWS: Final = {
     "a": (
@@ -93,6 +95,19 @@ def how_words(run: Generations, row: str) -> str:
     sizes = {each.name: getattr(run.sizes, each.name) for each in fields(run.sizes)}
     sizes["watchers"] = ", ".join(map(str, run.sizes.watchers))
     return ROWS[row][1].format(**sizes)
+
+
+def disturbed_words(run: Generations) -> str:
+    """Write how many readings others on the machine have disturbed, and by how much at most."""
+    cores = run.environment.cores or 1
+    found = [each.others_cores / cores for each in run.readings if not each.failed]
+    share = [each for each in found if each > OTHERS_SHARE_MAX]
+    if not share:
+        return ""
+    return (
+        f"In {len(share)} of {counted(len(found), 'reading')} other processes took more than "
+        f"{OTHERS_SHARE_MAX:.0%} of the cores, at most {max(share):.0%}: do not quote their times."
+    )
 
 
 def value_words(spread: Spread | None, unit: str) -> str:

@@ -156,6 +156,7 @@ class Rounds:
             values=found.values,
             notes=found.notes,
             client_cores=found.client_cpu_s / found.took_s if found.took_s else 0.0,
+            others_cores=found.others_cores,
             took_s=found.took_s,
         )
 

@@ -28,6 +28,8 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     client_cores: float = 0.0
     """CPU of the process that loaded and measured, over its whole time."""
+    others_cores: float = 0.0
+    """What processes that have nothing to do with it used of the machine meanwhile."""
     took_s: float = 0.0
     failed: str = ""
     """Why there are no values; empty: they stand."""

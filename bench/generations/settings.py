@@ -87,4 +87,6 @@ class Found:
     """What to know beside them, a line each."""
     client_cpu_s: float = 0.0
     """Of the process that loaded and measured."""
+    others_cores: float = 0.0
+    """What processes that have nothing to do with it used of the machine meanwhile."""
     took_s: float = 0.0

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import resource
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import uvloop
 
@@ -26,6 +27,7 @@ from bench.generations.settings import Found, Task
 from bench.generations.stations.interface import Ground
 from bench.generations.stations.registry import STATIONS
 from bench.generations.subjects import SUBJECTS
+from bench.machine import read_machine
 from bench.results import read_json, write_json
 from bench.storebench.generator import YOUNG_ONLY, alone
 from storage.clock import SystemClock
@@ -42,16 +44,35 @@ async def measure(task: Task) -> Found:
     loop.add_signal_handler(signal.SIGTERM, this.cancel)
     end_with_parent(loop)
     clock = SystemClock()
-    begin_ns, used_s = clock.stamp_ns(), time.process_time()
+    begin_ns, before = clock.stamp_ns(), _used()
     async with Server(SUBJECTS[task.subject], Path(task.directory), clock) as server:
         ground = Ground(server, task.sizes, task.rows, clock, random.Random(task.seed))
         await STATIONS[task.station][1](ground)
+    took_s, after = (clock.stamp_ns() - begin_ns) / 1e9, _used()
+    own_s, all_s = after.client_s - before.client_s, after.machine_s - before.machine_s
+    others_s = max(all_s - own_s - (after.server_s - before.server_s), 0.0)
     return Found(
         values=ground.values,
         notes=ground.notes,
-        client_cpu_s=time.process_time() - used_s,
-        took_s=(clock.stamp_ns() - begin_ns) / 1e9,
+        client_cpu_s=own_s,
+        others_cores=others_s / took_s,
+        took_s=took_s,
     )
+
+
+class _Used(NamedTuple):
+    """CPU so far; that of servers is told once they have ended."""
+
+    client_s: float
+    server_s: float
+    machine_s: float
+
+
+def _used() -> _Used:
+    servers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    machine = read_machine()
+    own_s, server_s = time.process_time(), servers.ru_utime + servers.ru_stime
+    return _Used(own_s, server_s, machine.busy_s if machine else own_s + server_s)
 
 
 def main(task_file: Path) -> int:

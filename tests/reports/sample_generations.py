@@ -24,7 +24,7 @@ def sample_generations() -> Generations:
         Detail("b_flow_anon_mib_at_1000", "etcd2-real", Spread(42.0, None, None, 1)),
     ]
     readings = [
-        Reading("feeding", "etcd2-real", 5, ["poll: the <watch> ended"], 0.4, 17.0),
+        Reading("feeding", "etcd2-real", 5, ["poll: the <watch> ended"], 0.4, 0.5, 17.0),
         Reading("fanning", "etcd2", 2, failed="it ended | unasked"),
     ]
     return Generations(

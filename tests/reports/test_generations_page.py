@@ -65,6 +65,7 @@ def test_markdown_has_a_row_a_line_and_escapes_bars(tmp_path: Path) -> None:
     assert "**opposite**" in text
     assert "- Claimed: claim of b (≥ 10x) (source of b)." in text
     assert "not measured" in text
+    assert "In 1 of 1 reading other processes took more than 10% of the cores" in text
     assert str(tmp_path) not in text
 
 

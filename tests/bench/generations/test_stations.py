@@ -57,6 +57,8 @@ def test_station_measures_every_value_of_its_rows(station: str, tmp_path: Path) 
     ours = {line.measure: line for line in results.lines if line.family == "ours"}
     assert sorted(ours) == sorted(each.key for each in MEASURES if each.row in rows)
     assert [key for key, line in ours.items() if line.rounds != 1] == []
+    assert [r.station for r in results.readings if not 0 < r.client_cores < 2] == []
+    assert [r.station for r in results.readings if r.others_cores < 0] == []
     assert {reading.station for reading in results.readings} == {station}
     assert read_json(tmp_path / GENERATIONS_FILE, Generations) == results
 
