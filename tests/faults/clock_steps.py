@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from storage.clock import SystemClock
+from storage.clock import Clock, SystemClock
 from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError
 from storage.etcd2.expiry_timer import LOOK_S_MAX
 from storage.interface import Store
@@ -81,7 +81,7 @@ class InProcess:
         self._subject = subject
         self._chance = chance
         self._folder = folder
-        self._entries: list[Entry] = []
+        self.entries: list[Entry] = []
         self._number = 0
         self._base_s = 0.0
         """True time before this opening."""
@@ -102,7 +102,7 @@ class InProcess:
             last = not self._subject.durable or number == OPENINGS - 1
             ending = run_virtual(self._opening(last=last))
         oracle = Oracle(ends=self._subject.ends)
-        found = oracle.judge(self._entries, ending)
+        found = oracle.judge(self.entries, ending)
         lives, steps = list(self._lives.values()), self._steps
         grace_s = GRACE_WALL_S if self._by_wall else GRACE_S
         found += wall_clock.judge(lives, steps, now_s=self._base_s, grace_s=grace_s)
@@ -116,9 +116,8 @@ class InProcess:
         )
         self._steps.append(Step(self._base_s, self._offset_s))
         async with STORES[self._subject.engine].make(options) as store:
-            teller = Teller("all", self._entries.append, clock, self._reached)
-            self._entries.append(Opened(self._now_ns(), "all", PREFIX, self._reached))
-            watch = store.watch(PREFIX, _Both(teller, self), after=self._reached)
+            self.entries.append(Opened(self._now_ns(), "all", PREFIX, self._reached))
+            watch = store.watch(PREFIX, _Telling(self, clock, self._reached), after=self._reached)
             for _ in range(WRITES):
                 await self._write(store)
                 await asyncio.sleep(self._chance.choice((0.01, 0.3, 2.0, 20.0)))
@@ -150,7 +149,7 @@ class InProcess:
         on = self._at.get(key, 0)
         value = None if on and chance.random() < 0.2 else value_of(number)
         sent_s = self._now_s()
-        self._entries.append(Begun(self._now_ns(), number, (Part(key, value, on),), ttl_s))
+        self.entries.append(Begun(self._now_ns(), number, (Part(key, value, on),), ttl_s))
         try:
             if value is None:
                 revision = await store.delete(key, expected=on)
@@ -159,9 +158,9 @@ class InProcess:
             else:
                 revision = await store.create(key, value, ttl_s=ttl_s)
         except (ConflictError, KeyExistsError, KeyNotFoundError) as error:
-            self._entries.append(Refused(self._now_ns(), number, type(error).__name__))
+            self.entries.append(Refused(self._now_ns(), number, type(error).__name__))
             return
-        self._entries.append(Acknowledged(self._now_ns(), number, revision))
+        self.entries.append(Acknowledged(self._now_ns(), number, revision))
         self._at[key] = 0 if value is None else revision
         if ttl_s:
             self._lives[key] = Life(key, ttl_s, sent_s, self._now_s(), None)
@@ -184,11 +183,11 @@ class InProcess:
         return round(self._now_s() * 1e9)
 
 
-class _Both(Teller):
+class _Telling(Teller):
     """Tells a story, and the round."""
 
-    def __init__(self, teller: Teller, played: InProcess) -> None:
-        self.__dict__.update(teller.__dict__)
+    def __init__(self, played: InProcess, clock: Clock, after: int) -> None:
+        super().__init__("all", played.entries.append, clock, after)
         self._played = played
 
     def deliver(self, batch: Batch) -> None:
