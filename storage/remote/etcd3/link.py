@@ -1,11 +1,9 @@
 """The link to etcd: which endpoint is asked, for how long, and when to turn to another.
 
-One endpoint serves all calls until it fails or stalls; then the next one does. A *read* is asked
-again, elsewhere, until its deadline. A *write* is asked again only where it is certain that it has
-not happened (``CallError.refused``); everything else is its caller's to find out.
-
-A member that hangs (a stopped process) holds its connection and answers nothing: when calls wait
-for ``STALL_S`` at an endpoint that has answered none meanwhile, new calls go to the next.
+One endpoint serves all calls until it fails or stalls (``rotation``); then the next one does. A
+*read* is asked again, elsewhere, until its deadline. A *write* is asked again only where it is
+certain that it has not happened (``CallError.refused``); everything else is its caller's to find
+out.
 """
 
 from __future__ import annotations
@@ -31,7 +29,8 @@ from storage.remote.etcd3.rpc import (
     Stream,
     TlsFiles,
 )
-from storage.remote.etcd3.url import RemoteUrl, StoreUrlError
+from storage.remote.rotation import Rotation
+from storage.remote.url import RemoteUrl, StoreUrlError
 
 _log = logging.getLogger(__name__)
 
@@ -44,21 +43,8 @@ CALL_S: Final = 10.0
 TRY_S: Final = 3.0
 """How long one attempt of a read may take, before another endpoint is asked."""
 
-STALL_S: Final = 1.5
 PAUSE_S: Final = 0.02
 PAUSE_MAX_S: Final = 0.5
-
-
-class Endpoint:
-    """A connection and how it does."""
-
-    __slots__ = ("answered_at", "connection", "waiting")
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.waiting = 0
-        self.answered_at = 0.0
-        """Loop time of its last answer, or of the first call after it was idle."""
 
 
 class Link:
@@ -66,15 +52,12 @@ class Link:
 
     def __init__(self, url: RemoteUrl) -> None:
         self._url = url
-        self._endpoints: list[Endpoint] = []
-        self._current = 0
+        self._rotation = Rotation[Connection]([])
         self._plain: Metadata = ()
         self._metadata: Metadata = self._plain
         self._password = ""
         self._signing_in: asyncio.Future[None] | None = None
-        self._stall_check: asyncio.TimerHandle | None = None
         self._on_turn: list[Callable[[], None]] = []
-        self.failovers = 0
         self.calls = 0
         """How many were made that have one answer."""
 
@@ -86,19 +69,20 @@ class Link:
             connections = [_connection(self._url, target, tls) for target in self._url.targets]
         except OSError as error:
             raise StoreUrlError(f"cannot use a file of the store's address: {error}") from error
-        self._endpoints = [Endpoint(connection) for connection in connections]
+        self._rotation = Rotation(connections)
+        for tell in self._on_turn:
+            self._rotation.on_turn(tell)
 
     async def close(self) -> None:
         """Close the channels."""
-        if self._stall_check is not None:
-            self._stall_check.cancel()
-        for endpoint in self._endpoints:
+        self._rotation.close()
+        for endpoint in self._rotation.endpoints:
             await endpoint.connection.close()
 
     @property
     def endpoint(self) -> str:
         """The endpoint that is asked now."""
-        return self._endpoints[self._current].connection.target
+        return self._rotation.connection.target
 
     async def sign_in(self) -> None:
         """Get a token, if there is a user. Raises CallError. One at a time; others wait for it.
@@ -150,13 +134,9 @@ class Link:
 
     async def once(self, method: Method[Ask, Answer], request: Ask, timeout_s: float) -> Answer:
         """Ask the present endpoint, once. Raises CallError."""
-        index = self._current
-        endpoint = self._endpoints[index]
-        if not endpoint.waiting:
-            endpoint.answered_at = asyncio.get_running_loop().time()
-            if self._stall_check is None:
-                self._watch_for_stalls()
-        endpoint.waiting += 1
+        rotation = self._rotation
+        index = rotation.current
+        endpoint = rotation.begin()
         self.calls += 1
         try:
             # etcd judges a token that is shown, even by who asks for another one.
@@ -165,7 +145,7 @@ class Link:
         except CallError as error:
             if error.answered:
                 endpoint.answered_at = asyncio.get_running_loop().time()
-            elif index == self._current:
+            else:
                 self.turn(index)
             raise
         finally:
@@ -176,12 +156,12 @@ class Link:
     def watch(self) -> tuple[Stream, int]:
         """Open a watch stream at the present endpoint; return it, and the endpoint's number."""
         metadata = (*self._metadata, CLIENT_VERSION, HAS_LEADER)
-        return self._endpoints[self._current].connection.watch(metadata), self._current
+        return self._rotation.connection.watch(metadata), self._rotation.current
 
     async def keep_alive(self, lease_id: int) -> int:
         """Renew a lease, once; return its TTL, 0 if it is gone. Raises CallError."""
-        index = self._current
-        connection = self._endpoints[index].connection
+        index = self._rotation.current
+        connection = self._rotation.connection
         login = self._metadata
         try:
             return await connection.keep_alive(lease_id, TRY_S, login)
@@ -193,15 +173,12 @@ class Link:
 
     def turn(self, index: int) -> None:
         """Ask the endpoint after ``index`` from now on, unless that has happened already."""
-        if index == self._current and len(self._endpoints) > 1:
-            self._current = (index + 1) % len(self._endpoints)
-            self.failovers += 1
-            for tell in self._on_turn:
-                tell()
+        self._rotation.turn(index)
 
     def on_turn(self, tell: Callable[[], None]) -> None:
         """Tell from now on, within ``turn``, that another endpoint is asked."""
         self._on_turn.append(tell)
+        self._rotation.on_turn(tell)
 
     async def recover(self, error: CallError) -> None:
         """A watch has ended so: sign in anew where that may be why. Never raises."""
@@ -239,17 +216,6 @@ class Link:
             self._metadata = self._plain
         else:
             self._metadata = (*self._plain, ("token", answer.token))
-
-    def _watch_for_stalls(self) -> None:
-        """Look, as long as calls wait, whether their endpoint still answers."""
-        loop = asyncio.get_running_loop()
-        self._stall_check = None
-        index = self._current
-        endpoint = self._endpoints[index]
-        if endpoint.waiting and loop.time() - endpoint.answered_at > STALL_S:
-            self.turn(index)
-        if len(self._endpoints) > 1 and any(one.waiting for one in self._endpoints):
-            self._stall_check = loop.call_later(STALL_S / 3, self._watch_for_stalls)
 
 
 def _connection(url: RemoteUrl, target: str, tls: TlsFiles | None) -> Connection:

@@ -12,6 +12,7 @@ import pytest
 from serialization.codecs.registry import CODECS
 from serialization.kinds import CONFIG_MAPS
 from storage.clock import SystemClock
+from storage.remote import rotation
 from storage.remote.etcd3 import feed, link
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.url import parse_url
@@ -109,7 +110,7 @@ async def storm(seed: int) -> None:
 def test_writers_go_on_while_one_endpoint_is_well(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "STALL_S", 0.2)
+    monkeypatch.setattr(rotation, "STALL_S", 0.2)
     monkeypatch.setattr(link, "TRY_S", 0.4)
     monkeypatch.setattr(link, "CALL_S", 1.5)
     monkeypatch.setattr(feed, "SILENT_S", 0.4)

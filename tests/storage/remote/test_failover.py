@@ -9,6 +9,7 @@ import pytest
 
 from storage.errors import StoreUnavailableError, UnknownOutcomeError
 from storage.interface import Store
+from storage.remote import rotation
 from storage.remote.etcd3 import feed, link
 from storage.remote.etcd3.url import CLIENTS
 from tests.storage.remote.fault_proxy import Kept
@@ -80,7 +81,7 @@ def test_another_endpoint_is_asked_and_watched_where_one_hangs(
     monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     monkeypatch.setattr(link, "TRY_S", 0.5)
-    monkeypatch.setattr(link, "STALL_S", 0.2)
+    monkeypatch.setattr(rotation, "STALL_S", 0.2)
 
     async def story(it: World) -> None:
         before = await it.direct.latest_revision()
