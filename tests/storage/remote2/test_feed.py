@@ -229,6 +229,22 @@ async def test_stream_that_etcd_forgets_is_taken_up_again_without_gap(
 
 
 @pytest.mark.slow
+async def test_keys_that_end_all_at_once_are_all_told(etcd: EtcdCluster) -> None:
+    """What ends in one tick may be more than etcd has room for; then polls tell the rest."""
+    async with two(etcd) as (store, _, _):
+        recorder = watched(store)
+        made = await asyncio.gather(
+            *[store.create(b"/%d" % number, b"x" * 2000, ttl_s=1) for number in range(400)]
+        )
+
+        await recorder.reach(max(made) + 400)
+
+        ended = [change.key for change in recorder.changes if change.value is None]
+        assert sorted(ended) == sorted(b"/%d" % number for number in range(400))
+        assert recorder.error is None
+
+
+@pytest.mark.slow
 async def test_stream_begins_ahead_of_what_others_write_all_the_time(etcd: EtcdCluster) -> None:
     space = uuid4().hex
     target = etcd.endpoints[0]
