@@ -5,6 +5,9 @@ step. Where there is none, one is made, up to ``size``; beyond that requests wai
 served. A server answers the requests of a connection one after the other, so writes, which wait for
 a disk, are never put behind one another: of several on a connection that breaks, nobody could tell
 which have happened. Only polls of what is there already are pipelined, on a connection of theirs.
+
+A create through the store of etcd 2 costs 167 us of CPU where calls come singly, 65 with 16 callers
+and 59 with 64; by gRPC, to the same etcd, 232, 70 and 52 (``tests.storage.remote2.measure_calls``).
 """
 
 from __future__ import annotations
