@@ -49,15 +49,16 @@ def why_not(subject: Subject) -> str:
 
 
 def play(subject: Subject, chance: Random, folder: Path, rounds: int) -> Outcome:
-    """Fill the disk ``rounds`` times; every form that the subject can be played, in turn."""
+    """Fill the disk ``rounds`` times in every form that the subject can be played; once: in one."""
     total = Outcome()
     if subject.engine in ("memory", "etcd3") and not subject.api:
         total.add(_commits_fail(subject, chance, folder / "virtual", rounds))
     if not subject.durable:
         return total
-    (folder / "limited").mkdir()
-    total.add(_limited(subject, chance, folder / "limited", rounds))
-    if not strace.missing():
+    if rounds > 1 or subject.api or strace.missing():
+        (folder / "limited").mkdir()
+        total.add(_limited(subject, chance, folder / "limited", rounds))
+    if (rounds > 1 or not subject.api) and not strace.missing():
         for number in range(rounds):
             below = folder / f"injected{number}"
             below.mkdir()

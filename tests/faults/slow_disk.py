@@ -18,8 +18,8 @@ from tests.faults.wall_clock import Step
 from tests.storage.durability import strace
 
 SYNCS: Final = "fsync,fdatasync,msync,sync_file_range"
-DELAYS_MS: Final = (200, 500, 20, 50, 5, 100)
-JUDGED_FROM_MS: Final = 200
+DELAYS_MS: Final = (100, 500, 20, 50, 5, 200)
+JUDGED_FROM_MS: Final = 100
 """Below, a busy machine's own delays are no smaller."""
 
 PAUSE_S: Final = 0.02

@@ -37,6 +37,9 @@ SILENT: Final = 4
 LATE_S: Final = 0.002
 """How long a client that sends no more reads on: what has come by then is thrown away."""
 
+DRIP_EACH: Final = 6
+"""In every so many-th round a conversation comes in small pieces."""
+
 ANSWERED_S: Final = 0.5
 """A server that says nothing for so long has answered."""
 
@@ -116,7 +119,8 @@ class Tearing:
                 length = self._tear(at, reset=True)
                 self._tear(at, reset=False)
                 at += STRIDE
-            self._drip(chance)
+            if number % DRIP_EACH == 0:
+                self._drip(chance)
             for each in silent:
                 each.close()
 
