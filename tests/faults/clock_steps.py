@@ -51,7 +51,7 @@ GRACE_WALL_S: Final = LOOK_S_MAX + 1.0
 """The same where a clock that was set forward is only noticed at the next look."""
 
 GRACE_SERVED_S: Final = 15.0
-PLAYED_S: Final = 0.8
+PLAYED_S: Final = 0.5
 END_S: Final = 40 * 86_400.0
 """No step and no TTL reaches further."""
 

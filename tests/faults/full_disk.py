@@ -134,7 +134,7 @@ def _injected(subject: Subject, chance: Random, folder: Path) -> Outcome:
         load.wait_acknowledged(20)
         load.kill()
         served.kill()
-        at, count = chance.randint(1, POSITIONS), chance.randint(1, 4)
+        at, count = chance.randint(1, POSITIONS), chance.choice((1, 1, 2))
         prefix = _failing(folder / "data", chance.choice(ERRORS), at, at + count - 1)
         if subject.api:
             _start(served, prefix, folder)
@@ -174,7 +174,11 @@ def _judged(
 
 
 def _failing(data: Path, error: str, first: int, last: int) -> list[str]:
-    """Return the words that let system calls on the files that there are fail."""
+    """Return the words that let system calls on the files that there are fail.
+
+    strace counts each kind of call and each thread by itself, so that a count of two may mean eight
+    failures, and as many probes of the store, whose pauses double.
+    """
     paths = [word for path in sorted(data.rglob("*")) for word in ("-P", str(path))]
     inject = ["-e", f"trace={CALLS}", "-e", f"inject={CALLS}:error={error}:when={first}..{last}"]
     return ["strace", "-f", "-o", "/dev/null", *paths, *inject]
