@@ -28,6 +28,9 @@ from storage.errors import ReadOnlyError, StoreError
 
 T = TypeVar("T")
 
+Told = Callable[[ReadOnlyError | None], None]
+"""Learns, within the step of the loop in which it is known, how a maintenance job went."""
+
 PROBE_FIRST_S = 0.1
 PROBE_MAX_S = 5.0
 
@@ -110,7 +113,7 @@ class GroupCommit(Generic[G]):
         self._gatherer: asyncio.Handle | None = None
         self._probe_timer: asyncio.TimerHandle | None = None
         self._probe_pause_s = PROBE_FIRST_S
-        self._maintenance: deque[tuple[Job, asyncio.Future[None]]] = deque()
+        self._maintenance: deque[tuple[Callable[[], Job], Told]] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -135,12 +138,16 @@ class GroupCommit(Generic[G]):
     def run(self, job: Job) -> asyncio.Future[None]:
         """Run a maintenance job on the committer, in its turn."""
         future: asyncio.Future[None] = self._loop.create_future()
-        self._maintenance.append((job, future))
+        self.run_prepared(lambda: job, partial(_settle, future))
+        return future
+
+    def run_prepared(self, prepare: Callable[[], Job], told: Told) -> None:
+        """Run, in its turn, the job that ``prepare`` makes on the loop when that has come."""
+        self._maintenance.append((prepare, told))
         # Not before a group that is about to be handed over: a chain of jobs, each asked for when
         # the last is done, would let none in.
         if not self._busy and self._gatherer is None:
             self._hand_over_maintenance()
-        return future
 
     async def drain(self) -> None:
         """Wait until nothing is queued or under way."""
@@ -183,8 +190,8 @@ class GroupCommit(Generic[G]):
         self._submit(self._durable.commit(self._pending.seal()), self._group_done)
 
     def _hand_over_maintenance(self) -> None:
-        job, future = self._maintenance.popleft()
-        self._submit(job, partial(self._maintenance_done, future))
+        prepare, told = self._maintenance.popleft()
+        self._submit(prepare(), partial(self._maintenance_done, prepare, told))
 
     def _submit(self, job: Job, done: Callable[[Exception | None, int], None]) -> None:
         self._busy = True
@@ -221,15 +228,13 @@ class GroupCommit(Generic[G]):
             self._next(maintained=False)
 
     def _maintenance_done(
-        self, future: asyncio.Future[None], error: Exception | None, _duration_ns: int
+        self, prepare: Callable[[], Job], told: Told, error: Exception | None, _duration_ns: int
     ) -> None:
         if error is not None:
+            self._maintenance.appendleft((prepare, told))  # refused with those behind it, first
             self._fail(error)
-            if not future.done():
-                future.set_exception(ReadOnlyError(self.alarm))
             return
-        if not future.done():
-            future.set_result(None)
+        told(None)
         self._next(maintained=True)
 
     def _next(self, *, maintained: bool) -> None:
@@ -252,16 +257,13 @@ class GroupCommit(Generic[G]):
             self._gatherer = None
         for group in self._pending.drop():
             for future, _ in group.acks:
-                self._refuse(future)
+                if not future.done():
+                    future.set_exception(ReadOnlyError(self.alarm))
         while self._maintenance:
-            self._refuse(self._maintenance.popleft()[1])
+            self._maintenance.popleft()[1](ReadOnlyError(self.alarm))
         if self._probe_timer is None:
             self._arm_probe()
         self._next(maintained=False)
-
-    def _refuse(self, future: asyncio.Future[object] | asyncio.Future[None]) -> None:
-        if not future.done():
-            future.set_exception(ReadOnlyError(self.alarm))
 
     def _arm_probe(self) -> None:
         self._probe_timer = self._loop.call_later(self._probe_pause_s, self._probe)
@@ -281,6 +283,15 @@ class GroupCommit(Generic[G]):
         else:
             self.alarm = ""
         self._next(maintained=False)
+
+
+def _settle(future: asyncio.Future[None], error: ReadOnlyError | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
 
 
 def failed(loop: asyncio.AbstractEventLoop, error: Exception) -> asyncio.Future[T]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from storage.engine.backend import LEASE_ID_MAX, Backend
+from storage.engine.committer import Job
 from storage.engine.group_commit import GroupCommit
+from storage.engine.lease_changes import LeaseChanges
 from storage.engine.ledger import Group, Ledger
 from storage.engine.lessor import Lessor
-from storage.errors import LeaseNotFoundError, StoreError
+from storage.errors import LeaseExistsError, LeaseNotFoundError, ReadOnlyError
 from storage.records import LeaseStatus
 
 LEASE_PAGE = 100
@@ -38,13 +40,18 @@ class EngineLeases:
     ) -> None:
         self._lessor = lessor
         self._backend = backend
+        self._changes = LeaseChanges(commits, self._keep)
         self._commits = commits
         self._ledger = ledger
         self._delete_all = delete_all
         self._now_ms = now_ms
         self._loop = asyncio.get_running_loop()
         self._ending: dict[int, None] = {}
+        """Whose end is under way: of its keys first, then of itself."""
+        self._ended: dict[int, None] = {}
+        """Those of them whose keys are gone."""
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
         self._arm()
 
     def __len__(self) -> int:
@@ -53,15 +60,13 @@ class EngineLeases:
     async def grant(self, ttl_s: int, *, lease_id: int = 0) -> int:
         if not (ttl_s > 0 and 0 <= lease_id <= LEASE_ID_MAX):
             raise ValueError(f"a lease of {ttl_s} s with id {lease_id}")
+        if lease_id in self._ending:
+            raise LeaseExistsError(lease_id)
         lease_id = self._lessor.free_id(lease_id)
         self._lessor.grant(lease_id, ttl_s, self._now_ms())
-        try:
-            await self._keep()
-        except StoreError:
-            self._lessor.forget(lease_id)
-            raise
-        self._arm()
-        return lease_id
+        done: asyncio.Future[int] = self._loop.create_future()
+        self._changes.add(partial(self._granted, lease_id, done))
+        return await done
 
     async def keep_alive(self, lease_id: int) -> int:
         self.check(lease_id)
@@ -78,7 +83,8 @@ class EngineLeases:
         return self._lessor.status(lease_id, self._now_ms())
 
     async def lease_ids(self) -> list[int]:
-        return [lease_id for lease_id, _ in self._lessor.table() if lease_id not in self._ending]
+        ids = (lease_id for lease_id, _ in self._lessor.table())
+        return sorted(lease_id for lease_id in ids if lease_id not in self._ending)
 
     def check(self, lease_id: int) -> None:
         """Raise LeaseNotFoundError where no key can be attached to such a lease."""
@@ -94,12 +100,26 @@ class EngineLeases:
 
     def close(self) -> None:
         """End nothing any more."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _keep(self) -> asyncio.Future[None]:
-        return self._commits.run(partial(self._backend.keep_leases, self._lessor.table()))
+    def _keep(self) -> Job:
+        """Return the job that makes durable which leases there are at this moment."""
+        leases = self._lessor.table()
+        if self._ended:
+            leases = tuple(each for each in leases if each[0] not in self._ended)
+        return partial(self._backend.keep_leases, leases)
+
+    def _granted(
+        self, lease_id: int, done: asyncio.Future[int], error: ReadOnlyError | None
+    ) -> None:
+        if error is None:
+            self._arm()
+        else:
+            self._lessor.forget(lease_id)
+        _settle(done, error or lease_id)
 
     def _end(self, lease_id: int) -> asyncio.Future[int]:
         """Delete its keys as one revision, which is the answer, then forget it."""
@@ -125,24 +145,44 @@ class EngineLeases:
         done: asyncio.Future[int],
         gone: asyncio.Future[int],
     ) -> None:
-        del self._ending[lease_id]
         error = gone.exception()
         if error is not None:
-            self._lessor.again(lease_id, self._now_ms() + int(1000 * RETRY_S))
-            self._arm()
+            self._go_on(lease_id)
             _settle(done, error)
             return
-        revision = gone.result()
-        self._lessor.forget(lease_id)
-        # A lease whose removal is lost comes back without its keys, and ends again.
-        self._keep().add_done_callback(lambda kept: _settle(done, kept.exception() or revision))
+        # A lease whose removal is lost is there again, without its keys, and ends again.
+        self._ended[lease_id] = None
+        self._changes.add(partial(self._removed, lease_id, done, gone.result()))
+
+    def _removed(
+        self,
+        lease_id: int,
+        done: asyncio.Future[int],
+        revision: int,
+        error: ReadOnlyError | None,
+    ) -> None:
+        del self._ended[lease_id]
+        if error is None:
+            del self._ending[lease_id]
+            if lease_id in self._lessor:  # its grant may have failed
+                self._lessor.forget(lease_id)
+        else:
+            self._go_on(lease_id)
+        _settle(done, revision if error is None else error)
+
+    def _go_on(self, lease_id: int) -> None:
+        """It could not be ended: it is there as before, and ends later."""
+        del self._ending[lease_id]
+        if lease_id in self._lessor:  # as above
+            self._lessor.again(lease_id, self._now_ms() + int(1000 * RETRY_S))
+            self._arm()
 
     def _arm(self) -> None:
         due_ms = self._lessor.next_ms()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if due_ms is not None:
+        if due_ms is not None and not self._closed:
             pause_s = max(PAUSE_MIN_S, (due_ms - self._now_ms()) / 1000)
             self._timer = self._loop.call_later(min(PAUSE_MAX_S, pause_s), self._reap)
 

@@ -39,8 +39,8 @@ class Lessor:
         return lease_id in self._ttl_s
 
     def table(self) -> tuple[tuple[int, int], ...]:
-        """Return all leases as (id, ttl_s), in the order of their ids."""
-        return tuple(sorted(self._ttl_s.items()))
+        """Return all leases as (id, ttl_s), in the order of their grants."""
+        return tuple(self._ttl_s.items())
 
     def free_id(self, wanted: int) -> int:
         """Return ``wanted``, or any free id if it is 0. Raises LeaseExistsError.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Self
 
 from storage.engine.committer import Done, Job
 from storage.engine.store import EngineStore, Parts
@@ -70,7 +71,7 @@ class Stage:
         self.committer = SteppedCommitter()
         self.store = EngineStore(Parts(MemoryBackend(), self.committer, VirtualClock(), MEMORY))
 
-    async def __aenter__(self) -> Stage:
+    async def __aenter__(self) -> Self:
         await self.store.__aenter__()
         return self
 
