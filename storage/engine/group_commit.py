@@ -286,12 +286,10 @@ class GroupCommit(Generic[G]):
 
 
 def _settle(future: asyncio.Future[None], error: ReadOnlyError | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
+    if error is not None and not future.done():
         future.set_exception(error)
+    elif not future.done():
+        future.set_result(None)
 
 
 def failed(loop: asyncio.AbstractEventLoop, error: Exception) -> asyncio.Future[T]:
