@@ -8,6 +8,7 @@ where it occurs.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -81,7 +82,7 @@ def event_json(event: Event, *, no_value: bool = False) -> bytes:
 
 def node_json(node: Node) -> bytes:
     """Return a node and all that was asked for below it; what is zero or empty is left out."""
-    key, value, is_dir, created, modified, expires_ns, ttl_s, nodes = node
+    key, value, is_dir, created, modified, expires_ns, _, nodes = node
     if value is not None and not is_dir and not expires_ns and created:
         return b'{"key":%b,"value":%b,"modifiedIndex":%d,"createdIndex":%d}' % (
             text_json(key[PREFIX:]),
@@ -89,24 +90,64 @@ def node_json(node: Node) -> bytes:
             modified,
             created,
         )
-    fields = []
-    if len(key) > PREFIX:
-        fields.append(b'"key":' + text_json(key[PREFIX:]))
-    if value is not None:
-        fields.append(b'"value":' + text_json(value))
-    if is_dir:
-        fields.append(b'"dir":true')
-    if expires_ns:
-        fields.append(b'"expiration":"%b"' % time_text(expires_ns).encode())
-    if ttl_s:
-        fields.append(b'"ttl":%d' % ttl_s)
     if nodes:
-        fields.append(b'"nodes":[%b]' % b",".join(map(node_json, nodes)))
-    if modified:
-        fields.append(b'"modifiedIndex":%d' % modified)
-    if created:
-        fields.append(b'"createdIndex":%d' % created)
-    return b"{%b}" % b",".join(fields)
+        before, after = _around(node)
+        return before + b",".join(map(node_json, nodes)) + after
+    return b"{%b}" % b",".join((*_fields(node), *_indexes(node)))
+
+
+def listing_json(event: Event) -> Iterator[bytes]:
+    """Yield what ``event_json`` returns, about a node at a time; joined, it is the same.
+
+    Nothing is rendered before it is asked for. The event is one without a node before it.
+    """
+    assert event.previous is None
+    before, after = _around(event.node)
+    yield b'{"action":"%b","node":%b' % (event.action.encode(), before)
+    opened = [(iter(event.node.nodes or ()), after)]
+    comma = b""
+    while opened:
+        nodes, after = opened[-1]
+        for node in nodes:
+            if node[7]:
+                before, after = _around(node)
+                yield comma + before
+                opened.append((iter(node[7]), after))
+                comma = b""
+                break
+            yield comma + node_json(node)
+            comma = b","
+        else:
+            opened.pop()
+            comma = b","
+            yield after
+    yield b"}\n"
+
+
+def _around(node: Node) -> tuple[bytes, bytes]:
+    """Return what stands before and behind the nodes of a directory."""
+    before = b",".join((*_fields(node), b'"nodes":['))
+    return b"{" + before, b",".join((b"]", *_indexes(node))) + b"}"
+
+
+def _fields(node: Node) -> Iterator[bytes]:
+    if len(node.key) > PREFIX:
+        yield b'"key":' + text_json(node.key[PREFIX:])
+    if node.value is not None:
+        yield b'"value":' + text_json(node.value)
+    if node.dir:
+        yield b'"dir":true'
+    if node.expires_ns:
+        yield b'"expiration":"%b"' % time_text(node.expires_ns).encode()
+    if node.ttl_s:
+        yield b'"ttl":%d' % node.ttl_s
+
+
+def _indexes(node: Node) -> Iterator[bytes]:
+    if node.modified:
+        yield b'"modifiedIndex":%d' % node.modified
+    if node.created:
+        yield b'"createdIndex":%d' % node.created
 
 
 def error_json(error: Etcd2Error) -> bytes:

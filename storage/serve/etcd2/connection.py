@@ -4,7 +4,7 @@ How this works. The parser tells of a request in pieces; when it is whole, the a
 to serve it, at once if nothing before it is unanswered, else in its turn. It either answers with a
 whole payload, now or later, or begins a stream of chunks. Everything is bounded: heads, bodies, and
 what a client sends while it is not its turn: reading pauses then, except while a watch runs, of
-which only reading shows that its client has gone.
+which only reading shows that its client has gone; a long listing is a stream that does not wait.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ HEAD_BYTES_MAX: Final = (1 << 20) + 4096
 """Of a request's head: Go's bound, and what it reads beyond it."""
 AHEAD_MAX: Final = 1024
 """Requests that a client may send while a watch runs; who sends more is not served any longer."""
-
 VERSIONS: Final = ("1.1", "1.0")
 FRAMING_MAX: Final = 7
 """Bytes around each of a body's first megabyte: chunks of a byte each have five."""
@@ -103,6 +102,11 @@ class Connection(asyncio.Protocol):
         """Whether an answer in pieces is one in chunks; an old client knows none."""
         return self._current is not None and self._current.new
 
+    @property
+    def asks_head(self) -> bool:
+        """Whether what is being served wants no body."""
+        return self._current is not None and self._current.method == "HEAD"
+
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -123,7 +127,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what was asked before the client ceased to send; a watch ends."""
         self._broken = self._broken or NOTHING
-        return self._stream is None and self._current is not None
+        return not self._waits and self._current is not None
 
     def pause_writing(self) -> None:
         """Note that the client does not read."""
@@ -227,13 +231,16 @@ class Connection(asyncio.Protocol):
 
     def begin(self, head: bytes, stream: Stream) -> None:
         """Begin an answer in pieces; ``stream`` is told of the client until it is ended."""
-        assert self._current is not None
+        heard = self._current
+        assert heard is not None
         if self.gone:
             return
+        if not heard.new:  # only its end tells where it ends
+            heard = self._current = heard._replace(keep_alive=False)
         self._stream = stream
-        if self._transport is not None:
+        if stream.waits and self._transport is not None:
             self._transport.resume_reading()  # how else would it show that the client has gone?
-        self._write(stream_head(head, self._current))
+        self._write(stream_head(head, heard))
 
     def pieces(self, pieces: list[bytes], *, last: bool) -> None:
         """Write pieces of the answer, chunks if it is ``chunked``; with the last it ends."""
@@ -257,7 +264,7 @@ class Connection(asyncio.Protocol):
     def leave(self) -> None:
         """End the connection, at once or when what is being served is answered; and any watch."""
         self._queue.clear()
-        if self._current is None or self._stream is not None:
+        if self._current is None or self._waits:
             self.close()
         self._broken = self._broken or NOTHING
 
@@ -272,6 +279,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     # Within
+
+    @property
+    def _waits(self) -> bool:
+        return self._stream is not None and self._stream.waits
 
     def _serve(self, heard: Heard) -> None:
         self._current = heard
@@ -331,7 +342,7 @@ class Connection(asyncio.Protocol):
             self._bound_queue()
 
     def _bound_queue(self) -> None:
-        if self._stream is None:
+        if not self._waits:
             if self._transport is not None:
                 self._transport.pause_reading()
         elif len(self._queue) > AHEAD_MAX:

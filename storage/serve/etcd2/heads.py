@@ -91,7 +91,7 @@ class Heads:
             framed(body),
         )
 
-    def watching(self, index: int, raft_index: int) -> bytes:
+    def in_pieces(self, index: int, raft_index: int) -> bytes:
         """Return the head of an answer that comes in pieces."""
         return b"%b%d\r\nX-Raft-Index: %d%b%b%b\r\n" % (
             self._keyed[200],

@@ -14,6 +14,7 @@ from storage.serve.etcd2.auth import NO_ACCESS, Auth
 from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import FormError, is_form, parse_form
 from storage.serve.etcd2.heads import Heads
+from storage.serve.etcd2.listings import Listing, Rendering, Turns
 from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.requests import Asked, key_request
 from storage.serve.etcd2.serving import Serving
@@ -37,6 +38,7 @@ class Keys:
         self._heads = heads
         self._auth = auth
         self._rendered = Rendered()
+        self._turns = Turns()
         self.watchers = 0
         """How many watches are being answered."""
         self._raft_index = serving.raft_index
@@ -57,7 +59,7 @@ class Keys:
                 event = self._store.get(
                     request.path, recursive=request.recursive, sort=request.sorted
                 )
-                connection.answer(self._told(event, asked))
+                self._tell(event, asked, connection)
             else:
                 done = asyncio.ensure_future(self._store.do(asked.request))
                 done.add_done_callback(partial(self._done, asked, connection))
@@ -89,17 +91,33 @@ class Keys:
     def _done(self, asked: Asked, connection: Connection, done: asyncio.Future[Event]) -> None:
         error = done.exception()
         if error is None:
-            payload = self._told(done.result(), asked)
-        elif isinstance(error, Etcd2Error):
+            self._tell(done.result(), asked, connection)
+            return
+        if isinstance(error, Etcd2Error):
             payload = self.refused(error)
         else:
             payload = self.refused(Etcd2Error(Code.RAFT_INTERNAL, str(error)))
         connection.answer(payload)
 
-    def _told(self, event: Event, asked: Asked) -> bytes:
+    def _tell(self, event: Event, asked: Asked, connection: Connection) -> None:
+        if event[1][7]:
+            self._list(event, connection)
+            return
         body = event_json(event, no_value=asked.no_value)
         status = 201 if event.created else 200
-        return self._heads.keyed(status, event.etcd_index, self._raft_index(), body)
+        payload = self._heads.keyed(status, event.etcd_index, self._raft_index(), body)
+        connection.answer(payload)
+
+    def _list(self, event: Event, connection: Connection) -> None:
+        """Answer what is rendered in one turn at once, a longer listing in pieces."""
+        rendering = Rendering(event)
+        body = rendering.piece()
+        index, raft_index = event.etcd_index, self._raft_index()
+        if rendering.ended or connection.asks_head:  # of a head, only that it is a long one counts
+            connection.answer(self._heads.keyed(200, index, raft_index, body))
+        else:
+            head = self._heads.in_pieces(index, raft_index)
+            Listing(connection, rendering, self._turns).begin(head, body)
 
     def _watch(self, asked: Asked, connection: Connection) -> None:
         request = asked.request
@@ -112,7 +130,7 @@ class Keys:
             since=asked.since,
         )
         self.watchers += 1
-        watch.begin(watching, self._heads.watching(watching.index, self._raft_index()))
+        watch.begin(watching, self._heads.in_pieces(watching.index, self._raft_index()))
 
     def _unwatched(self) -> None:
         self.watchers -= 1

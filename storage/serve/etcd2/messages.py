@@ -33,6 +33,11 @@ class Heard(NamedTuple):
 class Stream(Protocol):
     """Whoever writes an answer in pieces."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for what may never come: only reading shows then who has gone."""
+        ...
+
     def closed(self) -> None:
         """The client has gone."""
         ...

@@ -61,6 +61,10 @@ class Watch:
         self._flushes = False
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def waits(self) -> bool:
+        return True
+
     def begin(self, watching: Watching, head: bytes) -> None:
         """Send the head, and what was told while the watch began."""
         self._watching = watching
