@@ -93,7 +93,12 @@ def node_json(node: Node) -> bytes:
     if nodes:
         before, after = _around(node)
         return before + b",".join(map(node_json, nodes)) + after
-    return b"{%b}" % b",".join((*_fields(node), *_indexes(node)))
+    fields = _fields(node)
+    if modified:
+        fields.append(b'"modifiedIndex":%d' % modified)
+    if created:
+        fields.append(b'"createdIndex":%d' % created)
+    return b"{%b}" % b",".join(fields)
 
 
 def listing_json(event: Event) -> Iterator[bytes]:
@@ -127,27 +132,29 @@ def listing_json(event: Event) -> Iterator[bytes]:
 def _around(node: Node) -> tuple[bytes, bytes]:
     """Return what stands before and behind the nodes of a directory."""
     before = b",".join((*_fields(node), b'"nodes":['))
-    return b"{" + before, b",".join((b"]", *_indexes(node))) + b"}"
-
-
-def _fields(node: Node) -> Iterator[bytes]:
-    if len(node.key) > PREFIX:
-        yield b'"key":' + text_json(node.key[PREFIX:])
-    if node.value is not None:
-        yield b'"value":' + text_json(node.value)
-    if node.dir:
-        yield b'"dir":true'
-    if node.expires_ns:
-        yield b'"expiration":"%b"' % time_text(node.expires_ns).encode()
-    if node.ttl_s:
-        yield b'"ttl":%d' % node.ttl_s
-
-
-def _indexes(node: Node) -> Iterator[bytes]:
+    after = b"]"
     if node.modified:
-        yield b'"modifiedIndex":%d' % node.modified
+        after += b',"modifiedIndex":%d' % node.modified
     if node.created:
-        yield b'"createdIndex":%d' % node.created
+        after += b',"createdIndex":%d' % node.created
+    return b"{" + before, after + b"}"
+
+
+def _fields(node: Node) -> list[bytes]:
+    """Return what is told of a node before its nodes."""
+    key, value, is_dir, _, _, expires_ns, ttl_s, _ = node
+    fields = []
+    if len(key) > PREFIX:
+        fields.append(b'"key":' + text_json(key[PREFIX:]))
+    if value is not None:
+        fields.append(b'"value":' + text_json(value))
+    if is_dir:
+        fields.append(b'"dir":true')
+    if expires_ns:
+        fields.append(b'"expiration":"%b"' % time_text(expires_ns).encode())
+    if ttl_s:
+        fields.append(b'"ttl":%d' % ttl_s)
+    return fields
 
 
 def error_json(error: Etcd2Error) -> bytes:
