@@ -107,8 +107,6 @@ class Connection(asyncio.Protocol):
         """Whether what is being served wants no body."""
         return self._current is not None and self._current.method == "HEAD"
 
-    # What the transport calls
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
@@ -159,8 +157,6 @@ class Connection(asyncio.Protocol):
         else:
             if self._message_bytes > HEAD_BYTES_MAX and not self._broken:
                 self._bound_message()
-
-    # What the parser calls
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -214,8 +210,6 @@ class Connection(asyncio.Protocol):
             return
         body = self._body
         self._take(self._heard((body[0] if len(body) == 1 else b"".join(body)) if body else b""))
-
-    # What the application calls
 
     def answer(self, payload: bytes) -> None:
         """Write a whole answer to what is being served; goes on with what comes next."""
@@ -277,8 +271,6 @@ class Connection(asyncio.Protocol):
         """End the connection now."""
         if self._transport is not None:
             self._transport.abort()
-
-    # Within
 
     @property
     def _waits(self) -> bool:
