@@ -150,7 +150,9 @@ def command_words(run: Generations) -> str:
     """Write what makes such results again, without the directories of one machine."""
     quick = " --quick" if run.quick else ""
     rows = f" --rows {','.join(run.rows)}" if run.rows != list(ROWS) else ""
-    return f"kubedyno generations --rounds {run.rounds} --seed {run.seed}{rows}{quick}"
+    sizes = run.sizes
+    plane = f" --nodes {sizes.nodes} --pods {sizes.pods}" if sizes.nodes and not run.quick else ""
+    return f"kubedyno generations --rounds {run.rounds} --seed {run.seed}{plane}{rows}{quick}"
 
 
 def tally_words(run: Generations) -> str:
