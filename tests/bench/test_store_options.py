@@ -14,7 +14,7 @@ from bench.commands.store_options import chosen_store, chosen_stores, claim_stor
 from bench.commands.up import looking_command
 from bench.results import Config
 from bench.store_choice import generation_of, is_part, real_members, real_store, store_word
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 
 GET = "get --prefix --keys-only /registry/"
 SECRET = "s3cret"

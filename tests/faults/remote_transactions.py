@@ -10,7 +10,7 @@ from storage.remote.etcd3.failures import CallError, write_refusal
 from storage.remote.etcd3.requests import delete, put
 from storage.remote.etcd3.rpc import TXN
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 
 
 class TransactingStore(RemoteStore):

@@ -38,8 +38,8 @@ from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.ownership import Ownership, check_unowned
 from storage.remote.etcd3.reads import Reader
 from storage.remote.etcd3.rpc import COMPACT, STATUS
-from storage.remote.etcd3.url import RemoteUrl
 from storage.remote.etcd3.writes import JudgedError, Writer
+from storage.remote.url import RemoteUrl
 
 REMOTE_ETCD3: Final = Capabilities(
     durable=True,

@@ -23,7 +23,7 @@ from serialization.scheme import metadata_of
 from storage.clock import SystemClock
 from storage.remote.etcd3.keys import ALL, end_of
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from tests.cluster.apiserver.conftest import golden
 from tests.cluster.apiserver.kinds import PROTOBUF, recorded_strategies
 from tests.cluster.apiserver.recorded import differences

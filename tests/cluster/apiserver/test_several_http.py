@@ -27,7 +27,7 @@ from storage.clock import SystemClock
 from storage.interface import Store
 from storage.registry import STORES, StoreOptions
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from tests.cluster.apiserver.allocation.test_services import PATH as SERVICES
 from tests.cluster.apiserver.allocation.test_services import node_ports, service, spec_of
 from tests.cluster.apiserver.kinds import PODS_PATH, pod

@@ -24,7 +24,7 @@ import uvloop
 
 from storage.clock import SystemClock
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, parse_url
+from storage.remote.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster
 
 VALUE = bytes(1144)

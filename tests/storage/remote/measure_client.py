@@ -34,7 +34,7 @@ from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.requests import judged, put
 from storage.remote.etcd3.rpc import SERVICE, TXN
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, parse_url
+from storage.remote.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster
 
 VALUE = bytes(1144)

@@ -18,7 +18,7 @@ from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.ownership import OWNER_KEY
 from storage.remote.etcd3.rpc import GRANT, RANGE, REVOKE, TXN
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, parse_url
+from storage.remote.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
 from tests.storage.recorder import Recorder

@@ -8,7 +8,7 @@ import pytest
 
 from storage.clock import SystemClock
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, StoreUrlError, parse_url
+from storage.remote.url import CLIENTS, StoreUrlError, parse_url
 from tests.storage.serve.served import served
 
 

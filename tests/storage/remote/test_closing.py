@@ -10,7 +10,7 @@ from storage.clock import SystemClock
 from storage.errors import StoreClosedError, UnknownOutcomeError
 from storage.remote.etcd3 import store as store_module
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from tests.storage.recorder import Recorder
 from tests.storage.remote.fault_proxy import FaultProxy, Kept
 from tests.storage.serve.served import served

@@ -15,7 +15,7 @@ from storage.clock import SystemClock
 from storage.remote import rotation
 from storage.remote.etcd3 import feed, link
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from storage.watchcache.cache import WatchCache
 from storage.watchcache.selection import Selection
 from tests.storage.recorder import Recorder

@@ -11,7 +11,7 @@ from storage.errors import StoreUnavailableError, UnknownOutcomeError
 from storage.interface import Store
 from storage.remote import rotation
 from storage.remote.etcd3 import feed, link
-from storage.remote.etcd3.url import CLIENTS
+from storage.remote.url import CLIENTS
 from tests.storage.remote.fault_proxy import Kept
 from tests.storage.remote.wire_world import World, world
 from tests.storage.serve.served import served

@@ -15,8 +15,8 @@ from storage.mvcc import PutOp, Txn
 from storage.records import Batch, Change, KeyValue
 from storage.remote import ring as ring_module
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
 from storage.remote.ring import Ring
+from storage.remote.url import parse_url
 from tests.storage.recorder import Recorder
 from tests.storage.serve.served import Served, served
 

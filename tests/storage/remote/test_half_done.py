@@ -9,8 +9,8 @@ from storage.errors import ConflictError, StoreUnavailableError, UnknownOutcomeE
 from storage.records import KeyValue
 from storage.remote.etcd3.failures import CallError, write_refusal
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
 from storage.remote.etcd3.writes import Writer
+from storage.remote.url import parse_url
 from tests.storage.recorder import Recorder
 from tests.storage.serve.served import served
 

@@ -17,7 +17,7 @@ from serialization.api.etcd import rpc_pb2 as rpc
 from storage.records import KeyValue
 from storage.remote.etcd3.leases import KEYS_MAX
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
 from tests.storage.recorder import Recorder

@@ -15,7 +15,7 @@ from storage.clock import SystemClock
 from storage.errors import StoreError, StoreOpenError, UnknownOutcomeError
 from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, parse_url
+from storage.remote.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # a fixture
 from tests.storage.recorder import Recorder

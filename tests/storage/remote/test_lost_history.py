@@ -13,7 +13,7 @@ import pytest
 from storage.clock import SystemClock
 from storage.errors import CompactedError, HistoryLostError, UnknownOutcomeError
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from storage.serve.etcd3 import serving
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import require_etcd

@@ -21,7 +21,7 @@ from serialization.kinds import PODS, REPLICATION_CONTROLLERS
 from storage.clock import SystemClock
 from storage.remote.etcd3 import link
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
+from storage.remote.url import parse_url
 from tests.cluster.apiserver.serving import Reply, ask_app, body_of, scope_of, told_once
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # a fixture

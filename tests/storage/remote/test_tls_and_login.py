@@ -14,7 +14,7 @@ from storage.clock import SystemClock
 from storage.errors import StoreError, StoreOpenError, StoreUnavailableError
 from storage.remote.etcd3 import link
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import CLIENTS, parse_url
+from storage.remote.url import CLIENTS, parse_url
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.etcd_probe import EtcdTls
 from tests.real_etcd import StartEtcd, start_etcd  # noqa: F401  # fixture

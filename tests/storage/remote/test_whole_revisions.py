@@ -19,8 +19,8 @@ from storage.remote.etcd3.by_http2 import Http2Connection
 from storage.remote.etcd3.failures import CallError
 from storage.remote.etcd3.rpc import Stream
 from storage.remote.etcd3.store import RemoteStore
-from storage.remote.etcd3.url import parse_url
 from storage.remote.etcd3.watching import WholeRevisions
+from storage.remote.url import parse_url
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
 from tests.storage.recorder import Recorder

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from storage.errors import UnknownOutcomeError
-from storage.remote.etcd3.url import CLIENTS
+from storage.remote.url import CLIENTS
 from tests.etcd_members import EtcdCluster
 from tests.real_etcd import shared_etcd  # noqa: F401  # a fixture
 from tests.storage.remote.fault_proxy import Kept
