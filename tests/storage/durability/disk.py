@@ -126,10 +126,15 @@ def _apply(content: bytearray, op: Op) -> None:
     if op.kind in ("truncate", "extend"):
         if op.kind == "truncate":
             del content[op.offset :]
-        content.extend(bytes(op.offset - len(content)))
+        _extend(content, op.offset)
         return
-    content.extend(bytes(max(0, op.offset - len(content))))
+    _extend(content, op.offset)
     content[op.offset : op.offset + len(op.payload)] = op.payload
+
+
+def _extend(content: bytearray, size: int) -> None:
+    """Fill up with zeros; what is longer stays as it is, as posix_fallocate leaves it."""
+    content.extend(bytes(max(0, size - len(content))))
 
 
 def _apply_loosely(content: bytearray, op: Op, loose: str, random: Random) -> None:

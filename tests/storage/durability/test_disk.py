@@ -96,3 +96,10 @@ def test_truncated_file_is_cut_and_extended() -> None:
 
     assert left(ops, 10) == b"one"
     assert left([*ops, Op("truncate", 12, 13, file=1, offset=5), sync(14)], 16) == b"one\0\0"
+
+
+def test_space_taken_lengthens_a_file_and_never_shortens_it() -> None:
+    ops = [*CREATE, write(4, b"one"), Op("extend", 6, 7, file=1, offset=5), sync(8)]
+
+    assert left(ops, 10) == b"one\0\0"
+    assert left([*ops, Op("extend", 12, 13, file=1, offset=2), sync(14)], 16) == b"one\0\0"
