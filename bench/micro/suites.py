@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -62,10 +65,26 @@ def run_pyperf(name: str, out: Path, *, fast: bool) -> Path:
     target = out / f"{name}.pyperf.json"
     target.unlink(missing_ok=True)
     command = [sys.executable, "-m", SUITES[name], "--quiet", "--output", str(target)]
-    done = subprocess.run([*command, *(FAST if fast else THOROUGH)], check=False, stdout=sys.stderr)
-    if done.returncode != 0 or not target.exists():
-        raise SuiteFailedError(f"pyperf ended with exit code {done.returncode}")
+    command += ["--inherit-environ", "TMPDIR", *(FAST if fast else THOROUGH)]
+    with tempfile.TemporaryDirectory(prefix="kubedyno-micro-") as scratch:
+        exit_code = run_alone(command, {**os.environ, "TMPDIR": scratch})
+    if exit_code != 0 or not target.exists():
+        raise SuiteFailedError(f"pyperf ended with exit code {exit_code}")
     return target
+
+
+def run_alone(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command whose own processes end with it, whatever interrupts; return its exit code.
+
+    pyperf's workers outlive it when it is killed, so the group that they are in is ended.
+    """
+    process = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)
+    try:
+        return process.wait()
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def read_rows(path: Path) -> list[CodecRow]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +15,7 @@ from google.protobuf.message import Message
 from bench.micro import store_steps, store_suite
 from bench.micro.codec_suite import Case, cases, encoded, message_of, operation, timed
 from bench.micro.shapes import LIST_LENGTH, SHAPES, pod_list, running_pod
-from bench.micro.suites import SUITES
+from bench.micro.suites import SUITES, run_alone
 from bench.micro.wire import WIRES
 from serialization.codecs.registry import CODECS
 from storage.registry import STORES
@@ -98,3 +100,29 @@ def test_a_step_of_the_store_suite_does_what_its_name_says(
 
     assert moved == written
     assert heard == (store_steps.WATCHES if operation.endswith("watches") else 0)
+
+
+def test_what_a_step_of_the_store_suite_holds_is_what_it_writes() -> None:
+    held = {name: store_suite.IN_A_STEP.get(name, 1) for name in store_suite.OPERATIONS}
+
+    assert {name: count for name, count in held.items() if count > 1} == {"put, 64 at once": 64}
+
+
+INTERRUPTING = """
+import os, pathlib, signal, subprocess, sys, time
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path(sys.argv[1]).write_text(str(worker.pid))
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_suite_that_is_interrupted_leaves_no_worker(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+
+    with pytest.raises(KeyboardInterrupt):
+        run_alone([sys.executable, "-c", INTERRUPTING, str(file)], dict(os.environ))
+
+    status = Path(f"/proc/{file.read_text()}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()  # gone, or not yet reaped
