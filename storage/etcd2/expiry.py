@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 
 from storage.etcd2.tree import Tree
 
@@ -44,6 +45,28 @@ class Expiry:
     def next_path(self) -> str:
         """Return the path of what ``next_ns`` was about."""
         return self._heap[0][1]
+
+    def reach_ns(self, now_ns: int, most: int) -> int:
+        """Return the latest time, ``now_ns`` at most, up to which no more than ``most`` nodes end.
+
+        Those that end at the very same time end together, so at least those of the earliest do. It
+        looks at no more of the heap than that: each entry stands above two that are not earlier.
+        """
+        heap = self._heap
+        ahead = [(heap[0], 0)] if heap else []
+        times: list[int] = []
+        while ahead:
+            (at_ns, path), place = heapq.heappop(ahead)
+            if at_ns > now_ns:
+                return now_ns
+            if self._ends_ns(path) == at_ns:
+                if len(times) >= most and at_ns > times[0]:
+                    return times[bisect_left(times, at_ns) - 1]
+                times.append(at_ns)
+            for below in (2 * place + 1, 2 * place + 2):
+                if below < len(heap):
+                    heapq.heappush(ahead, (heap[below], below))
+        return now_ns
 
     def _ends_ns(self, path: str) -> int:
         leaf = self._tree.leaf(path)

@@ -101,6 +101,10 @@ class Machine:
         """Return when the next node ends; 0: none does."""
         return self._expiry.next_ns()
 
+    def expiry_reach_ns(self, now_ns: int, most: int) -> int:
+        """Return the latest time that ends ``most`` nodes, or more that end at the same time."""
+        return self._expiry.reach_ns(now_ns, most)
+
     def watch(
         self,
         path: str,

@@ -124,6 +124,32 @@ def test_keys_end_in_the_order_of_their_times_then_of_their_paths() -> None:
     assert machine.next_expiry_ns() == 0
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_expiry_reaches_as_far_as_so_many_nodes_go(seed: int) -> None:
+    chance, machine = Random(seed), Machine()
+    ends = {(chance.randrange(60), chance.randrange(30)): None for _ in range(200)}
+    for name, ttl_s in tuple(ends)[: chance.randrange(200)]:
+        put(machine, f"/1/{name}", ttl_s=ttl_s)
+    now_ns = NOW_NS + chance.randrange(40) * SECOND_NS
+    nodes = machine.get("/1", NOW_NS).node.nodes or ()
+    due = sorted(node.expires_ns for node in nodes if 0 < node.expires_ns <= now_ns)
+
+    while due:
+        most = chance.randrange(1, 12)
+        reach_ns = machine.expiry_reach_ns(now_ns, most)
+        ended = len(machine.expire(reach_ns))
+        assert ended == sum(at_ns <= reach_ns for at_ns in due)
+        assert ended <= max(most, due.count(due[0]))
+        if reach_ns < now_ns:  # one time more would have been too many
+            assert ended + due.count(due[ended]) > most
+        else:
+            assert ended == len(due)
+        due = due[ended:]
+
+    assert machine.expiry_reach_ns(now_ns, 1) == now_ns
+    assert machine.expire(now_ns) == []
+
+
 @pytest.mark.parametrize(
     ("left_ns", "shown_s"),
     [(SECOND_NS, 1), (SECOND_NS + 1, 2), (1, 1), (0, 0), (-1, 0), (-3 * SECOND_NS // 2, -1)],
