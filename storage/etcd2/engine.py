@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, Self, TypeVar
 
 from storage.clock import Clock
@@ -38,6 +39,10 @@ from storage.records import StoreStatus
 T = TypeVar("T")
 
 CLOSED: Final = "the store is closed"
+
+SYNC_NODES: Final = 1000
+"""How many nodes one SYNC ends, if their times allow it: it holds the loop for some 6 ms, and the
+history has room for all of its events."""
 
 _NOT_YET: Final = Event("get", Node("/", None, dir=True, created=0, modified=0), None, 0)
 """Stands where the answer will: it is known when the request has been applied."""
@@ -286,16 +291,16 @@ class Etcd2Engine:
 
     def _order_sync(self, now_ns: int) -> None:
         if self._commits.alarm:
-            self._timer.note(self._machine.next_expiry_ns())
+            self._timer.done(left=False)  # to be looked at again at the next tick
             return
-        ordered = self._order(Request(Method.SYNC, "", time_ns=now_ns))
-        ordered.add_done_callback(self._synced)
+        upto_ns = self._machine.expiry_reach_ns(now_ns, SYNC_NODES)
+        ordered = self._order(Request(Method.SYNC, "", time_ns=upto_ns))
+        ordered.add_done_callback(partial(self._synced, left=upto_ns < now_ns))
         if self._judge is not None:
             self._judge.syncing(ordered)
 
-    def _synced(self, done: asyncio.Future[Event]) -> None:
-        if done.exception() is not None and self._open:
-            self._timer.note(self._machine.next_expiry_ns())
+    def _synced(self, done: asyncio.Future[Event], *, left: bool) -> None:
+        self._timer.done(left=left and done.exception() is None)
 
     def _dropped(self) -> None:
         if self._judge is not None:

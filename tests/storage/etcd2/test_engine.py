@@ -9,12 +9,12 @@ import pytest
 
 from storage.engine.committer import InlineCommitter
 from storage.errors import ReadOnlyError, StoreClosedError
-from storage.etcd2.engine import EngineParts, Etcd2Engine
+from storage.etcd2.engine import SYNC_NODES, EngineParts, Etcd2Engine
 from storage.etcd2.errors import Code, Etcd2Error
-from storage.etcd2.expiry_timer import wall_ns
+from storage.etcd2.expiry_timer import REST_S, SYNC_S, wall_ns
 from storage.etcd2.journal.memory import MemoryJournal
 from storage.etcd2.model import KEYS, Event, Method, Request
-from storage.virtual_time import VirtualClock, run_virtual
+from storage.virtual_time import StuckError, VirtualClock, run_virtual
 from tests.storage.engine.faults import SteppedCommitter
 from tests.storage.engine.faulty_committer import Fault, FaultyCommitter
 
@@ -145,6 +145,76 @@ def test_what_expires_ends_at_the_next_tick_of_half_a_second() -> None:
     run_virtual(write())
 
     assert heard[2:4] == [("watch", "expire", 6), ("watch", "expire", 7)]
+
+
+def test_many_that_expire_at_once_end_piece_by_piece_and_others_are_served_between() -> None:
+    """After a long stop, say: a clock that is set forward does the same."""
+    told: list[str] = []
+
+    def follow(events: Sequence[Event]) -> None:
+        ended = sum(event.action == "expire" for event in events)
+        told.append(f"{ended} end" if ended else events[0].node.key)
+
+    async def write() -> None:
+        clock = VirtualClock()
+        async with Etcd2Engine(
+            EngineParts(MemoryJournal(), InlineCommitter(clock), clock)
+        ) as engine:
+            lots = [put(f"{KEYS}/{n}", ttl_s=3600 + n / 1e6) for n in range(2 * SYNC_NODES + 5)]
+            await asyncio.gather(*(engine.do(each) for each in lots))
+            engine.follow(follow)
+            clock.offset_s = 4000.0
+            await asyncio.sleep(SYNC_S + REST_S / 2)
+            assert told == [f"{SYNC_NODES} end"]
+            await engine.do(put(A))
+            await asyncio.sleep(REST_S)
+            await engine.do(put(B))
+            await asyncio.sleep(REST_S)
+            assert told == [f"{SYNC_NODES} end", A, f"{SYNC_NODES} end", B, "5 end"]
+            assert engine.get(KEYS).node.nodes == (engine.get(A).node, engine.get(B).node)
+
+    run_virtual(write())
+
+
+def test_those_that_end_at_the_very_same_time_end_together_however_many() -> None:
+    async def write() -> None:
+        async with in_memory() as engine:
+            lots = [put(f"{KEYS}/{n}", ttl_s=1) for n in range(SYNC_NODES + 5)]
+            await asyncio.gather(*(engine.do(each) for each in lots))
+            await engine.do(put(A, ttl_s=1.1))
+            await asyncio.sleep(1.55)
+            assert [node.key for node in engine.get(KEYS).node.nodes or ()] == []
+            assert engine.status().commits == 3 + 2
+
+    run_virtual(write())
+
+
+def test_clock_that_is_set_forward_is_noticed_within_a_tick() -> None:
+    async def write() -> None:
+        clock = VirtualClock()
+        async with Etcd2Engine(
+            EngineParts(MemoryJournal(), InlineCommitter(clock), clock)
+        ) as engine:
+            await engine.do(put(A, ttl_s=3600))
+            await asyncio.sleep(100.1)
+            clock.offset_s = 3600.0
+            assert engine.get(A).node.value == "v"
+            await asyncio.sleep(SYNC_S)
+            with pytest.raises(Etcd2Error):
+                engine.get(A)
+
+    run_virtual(write())
+
+
+def test_no_timer_is_set_while_nothing_ends_by_itself() -> None:
+    async def write() -> None:
+        async with in_memory() as engine:
+            await engine.do(put(A, ttl_s=1))
+            await engine.do(put(A))
+            await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(StuckError):
+        run_virtual(write())
 
 
 def test_key_that_is_kept_alive_does_not_expire() -> None:

@@ -15,10 +15,12 @@ from urllib.request import urlopen
 import pytest
 
 from storage.clock import SystemClock
-from storage.etcd2.engine import Etcd2Engine
+from storage.etcd2.engine import SYNC_NODES, Etcd2Engine
+from storage.etcd2.expiry_timer import REST_S, wall_ns
 from storage.etcd2.go_time import parse_time
 from storage.etcd2.model import KEYS, Method, Node, Request
 from storage.etcd2.opening import etcd2_engine
+from storage.virtual_time import VirtualClock, run_virtual
 from tests.etcd_members import EtcdCluster, EtcdOptions
 from tests.real_etcd import StartEtcd, start_etcd
 
@@ -136,6 +138,44 @@ def test_etcdctl_backs_our_directory_up_for_a_real_etcd(
     if not left_out:
         _, told = asked(cluster, f"/?wait=true&recursive=true&waitIndex={index - 100}")
         assert told["node"]["modifiedIndex"] == index - 100
+
+
+@pytest.mark.slow
+def test_real_etcd_comes_to_the_same_where_ours_ended_many_piece_by_piece(
+    tmp_path: Path, start_etcd: StartEtcd
+) -> None:
+    path, count = tmp_path / "cluster0" / "etcd-1", SYNC_NODES + 300
+
+    async def fill() -> tuple[int, Leaves]:
+        clock = VirtualClock()
+        begun_ns = wall_ns(clock)
+        engine = etcd2_engine(path, clock=clock, sync=False, inline_commits=True)
+        async with engine:
+            for number in range(count):
+                ends_ns = begun_ns + 1_200_000_000 + number * 1000
+                key = f"{KEYS}/k{number % 7}/{number}"
+                await engine.do(Request(Method.PUT, key, "v", expiration_ns=ends_ns))
+            await asyncio.sleep(1.5 + REST_S / 2)  # the first order has been carried out
+            assert engine.index == 3 + count + SYNC_NODES
+            await engine.do(Request(Method.PUT, f"{KEYS}/between", "v"))
+            last = Request(Method.PUT, f"{KEYS}/k0/last", "v", prev_exist=False)
+            await engine.do(last._replace(expiration_ns=FAR_NS))
+            await asyncio.sleep(REST_S)
+            return engine.index, leaves_of(engine)
+
+    index, leaves = run_virtual(fill())
+    assert (index, len(leaves)) == (3 + 2 * count + 2, 2)
+
+    cluster = start_etcd(EtcdOptions(enable_v2=True))
+    real_index, real_leaves = leaves_at(cluster)
+
+    assert index < real_index <= index + 2
+    assert real_leaves == leaves
+    for number in (SYNC_NODES - 1, SYNC_NODES, count - 1):
+        at = 3 + count + number + (1 if number < SYNC_NODES else 3)
+        _, told = asked(cluster, f"/?wait=true&recursive=true&waitIndex={at}")
+        assert (told["action"], told["node"]["key"]) == ("expire", f"/k{number % 7}/{number}")
+        assert told["node"]["modifiedIndex"] == at
 
 
 @pytest.mark.slow
