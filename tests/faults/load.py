@@ -9,7 +9,12 @@ from random import Random
 from typing import Final, Protocol, runtime_checkable
 
 from storage.clock import Clock
-from storage.errors import StoreError, StoreUnavailableError, UnknownOutcomeError
+from storage.errors import (
+    ReadOnlyError,
+    StoreError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+)
 from storage.interface import Store
 from storage.mvcc import Compare, CompareResult, CompareTarget, DeleteOp, PutOp, Span, Txn, TxnDone
 from storage.records import Batch
@@ -182,7 +187,8 @@ class Load:
 
     async def _writer(self, number: int, place: int, stop: asyncio.Event) -> None:
         writer = Writer(self, number, place, Random(self._random.random()))
-        while not stop.is_set():
+        # A disk may fail in the very moment of the stop, and must be seen to be well again.
+        while not stop.is_set() or writer.read_only:
             await writer.step()
 
 
@@ -190,6 +196,8 @@ class Writer:
     """One caller, who waits for each answer."""
 
     def __init__(self, load: Load, number: int, place: int, random: Random) -> None:
+        self.read_only = False
+        """Whether the store was read-only, and has taken none of its writes since."""
         self._load = load
         self._store, self._note, self._clock = load._store, load._note, load._clock
         self._random = random
@@ -233,9 +241,11 @@ class Writer:
         at_ns, number = self._clock.stamp_ns(), begun.number
         if error is None and revision:
             self._note(Acknowledged(at_ns, number, revision))
+            self.read_only = False
             for part in begun.parts:
                 self._at[part.key] = 0 if part.value is None else revision
             return
+        self.read_only = self.read_only or isinstance(error, ReadOnlyError)
         for part in begun.parts:
             self._at.pop(part.key, None)
         if isinstance(error, UnknownOutcomeError):
