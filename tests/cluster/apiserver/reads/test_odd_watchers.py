@@ -16,7 +16,7 @@ from storage.watchcache.config import CacheConfig
 from storage.watchcache.events import WatchEvent
 from storage.watchcache.selection import Selection
 from tests.cluster.apiserver.reads.rig import rig, select
-from tests.cluster.apiserver.reads.test_watching import virtual
+from tests.cluster.apiserver.reads.stories import virtual
 
 
 @virtual
