@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Never
 
-import grpc
 import pytest
 
 from storage.http2 import frames
@@ -15,7 +12,6 @@ from storage.http2.frames import Code
 from storage.http2.hpack import literal
 from storage.serve.http2.calls import Call
 from storage.serve.http2.connection import Connection
-from storage.serve.http2.methods import Method
 from tests.storage.serve.http2.client import (
     MESSAGE_BYTES,
     NUMBER,
@@ -26,91 +22,9 @@ from tests.storage.serve.http2.client import (
     header,
     message,
     settle,
-    streaming,
-    unary,
     window,
 )
-
-
-async def _reverse(request: bytes, _call: Call) -> bytes:
-    return request[::-1]
-
-
-async def _large(_request: bytes, _call: Call) -> bytes:
-    return b"x" * 100_000
-
-
-async def _refuse(_request: bytes, call: Call) -> Never:
-    await call.abort(grpc.StatusCode.OUT_OF_RANGE, "50 % of Zürich\n")
-
-
-async def _break(_request: bytes, _call: Call) -> bytes:
-    raise ZeroDivisionError("a fault")
-
-
-async def _never(_request: bytes, _call: Call) -> bytes:
-    await asyncio.get_running_loop().create_future()
-    return b""
-
-
-async def _echo(requests: AsyncIterator[bytes], call: Call) -> None:
-    async for request in requests:
-        await call.write(request)
-
-
-async def _ignore(_requests: AsyncIterator[bytes], _call: Call) -> None:
-    await asyncio.get_running_loop().create_future()
-
-
-async def _early(_requests: AsyncIterator[bytes], call: Call) -> None:
-    await call.abort(grpc.StatusCode.UNAVAILABLE)
-
-
-async def _count(request: bytes, _call: Call) -> AsyncIterator[bytes]:
-    for number in range(int(request)):
-        yield b"%d" % number
-
-
-METHODS: dict[str, Method] = {
-    "/reverse": unary(_reverse),
-    "/large": unary(_large),
-    "/refuse": unary(_refuse),
-    "/break": unary(_break),
-    "/never": unary(_never),
-    "/echo": streaming(_echo),
-    "/ignore": streaming(_ignore),
-    "/early": streaming(_early),
-    "/count": unary(_count)._replace(answers_stream=True),
-}
-
-
-def within(session: Callable[[Client], Awaitable[None]]) -> Client:
-    """Run a session with a client whose preface has been taken; return it."""
-
-    async def run() -> Client:
-        client = Client(METHODS)
-        client.greet()
-        await session(client)
-        client.connection.abort()
-        client.connection.connection_lost(None)
-        if client.host.cancelled:
-            await asyncio.wait(client.host.cancelled)
-        client.host.cancelled.clear()
-        return client
-
-    return asyncio.run(run())
-
-
-def status_of(client: Client, got: list[Frame]) -> tuple[bytes, bytes]:
-    """Return the code and the message that a call ended with."""
-    last = [frame for frame in got if frame.kind == frames.HEADERS][-1]
-    assert last.flags & frames.END_STREAM
-    fields = client.fields(last)
-    return fields[b"grpc-status"], fields.get(b"grpc-message", b"")
-
-
-def body_of(got: list[Frame]) -> bytes:
-    return b"".join(frame.payload for frame in got if frame.kind == frames.DATA)
+from tests.storage.serve.http2.methods import METHODS, body_of, status_of, within
 
 
 def test_a_call_is_answered_with_header_message_and_trailers() -> None:
@@ -255,60 +169,6 @@ def test_what_is_unknown_or_needless_changes_nothing() -> None:
     within(session)
 
 
-def test_an_answer_waits_for_the_windows_of_its_stream_and_of_the_connection() -> None:
-    async def session(client: Client) -> None:
-        first, second = client.call("/large", b""), client.call("/large", b"")
-        await settle()
-        got = client.frames()
-        assert len(body_of(got)) == frames.WINDOW_BYTES
-        assert {frame.stream_id for frame in got if frame.kind == frames.DATA} == {first}
-
-        client.feed(window(second, 200_000))
-        assert client.frames() == []  # the connection has none
-        client.feed(window(0, 1_000))
-        assert len(body_of(client.frames())) == 1_000  # of the second: the first has none
-        client.feed(frames.settings({frames.INITIAL_WINDOW_SIZE: 200_000}))
-        client.feed(window(0, 1_000_000))
-        got = client.frames()
-
-        assert len(body_of(got)) == 2 * 100_005 - frames.WINDOW_BYTES - 1_000
-        ends = [frame for frame in got if frame.kind == frames.HEADERS]
-        assert [client.fields(frame)[b"grpc-status"] for frame in ends] == [b"0", b"0"]
-        assert max(len(frame.payload) for frame in got) == frames.FRAME_BYTES
-
-    within(session)
-
-
-def test_larger_windows_are_used_after_they_were_acknowledged() -> None:
-    async def session(client: Client) -> None:
-        client.call("/large", b"")
-        await settle()
-        client.feed(window(0, 100_000))
-        client.frames()
-
-        client.feed(frames.settings({frames.INITIAL_WINDOW_SIZE: 200_000}))
-
-        first, *others = client.frames()
-        assert first == Frame(frames.SETTINGS, frames.ACK, 0, b"")
-        assert len(body_of(others)) == 100_005 - frames.WINDOW_BYTES
-
-    within(session)
-
-
-def test_a_window_may_become_less_than_nothing() -> None:
-    async def session(client: Client) -> None:
-        stream = client.call("/large", b"")
-        await settle()
-        client.frames()
-        client.feed(frames.settings({frames.INITIAL_WINDOW_SIZE: 0}))
-        client.feed(window(0, 100_000) + window(stream, frames.WINDOW_BYTES))
-        assert body_of(client.frames()) == b""
-        client.feed(window(stream, 10))
-        assert len(body_of(client.frames())) == 10
-
-    within(session)
-
-
 def test_a_stream_is_answered_message_by_message() -> None:
     async def session(client: Client) -> None:
         stream = client.call("/echo", b"one", ended=False)
@@ -321,43 +181,6 @@ def test_a_stream_is_answered_message_by_message() -> None:
         got = client.frames()
         assert body_of(got) == message(b"three")
         assert status_of(client, got) == (b"0", b"")
-
-    within(session)
-
-
-def test_a_client_may_send_no_more_than_its_window_until_requests_are_taken() -> None:
-    async def session(client: Client) -> None:
-        body = bytes(MESSAGE_BYTES)
-        taken = client.call("/echo", body, ended=False)
-        left = client.call("/ignore", body, ended=False)
-        client.feed(data(left, message(body), ended=False))
-        await settle()
-
-        told = {
-            frame.stream_id: NUMBER.unpack(frame.payload)[0]
-            for frame in client.frames()
-            if frame.kind == frames.WINDOW_UPDATE
-        }
-        assert told == {taken: MESSAGE_BYTES + 5}
-
-    within(session)
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [("/reverse", message(b"x")), ("/ignore", message(bytes(MESSAGE_BYTES)))],
-)
-def test_a_client_that_sends_more_than_its_window_is_left(path: str, text: bytes) -> None:
-    async def session(client: Client) -> None:
-        stream = client.call(path)
-        for _ in range((MESSAGE_BYTES + frames.FRAME_BYTES) // len(text)):
-            client.feed(data(stream, text, ended=False))
-        assert all(frame.kind != frames.GOAWAY for frame in client.frames())
-        client.feed(data(stream, text, ended=False))
-
-        last = client.frames()[-1]
-        assert last.kind == frames.GOAWAY
-        assert NUMBER.unpack_from(last.payload, 4) == (Code.FLOW_CONTROL_ERROR,)
 
     within(session)
 
@@ -436,23 +259,6 @@ def test_a_server_that_ends_tells_streams_so_and_waits_for_calls() -> None:
         client.feed(window(0, 200_000) + window(3, 200_000))
         assert client.transport.is_closed()
         assert status_of(client, client.frames()) == (b"0", b"")
-
-    within(session)
-
-
-def test_whoever_does_not_read_is_not_read_from_either() -> None:
-    async def session(client: Client) -> None:
-        stream = client.call("/echo")
-        client.connection.pause_writing()
-        assert not client.transport.is_reading()
-        client.feed(data(stream, message(b"one") + message(b"two"), ended=False))
-        await settle()
-        assert body_of(client.frames()) == message(b"one")  # the second waits for room
-        client.connection.resume_writing()
-        await settle()
-
-        assert client.transport.is_reading()
-        assert body_of(client.frames()) == message(b"two")
 
     within(session)
 
