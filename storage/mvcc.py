@@ -15,9 +15,9 @@ A ``put`` writes always: unlike ``Store.update``, also where no byte changes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from storage.interface import LeasingStore, Watch, Watcher
 from storage.records import KeyValue
@@ -136,6 +136,51 @@ class Ranged(NamedTuple):
     """How many keys stand in the span, whatever the limit and the filters."""
 
 
+Located = tuple[bytes, tuple[int, ...], object]
+"""A key; its revision, create revision and version, in this order, and what is the engine's."""
+View = tuple[bytes | memoryview, int]
+"""A value, good only as long as the call lasts that was given it, and the id of a lease, or 0."""
+Take = Callable[[Iterable[tuple[Located, View]]], int]
+"""Takes as many as it likes, and returns how many."""
+Turn = Callable[[], Awaitable[object]]
+"""Returns when it is the caller's turn again."""
+
+
+class Reading(Protocol):
+    """What a RangeOp found, as of one revision, whose values are read only as they are taken.
+
+    Until it is closed a compaction does not remove what it reads.
+    """
+
+    total: int
+    """As in ``Ranged``."""
+    more: bool
+    """As in ``Ranged``."""
+    revision: int
+    """The last applied one, when it was asked for: the header's."""
+
+    @property
+    def left(self) -> int:
+        """How many keys have not been taken yet."""
+        ...
+
+    def take(self, take: Take) -> None:
+        """Let some of those that are left be taken, in the answer's order. Raises StoreError."""
+        ...
+
+    def close(self) -> None:
+        """Read no more."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Close it at the end."""
+        ...
+
+    def __exit__(self, *exc_info: object) -> None:
+        """As ``close``."""
+        ...
+
+
 class PutDone(NamedTuple):
     """What a PutOp did."""
 
@@ -177,6 +222,13 @@ class Mvcc(LeasingStore, Protocol):
 
     async def range(self, op: RangeOp) -> tuple[Ranged, int]:
         """Return what is found, and the last applied revision (the header's).
+
+        Raises CompactedError, FutureRevisionError.
+        """
+        ...
+
+    async def reading(self, op: RangeOp, turn: Turn) -> Reading:
+        """Find the same, and leave the values to be read; ``turn`` is waited for between slices.
 
         Raises CompactedError, FutureRevisionError.
         """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from storage.engine.key_index import KeyIndex
+from storage.mvcc import View
 from storage.records import Change
 
 LEASE_MARK: Final = 1 << 63
@@ -64,6 +65,13 @@ class Backend(Protocol):
 
     def values(self, rows: Sequence[int]) -> list[Stored]:
         """Return what several rows hold, in their order."""
+        ...
+
+    def view(self, rows: Sequence[int], use: Callable[[Iterator[View]], int]) -> int:
+        """Return ``use(what the rows hold)``, uncopied: it must not keep the values.
+
+        Reads no further than ``use`` does.
+        """
         ...
 
     def disk_bytes(self) -> int:

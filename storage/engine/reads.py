@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Final
 
 from storage.engine.backend import Backend
 from storage.engine.key_index import KeyIndex, Point, Wrote, row_of
+from storage.engine.range_reading import Picked, RangeReading
 from storage.engine.ranges import Found, at_hand, enough, filled, needs_values, select
 from storage.engine.spans import bounds_of
 from storage.errors import CompactedError, FutureRevisionError
-from storage.mvcc import Ranged, RangeOp
+from storage.mvcc import Located, Ranged, RangeOp, Turn, View
 from storage.records import Change, KeyValue, Listing
 
 READ_PAGE = 500
@@ -133,39 +135,59 @@ class Reader:
 
     async def range(self, op: RangeOp) -> tuple[Ranged, int]:
         """Return what is found, and the last applied revision."""
+        kvs: list[KeyValue] = []
+
+        def take(states: Iterable[tuple[Located, View]]) -> int:
+            before = len(kvs)
+            for (key, point, _), (value, lease) in states:
+                kvs.append(_new(KeyValue, (key, bytes(value), point[0], point[1], point[2], lease)))
+            return len(kvs) - before
+
+        with await self.reading(op, _next_turn) as reading:
+            reading.take(take)
+            while reading.left:
+                await _next_turn()
+                reading.take(take)
+            return Ranged(kvs, reading.more, reading.total), reading.revision
+
+    async def reading(self, op: RangeOp, turn: Turn) -> RangeReading:
+        """As ``Mvcc.reading``."""
+        current = self._index.last
         if not op.span.end:
-            return self._single(op), self._index.last
+            return RangeReading(self._single(op), current, self._backend, _nothing)
         if op.revision:
             self._check(op.revision)
-        current = self._index.last
         revision = op.revision or current
         low, high = bounds_of(op.span)
         if op.count_only:
-            total = self._index.count_between_at(low, high, revision)
-            return Ranged([], more=False, total=total), current
+            counted = Picked([], self._index.count_between_at(low, high, revision))
+            return RangeReading(counted, current, self._backend, _nothing)
         self._pins.pin(revision)
+        release = partial(self._pins.release, revision)
         try:
             suffices = enough(op)
-            found = await self._scan(low, high, suffices, revision)
+            found = await self._scan(low, high, suffices, revision, turn)
             total = len(found)
             if suffices and total == suffices:
                 total = self._index.count_between_at(low, high, revision)
             if needs_values(op):
-                found = at_hand(await self._filled(found))
-            picked, more = select(found, op)
-            return Ranged(await self._filled(picked, keys_only=op.keys_only), more, total), current
-        finally:
-            self._pins.release(revision)
+                found = await self._valued(found, turn)
+            answered, more = select(found, op)
+        except BaseException:
+            release()
+            raise
+        picked = Picked(answered, total, more, op.keys_only)
+        return RangeReading(picked, current, self._backend, release)
 
-    def _single(self, op: RangeOp) -> Ranged:
+    def _single(self, op: RangeOp) -> Picked:
         state = self.get(op.span.key, op.revision)
         if state is None or op.count_only:
-            return Ranged([], more=False, total=int(state is not None))
-        picked, _ = select(at_hand([state]), op)
-        kvs = [state._replace(value=b"") if op.keys_only else state] if picked else []
-        return Ranged(kvs, more=False, total=1)
+            return Picked([], int(state is not None))
+        return Picked(select(at_hand([state]), op)[0], 1, keys_only=op.keys_only)
 
-    async def _scan(self, low: bytes, high: bytes | None, limit: int, revision: int) -> list[Found]:
+    async def _scan(
+        self, low: bytes, high: bytes | None, limit: int, revision: int, turn: Turn
+    ) -> list[Found]:
         """Return the first ``limit`` live keys from ``low`` on and before ``high``, or all."""
         found: list[Found] = []
         at = self._index.at
@@ -180,17 +202,17 @@ class Reader:
             if len(keys) < SCAN_PAGE:
                 return found
             low = keys[-1] + b"\0"
-            await asyncio.sleep(0)
+            await turn()
 
-    async def _filled(self, found: list[Found], *, keys_only: bool = False) -> list[KeyValue]:
-        """Return the states of what was found, read a page in a turn of the loop."""
-        states: list[KeyValue] = []
+    async def _valued(self, found: list[Found], turn: Turn) -> list[Found]:
+        """Return what was found with its states at hand, read a page in a turn of the loop."""
+        valued: list[Found] = []
         for start in range(0, len(found), READ_PAGE):
             if start:
-                await asyncio.sleep(0)
+                await turn()
             page = found[start : start + READ_PAGE]
-            states += filled(page, self._backend.values, keys_only=keys_only)
-        return states
+            valued += at_hand(filled(page, self._backend.values))
+        return valued
 
     def _changes(self, found: list[Wrote]) -> list[Change]:
         wanted = [
@@ -231,3 +253,11 @@ class Reader:
             raise FutureRevisionError(revision, self._index.last)
         if revision < self._compacted():
             raise CompactedError(revision, self._compacted())
+
+
+async def _next_turn() -> None:
+    await asyncio.sleep(0)
+
+
+def _nothing() -> None:
+    return

@@ -21,13 +21,14 @@ from storage.engine.key_index import KeyIndex
 from storage.engine.leases import EngineLeases
 from storage.engine.ledger import Group, Ledger
 from storage.engine.lessor import Lessor
+from storage.engine.range_reading import RangeReading
 from storage.engine.reads import Pins, Reader
 from storage.engine.reaper import Reaper
 from storage.engine.transactions import Transactions, may_write
 from storage.engine.watch_hub import HubWatch, WatchHub
 from storage.errors import ReadOnlyError, StoreClosedError, StoreError
 from storage.interface import Capabilities, Watcher
-from storage.mvcc import HashOf, Ranged, RangeOp, Span, Txn, TxnDone
+from storage.mvcc import HashOf, Ranged, RangeOp, Span, Turn, Txn, TxnDone
 from storage.records import KeyValue, Listing, StoreStatus
 
 T = TypeVar("T")
@@ -202,6 +203,10 @@ class EngineStore:
     async def range(self, op: RangeOp) -> tuple[Ranged, int]:
         self._check_open()
         return await self._reader.range(op)
+
+    async def reading(self, op: RangeOp, turn: Turn) -> RangeReading:
+        self._check_open()
+        return await self._reader.reading(op, turn)
 
     def txn(self, txn: Txn) -> asyncio.Future[TxnDone]:
         if not self._open or (self._commits.alarm and may_write(txn)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from storage.engine.backend import Recovered, Stored
@@ -26,7 +26,9 @@ from storage.etcd3.rows import (
     recover,
     row_key,
     stored_in,
+    view_of,
 )
+from storage.mvcc import View
 from storage.records import Change
 
 FILE_NAME = "db.lmdb"
@@ -117,6 +119,11 @@ class Etcd3Backend:
             return self._file.cut(map(plain_row_key, rows), stored_in)
         except struct.error:  # a revision is shared: rare, so others do not pay for it
             return self._file.cut(map(row_key, rows), stored_in)
+
+    def view(self, rows: Sequence[int], use: Callable[[Iterator[View]], int]) -> int:
+        shared = max(rows) > REVISION_MASK
+        keys = map(row_key if shared else plain_row_key, rows)
+        return self._file.each(keys, lambda found: use(map(view_of, found)))
 
     def disk_bytes(self) -> int:
         return self._file.used_bytes()

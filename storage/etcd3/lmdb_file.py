@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -122,6 +122,22 @@ class LmdbFile:
         except lmdb.Error as error:
             raise StoreError(_told(error, self._path)) from error
         except TypeError as error:  # take(None)
+            raise StoreError(f"{self._path}: a row is missing") from error
+
+    def each(self, keys: Iterable[bytes], use: Callable[[Iterator[memoryview]], T]) -> T:
+        """Return ``use(rows)`` over the rows of the keys, each read when it is asked for.
+
+        Raises StoreError where a row is missing that ``use`` looks into.
+        """
+        try:
+            with self._opened().begin(buffers=True) as txn:
+                return use(map(txn.get, keys))  # type: ignore[arg-type]  # None: see below
+        except lmdb.PanicError:  # where the transaction was to begin: nothing has been used
+            self.reopen()
+            return self.each(keys, use)
+        except lmdb.Error as error:
+            raise StoreError(_told(error, self._path)) from error
+        except TypeError as error:  # None has no bytes
             raise StoreError(f"{self._path}: a row is missing") from error
 
     def scan(self, first: bytes, take: Callable[[Iterable[tuple[memoryview, memoryview]]], T]) -> T:

@@ -24,6 +24,7 @@ from storage.engine.key_index import (
     shared_row,
 )
 from storage.errors import StoreOpenError
+from storage.mvcc import View
 from storage.records import Change
 
 META_KEY = b"\0"
@@ -130,6 +131,15 @@ def stored_in(row: memoryview) -> Stored:
     """Return a copy of the value in a row, and its lease."""
     deadline, length = _TAIL.unpack_from(row, _TAIL_AT)
     value = bytes(row[_HEADER.size + length :])
+    if deadline and deadline & LEASE_MARK:
+        return value, deadline & LEASE_ID_MAX
+    return value, 0
+
+
+def view_of(row: memoryview) -> View:
+    """Return the value in a row, not a copy of it, and its lease."""
+    deadline, length = _TAIL.unpack_from(row, _TAIL_AT)
+    value = row[_HEADER.size + length :]
     if deadline and deadline & LEASE_MARK:
         return value, deadline & LEASE_ID_MAX
     return value, 0

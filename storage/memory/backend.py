@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage.engine.backend import Recovered, Stored
 from storage.engine.key_index import FIRST_REVISION, REVISION_MASK, KeyIndex, shared_row
+from storage.mvcc import View
 from storage.records import Change
 
 
@@ -29,6 +30,9 @@ class MemoryBackend:
     def values(self, rows: Sequence[int]) -> list[Stored]:
         values, lease_of = self._values, self._leases.get
         return [(values[row], lease_of(row, 0)) for row in rows]
+
+    def view(self, rows: Sequence[int], use: Callable[[Iterator[View]], int]) -> int:
+        return use(map(self.value, rows))
 
     def disk_bytes(self) -> int:
         return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 import grpc
@@ -26,11 +25,11 @@ from storage.serve.etcd3.answers import (
     delete_answer,
     key_value,
     put_answer,
-    range_answer,
     txn_answer,
 )
 from storage.serve.etcd3.errors import REQUEST_TOO_LARGE, RefusedError
 from storage.serve.etcd3.methods import unary
+from storage.serve.etcd3.range_encoding import RangeEncoding
 from storage.serve.etcd3.requests import delete_op, put_op, range_op, txn_op
 from storage.serve.etcd3.serving import Serving
 from storage.serve.etcd3.txn_rules import check_keys
@@ -39,8 +38,11 @@ SERVICE: Final = "etcdserverpb.KV"
 ENTRY_BYTES: Final = 18
 """What etcd's log entry adds to a write's message, which its bound counts, too."""
 
-PAGE: Final = 500
-"""Keys that are put into an answer before others have their turn: a millisecond or so."""
+SLICE_COST: Final = 6 << 20
+"""Of what is put into an answer in one turn of the loop (see ``RangeEncoding``): two milliseconds
+or so, 900 keys of 1 KB."""
+SLICE_NS: Final = 3_000_000
+"""It ends a slice where reading is slow, from a disk, say."""
 NEW: Final = 1
 """The revision of a store that holds nothing. Nothing was written before it; etcd lets it be
 compacted all the same."""
@@ -72,19 +74,25 @@ class KV:
         self._header = serving.header
         self._alarms = serving.alarms
         self._limits = serving.limits
+        self._turns = serving.turns
+        self._stamp_ns = serving.clock.stamp_ns
         self._write_bytes = serving.limits.request_bytes - ENTRY_BYTES
 
-    async def range(self, request: RangeRequest) -> RangeResponse:
-        """Read a key or a range of keys."""
+    async def range(self, request: RangeRequest) -> RangeResponse | bytes | list[bytes]:
+        """Read a key or a range of keys; what is long is read in turns, and comes in pieces."""
         if _asks_for_a_key(request):
             return await self._get(request.key)
-        op = range_op(request)
-        found, revision = await self._store.range(op)
-        answer = range_answer(found._replace(kvs=found.kvs[:PAGE]), self._header(revision))
-        for first in range(PAGE, len(found.kvs), PAGE):
-            await asyncio.sleep(0)
-            answer.kvs.extend([key_value(each) for each in found.kvs[first : first + PAGE]])
-        return answer
+        turn, stamp_ns = self._turns.mine, self._stamp_ns
+        with await self._store.reading(range_op(request), turn) as reading:
+            answer = RangeEncoding(self._header(reading.revision))
+            until_ns = stamp_ns() + SLICE_NS
+            reading.take(answer.take)
+            while reading.left:
+                if answer.spent(SLICE_COST) or stamp_ns() >= until_ns:
+                    await turn()
+                    until_ns = stamp_ns() + SLICE_NS
+                reading.take(answer.take)
+            return answer.end(more=reading.more, total=reading.total)
 
     async def _get(self, key: bytes) -> RangeResponse:
         """Read the newest state of a key: what an API server asks for most."""

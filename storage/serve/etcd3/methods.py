@@ -27,11 +27,16 @@ class Context(Protocol):
         ...
 
 
-def unary(request: type[Q], call: Callable[[Q], Awaitable[A]]) -> grpc.RpcMethodHandler[bytes, A]:
-    """Make a method of ``call``, one request and one answer, whose errors are etcd's."""
+def unary(
+    request: type[Q], call: Callable[[Q], Awaitable[A | bytes | list[bytes]]]
+) -> grpc.RpcMethodHandler[bytes, A | bytes | list[bytes]]:
+    """Make a method of ``call``, one request and one answer, whose errors are etcd's.
+
+    The answer is a message, or one that has been encoded, whole or in pieces.
+    """
     read = request.FromString
 
-    async def method(text: bytes, context: Context) -> A:
+    async def method(text: bytes, context: Context) -> A | bytes | list[bytes]:
         try:
             return await call(read(text))
         except (StoreError, RefusedError) as error:
@@ -43,8 +48,10 @@ def unary(request: type[Q], call: Callable[[Q], Awaitable[A]]) -> grpc.RpcMethod
     return grpc.unary_unary_rpc_method_handler(method, response_serializer=_serialized)
 
 
-def _serialized(message: Message) -> bytes:
-    return message.SerializeToString()
+def _serialized(answer: Message | bytes | list[bytes]) -> bytes:
+    if isinstance(answer, Message):
+        return answer.SerializeToString()
+    return answer  # type: ignore[return-value]  # pieces: ``http2.methods`` allows them beside gRPC
 
 
 def refused(refusal: Refusal) -> grpc.RpcMethodHandler[bytes, bytes]:

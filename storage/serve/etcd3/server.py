@@ -95,6 +95,7 @@ class Listener:
             message_bytes=self._message_bytes,
             pages=PlainPages(serving),
             farewell=STOPPED.message,
+            turns=serving.turns,
         )
         await self._server.listen(self._sockets, self._tls)
 

@@ -11,6 +11,7 @@ from storage.clock import Clock
 from storage.mvcc import Mvcc
 from storage.serve.etcd3.alarms import Alarms
 from storage.serve.etcd3.limits import Limits
+from storage.serve.http2.turns import Turns
 
 VERSION: Final = "3.6.0"
 """What ``Maintenance.Status`` says. From 3.5.13 on clients may trust progress requests, and ours
@@ -35,6 +36,8 @@ class Serving:
     limits: Limits = field(default_factory=Limits)
     alarms: Alarms = field(default_factory=Alarms)
     """Those that clients raise."""
+    turns: Turns = field(default_factory=Turns)
+    """Those of long answers, while they are made and while they are sent."""
     watch_progress_s: float = 600.0
     """How often quiet watches that asked for it are told how far they are; as etcd's."""
 

@@ -3,7 +3,8 @@
 How it works. A method is called as ``grpc.aio`` calls it: with the request and the call, or with
 the call twice where requests come as a stream, over which it iterates. A call with one request
 begins when that is whole, and its one answer leaves with the header before it and the trailers
-behind it in a single write, if the peer's windows have room for it.
+behind it in a single write, if the peer's windows have room for it. A long one may be returned in
+pieces, and leaves in slices, a turn of the loop each (``unsent``).
 
 Deadlines are the client's: it resets the stream when it waits no longer.
 """
@@ -22,7 +23,7 @@ from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
 from storage.http2 import frames
-from storage.http2.frames import FRAME_BYTES, HEAD, Code
+from storage.http2.frames import FRAME_BYTES, Code
 from storage.http2.hpack import literal
 from storage.serve.http2.messages import (
     PREFIX,
@@ -34,6 +35,8 @@ from storage.serve.http2.messages import (
 )
 from storage.serve.http2.methods import Method
 from storage.serve.http2.plain import Page
+from storage.serve.http2.turns import Turns
+from storage.serve.http2.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ class Wire(Protocol):
     """What a message of the client may hold."""
     credit_bytes: int
     """So much of a stream taken, and the client hears that it may send as much again."""
+    turns: Turns
+    """Those of all long answers of the server."""
 
     def write(self, data: bytes) -> None:
         """Send frames."""
@@ -110,7 +115,7 @@ class Call:
         self._headed = False
         self._answered = False
         """Nothing will be sent but what waits in ``_out``."""
-        self._out: deque[memoryview] | None = None
+        self._out: Unsent | None = None
         self._trailers = b""
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -202,7 +207,7 @@ class Call:
 
     def go_on(self) -> None:
         """Send what had to wait for a window, and let the method go on that waited for room."""
-        if self._out:
+        if self._out and not self._out.queued:
             self._flush(self._out)
         room = self._room
         if room is not None and not self._out and not self._wire.paused:
@@ -296,23 +301,32 @@ class Call:
         else:
             self._finish(StatusCode.OK, "")
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self, body: bytes | list[bytes]) -> None:
         """Send the one answer of a call, and end it."""
+        if isinstance(body, list):
+            self._answer_in_pieces(body)
+            return
         size, wire, stream_id = len(body) + PREFIX_BYTES, self._wire, self.stream_id
         if self._answered:
             return
         if size > FRAME_BYTES or size > self.window or size > wire.window or not self._ended:
-            self._answer_in_pieces(body)
+            self._answer_in_pieces([body])
             return
         self._answered = True
         wire.window -= size
         wire.write(whole_answer(stream_id, body))
         wire.ended(self)
 
-    def _answer_in_pieces(self, body: bytes) -> None:
+    def _answer_in_pieces(self, pieces: list[bytes]) -> None:
+        """Send one whose pieces make a message; what is sent of it is let go."""
+        if self._answered:
+            return
         self._headed = True
         self._wire.write(header(self.stream_id))
-        self._queue(framed(body))
+        out = self._out = Unsent(patient=True)
+        out.add(PREFIX.pack(0, sum(map(len, pieces))) + pieces[0])
+        for piece in pieces[1:]:
+            out.add(piece)
         self._finish(StatusCode.OK, "")
 
     def _fail(self, error: BaseException) -> None:
@@ -343,32 +357,24 @@ class Call:
     def _end(self, last: bytes) -> None:
         self._answered = True
         self._trailers = last
-        self._flush(self._out or deque())
+        out = self._out or Unsent()
+        if not out.queued:
+            self._flush(out)
 
     def _queue(self, payload: bytes) -> None:
         if self._answered:
             return
         if self._out is None:
-            self._out = deque()
-        self._out.append(memoryview(payload))
-        self._flush(self._out)
+            self._out = Unsent()
+        self._out.add(payload)
+        self.go_on()
 
-    def _flush(self, out: deque[memoryview]) -> None:
-        """Send as much as the windows allow, and the trailers after all."""
+    def _flush(self, out: Unsent) -> None:
+        """Send as much as there is room for, and the trailers after all."""
         wire = self._wire
-        pieces: list[bytes | memoryview] = []
-        while out:
-            payload = out[0]
-            room = min(FRAME_BYTES, self.window, wire.window, len(payload))
-            if room <= 0:
-                break
-            if room == len(payload):
-                out.popleft()
-            else:
-                out[0] = payload[room:]
-            self.window -= room
-            wire.window -= room
-            pieces += [HEAD.pack(room << 8 | frames.DATA, 0, self.stream_id), payload[:room]]
+        pieces, out.queued = out.slice(wire, self)
+        if out.queued:
+            wire.turns.take(self._turn)
         if not out and self._trailers:
             pieces.append(self._trailers)
             self._trailers = b""
@@ -378,3 +384,9 @@ class Call:
             wire.ended(self)
         elif pieces:
             wire.write(b"".join(pieces))
+
+    def _turn(self) -> None:
+        """Send the next slice."""
+        if self._out is not None:
+            self._out.queued = False
+            self.go_on()

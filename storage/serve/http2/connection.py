@@ -2,7 +2,8 @@
 
 How it works. Whatever has been received is taken apart at once, in the step of the loop that
 brought it; calls begin there. Answers are written in one piece where the peer's windows allow it,
-which is nearly always; else they wait in their call for more window.
+which is nearly always; else they wait in their call for more window, as do long ones for their turn
+and for the transport.
 
 **What bounds memory.** A call's messages: the window that a stream has of us, and the bound of a
 message. Answers: those of the calls under way. While the transport has more than it takes to write,
@@ -22,6 +23,7 @@ from storage.http2.hpack import Decoder, HpackError
 from storage.serve.http2.calls import Call
 from storage.serve.http2.methods import Head, Method, head_of
 from storage.serve.http2.plain import Pages, PlainRequest
+from storage.serve.http2.turns import Turns
 
 STREAMS_MAX: Final = 1 << 16
 HEADER_BYTES_MAX: Final = 64 << 10
@@ -38,6 +40,8 @@ class Host(Protocol):
     """What a message of a client may hold."""
     pages: Pages | None
     """What is answered over HTTP/1.1, if anything."""
+    turns: Turns
+    """Those of long answers."""
     farewell: str
     """What calls are told that would go on for ever, when the server ends."""
 
@@ -77,6 +81,7 @@ class Connection(asyncio.Protocol):
         self.cancel = host.cancel
         self.message_bytes = host.message_bytes
         self.credit_bytes = host.message_bytes // 2
+        self.turns = host.turns
         self.calls: dict[int, Call] = {}
         self._decoder = Decoder(head_of)
         self._rest = b""

@@ -44,7 +44,8 @@ class Method(NamedTuple):
     takes_stream: bool
     answers_stream: bool
     read: Callable[[bytes], Any]
-    write: Callable[[Any], bytes]
+    write: Callable[[Any], Any]
+    """Returns bytes; of a method with one answer also the pieces of one, in a list."""
 
 
 def method_of(handler: grpc.RpcMethodHandler[Any, Any]) -> Method:

@@ -12,6 +12,7 @@ from storage.http2 import frames
 from storage.serve.http2.connection import Connection
 from storage.serve.http2.methods import Head, Method, page_of, refusing_content
 from storage.serve.http2.plain import Pages
+from storage.serve.http2.turns import Turns
 
 BACKLOG: Final = 1024
 
@@ -26,12 +27,14 @@ class Http2Server:
         message_bytes: int,
         pages: Pages | None = None,
         farewell: str = "the server ends",
+        turns: Turns | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         # A message must find room in the window of a stream, which cannot be larger.
         self.message_bytes = min(message_bytes, frames.WINDOW_MAX - frames.FRAME_BYTES)
         self.pages = pages
         self.farewell = farewell
+        self.turns = Turns() if turns is None else turns
         self._find = find
         self._cancelled: set[asyncio.Task[None]] = set()
         """Tasks of calls that have ended before them."""

@@ -13,6 +13,7 @@ from storage.serve.http2.connection import Connection
 from storage.serve.http2.messages import PREFIX
 from storage.serve.http2.methods import Head, Method, page_of
 from storage.serve.http2.plain import Pages
+from storage.serve.http2.turns import Turns
 
 MESSAGE_BYTES: Final = 1000
 NUMBER: Final = Struct(">I")
@@ -65,6 +66,7 @@ class FakeHost:
         self.loop = asyncio.get_running_loop()
         self.message_bytes = MESSAGE_BYTES
         self.pages = pages
+        self.turns = Turns()
         self.farewell = "the server ends"
         self.cancelled: list[asyncio.Task[None]] = []
         self.left_count = 0
