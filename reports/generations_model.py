@@ -80,6 +80,12 @@ class Sizes:
     objects: int = 0
     snapshot_writes: int = 0
     snapshot_writes_per_s: float = 0.0
+    lists: int = 1
+    lag_spans: int = 1
+    snapshot_spans: int = 1
+    restarts: int = 1
+    raw_turns: int = 1
+    probes: int = 0
     held_keys: int = 0
     raw_callers: int = 0
     nodes: int = 0

@@ -85,6 +85,8 @@ def _rows(text: str) -> str:
     for row in found:
         if row not in ROWS or len(row) != 1:
             raise argparse.ArgumentTypeError(f"no row {row!r}; there are {','.join(ROWS)}")
+    if not found:
+        raise argparse.ArgumentTypeError("no rows")
     return "".join(sorted(found))
 
 

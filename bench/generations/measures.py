@@ -45,6 +45,8 @@ BYTES: Final = {
     "event": "an event",
     "item": "a list item",
 }
+WATCHERS: Final = {"1": "1 watcher", "100": "100 watchers", "most": "most watchers"}
+"""How many there are, as values and titles call it."""
 MEASURES: Final[tuple[Measure, ...]] = (
     Measure(
         "a_poll_500",
@@ -140,16 +142,30 @@ MEASURES: Final[tuple[Measure, ...]] = (
         ),
         10.0,
     ),
-    sized(
+    *(
         same(
-            "b_flow_cpu_us_per_event_at_most",
-            "CPU an event told, most watchers",
-            "µs",
+            f"b_flow_anon_mib_at_{count}",
+            f"memory of the server, {watchers}, events flowing",
+            "MiB",
             OLDER,
-            MESSAGES_2X,
+            MULTIPLEXED,
             COREOS,
-        ),
-        2.0,
+        )
+        for count, watchers in WATCHERS.items()
+    ),
+    *(
+        sized(
+            same(
+                f"b_flow_cpu_us_per_event_at_{count}",
+                f"CPU an event told, {watchers}",
+                "µs",
+                OLDER,
+                MESSAGES_2X,
+                COREOS,
+            ),
+            2.0,
+        )
+        for count, watchers in WATCHERS.items()
     ),
     same("c_list_s", "time of the LIST", "s", OLDER, "etcd 3 lists faster", NO_SOURCE),
     replace(
@@ -254,6 +270,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         NO_SOURCE,
     ),
     same("f_restart_s", "start on all the data, to the first answer", "s", OLDER, WHOLE, NO_SOURCE),
+    same("f_restart_cpu_s", "server CPU of that start", "s", OLDER, WHOLE, NO_SOURCE),
     same("f_anon_mib", "memory with all the data", "MiB", OLDER, WHOLE, NO_SOURCE),
     same(
         "f_restart_anon_mib",

@@ -6,7 +6,7 @@ import asyncio
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ from bench.generations.plane import (
 from bench.generations.results import GENERATIONS_FILE, SCHEMA_VERSION, Generations, Reading
 from bench.generations.settings import Found, Sizes, Task
 from bench.generations.stations.registry import STATIONS
-from bench.generations.subjects import SUBJECTS
+from bench.generations.subjects import FAMILIES, SUBJECTS
 from bench.generations.summary import details_of, lines_of
 from bench.generations.worker import FOUND_FILE
 from bench.measuring import Measuring
@@ -45,26 +45,35 @@ class Step(NamedTuple):
 
 
 def steps_of(rows: str, subjects: Sequence[str], rounds: int, seed: int) -> list[Step]:
-    """Return all steps: round by round, each round's in an order of its own."""
+    """Return all steps: round by round, each round's in an order of its own.
+
+    What is held against each other comes one right after the other, so that the machine is the
+    same for both: a station's two generations of one family, in an order of chance, too.
+    """
     chance = random.Random(seed)
     found: list[Step] = []
     for number in range(1, rounds + 1):
-        steps = [
-            Step(number, station, subject, wanted)
-            for station, (served, _) in STATIONS.items()
-            if (wanted := "".join(row for row in served if row in rows))
-            for subject in subjects
-        ]
-        if PLANE_ROW in rows:
-            steps += [
-                Step(number, station, subject, PLANE_ROW)
-                for station in PLANES
-                for subject in subjects
-                if station != AS_IN_1_2 or SUBJECTS[subject].generation == 2
-            ]
-        chance.shuffle(steps)
-        found += steps
+        pairs = [pair for family in FAMILIES.values() for pair in _pairs(number, rows, family)]
+        pairs = [[step for step in pair if step.subject in subjects] for pair in pairs]
+        chance.shuffle(pairs)
+        for pair in pairs:
+            chance.shuffle(pair)
+            found += pair
     return found
+
+
+def _pairs(number: int, rows: str, family: Sequence[str]) -> Iterator[list[Step]]:
+    """Yield what is held against each other in a round."""
+    for station, (served, _) in STATIONS.items():
+        if wanted := "".join(row for row in served if row in rows):
+            yield [Step(number, station, subject, wanted) for subject in family]
+    if PLANE_ROW in rows:
+        yield [
+            Step(number, station, subject, PLANE_ROW)
+            for station in PLANES
+            for subject in family
+            if station != AS_IN_1_2 or SUBJECTS[subject].generation == 2
+        ]
 
 
 Tell = Callable[[str], None]

@@ -10,8 +10,6 @@ from bench.generations.settings import Found, Sizes
 from bench.measuring import Listener, Measuring, RunFailedError
 from bench.results import Config, Results, Status
 
-PROBES: Final = 50
-PROBE_INTERVAL_MS: Final = 100.0
 KEPT: Final = (
     "pods_per_s",
     "startup_p50_ms",
@@ -42,8 +40,8 @@ def config_of(station: str, subject: str, sizes: Sizes, seed: int) -> Config:
         pods=sizes.pods,
         codec=PLANES[station][0],
         store=subject,
-        probes=PROBES,
-        probe_interval_ms=PROBE_INTERVAL_MS,
+        probes=sizes.probes,
+        probe_interval_ms=sizes.probe_interval_ms,
         seed=seed,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,7 +10,7 @@ from bench.child import Child, ChildError
 from bench.generations.clients.interface import Client, ClientError
 from bench.generations.subjects import HOST, Subject
 from bench.own_etcd import PROGRAM, free_ports
-from bench.sampling import PROC, read_usage
+from bench.sampling import PROC, cpu_s_of, read_usage
 from storage.clock import Clock
 
 READY_S_MAX: Final = 120.0
@@ -19,8 +18,6 @@ ASK_S_MAX: Final = 5.0
 POLL_S: Final = 0.002
 STARTS_MAX: Final = 3
 SNAPSHOTS: Final = "*.snap"
-PROCESS_CLOCK: Final = 2
-"""CPUCLOCK_SCHED."""
 
 
 class Look(NamedTuple):
@@ -32,6 +29,14 @@ class Look(NamedTuple):
     anon_mib: float
     disk_bytes: int
     """Bytes that it has caused to be written to disks."""
+
+
+class Start(NamedTuple):
+    """What it took from the start of the process to its first answer."""
+
+    seconds: float
+    cpu_s: float
+    """Of the server: what it waits for, as raft does for an election, is not in it."""
 
 
 class Server:
@@ -50,7 +55,7 @@ class Server:
             port, self._peer_port = free_ports(2)
             self.address = f"{HOST}:{port}"
             try:
-                self.start_s = await self.start("/", present=False)
+                self.begun = await self.start("/", present=False)
             except ChildError:
                 await self.stop()
                 taken = self._child is not None and "in use" in self._child.tail()
@@ -86,8 +91,8 @@ class Server:
         """Return the names of the snapshot files that there are."""
         return {file.name for file in (self._directory / "data").rglob(SNAPSHOTS)}
 
-    async def start(self, key: str, *, present: bool) -> float:
-        """Start it on the data that are there; return the seconds to its first answered read.
+    async def start(self, key: str, *, present: bool) -> Start:
+        """Start it on the data that are there; return what it took to its first answered read.
 
         ``present``: the answer counts once it has the key. Raises ChildError.
         """
@@ -99,17 +104,18 @@ class Server:
         log = self._directory / f"{self.subject.name}-{self._starts}.log"
         name, code = self.subject.name, self.subject.exit_code
         self._child = Child(name, command, log, ours=not self.subject.real, exit_code=code)
-        begin_ns = self._clock.stamp_ns()
+        begin_ns, before_s = self._clock.stamp_ns(), 0.0
         await self._child.start()
         if self.subject.real:
             begin_ns = await self._became(PROGRAM)
+            before_s = cpu_s_of(self.pid)
         try:
             async with asyncio.timeout(READY_S_MAX):
                 while not await self._answers(key, present=present):  # noqa: ASYNC110  outside
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise ChildError(self._child.failure(f"no answer in {READY_S_MAX:g} s")) from None
-        return (self._clock.stamp_ns() - begin_ns) / 1e9
+        return Start((self._clock.stamp_ns() - begin_ns) / 1e9, cpu_s_of(self.pid) - before_s)
 
     async def stop(self) -> None:
         """End it. Idempotent."""
@@ -133,14 +139,6 @@ class Server:
                 return bool(await client.get(key)) or not present
         except (ClientError, TimeoutError):
             return False
-
-
-def cpu_s_of(pid: int) -> float:
-    """Return the CPU of a process, of all threads that it ever had, to the nanosecond.
-
-    The kernel has a clock for each process (clock_getcpuclockid); its number is made of the pid.
-    """
-    return time.clock_gettime((~pid << 3) | PROCESS_CLOCK)
 
 
 def _disk_bytes(pid: int) -> int:

@@ -8,8 +8,10 @@ round, have a geometric mean and a 95 % interval (Student's t over rounds), and 
 - the whole interval above 1: as claimed; below 1: the opposite;
 - else 1 lies in an interval that is too wide to say that there is none: undecided.
 
-Where the smaller is 0 in every round and the larger is not, there is no ratio and it is as claimed;
-the other way round the opposite; both 0: no difference.
+A round in which one of the two is 0 has no ratio, and is not passed over either: whatever the
+others say is undecided, unless it says the same as they do. Where the smaller is 0 in every round
+and the larger in none, it is as claimed; the other way round the opposite; both always 0: no
+difference.
 """
 
 from __future__ import annotations
@@ -64,6 +66,8 @@ def judge(
         low, high = min(ratios), max(ratios)
     enough = found.rounds >= (1 if exact else ROUNDS_TO_DECIDE)
     verdict = verdict_of(low, high) if enough else Verdict.UNDECIDED
+    if _of_half_zeros(larger, smaller) - {verdict}:
+        verdict = Verdict.UNDECIDED
     said = size_of(low, high, size) if verdict is Verdict.AS_CLAIMED else Size.UNCLAIMED
     return Judged(verdict, said, found.ratio, low, high, found.rounds)
 
@@ -92,6 +96,17 @@ def size_of(low: float | None, high: float | None, size: float | None) -> Size:
 
 def _of_zeros(larger: Sequence[float], smaller: Sequence[float]) -> Verdict:
     """Judge where one of the two is 0 in every round."""
+    if not any(larger) and not any(smaller):
+        return Verdict.NO_DIFFERENCE
     if not any(larger):
-        return Verdict.OPPOSITE if any(smaller) else Verdict.NO_DIFFERENCE
+        return Verdict.OPPOSITE if all(smaller) else Verdict.UNDECIDED
     return Verdict.AS_CLAIMED if all(larger) else Verdict.UNDECIDED
+
+
+def _of_half_zeros(larger: Sequence[float], smaller: Sequence[float]) -> set[Verdict]:
+    """Return what the rounds say in which one of the two is 0 and the other is not."""
+    return {
+        Verdict.AS_CLAIMED if a else Verdict.OPPOSITE
+        for a, b in zip(larger, smaller, strict=True)
+        if bool(a) != bool(b)
+    }

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from bench.sampling import TICKS_PER_S, Sampler, Usage, read_usage
+from bench.sampling import TICKS_PER_S, Sampler, Usage, cpu_s_of, read_usage
 from storage.clock import SystemClock
 
 STAT = "42 (a (strange) name) S 1 42 42 0 -1 4194560 5 0 0 0 {user} {system} 0 0 20 0 1 0 9 9 9"
@@ -28,6 +29,15 @@ def test_usage_is_read_past_a_name_with_brackets(tmp_path: Path) -> None:
 
 def test_usage_of_a_process_that_is_gone_is_none(tmp_path: Path) -> None:
     assert read_usage(42, tmp_path) is None
+
+
+def test_cpu_of_a_process_is_its_own_to_less_than_a_tick() -> None:
+    before_s, pid = time.process_time(), os.getpid()
+    told_s = cpu_s_of(pid)
+
+    assert before_s <= told_s <= time.process_time()
+    with pytest.raises(OSError, match="Invalid argument"):
+        cpu_s_of(2**22 + 1)
 
 
 def test_usage_of_this_process_is_what_the_system_says() -> None:

@@ -59,8 +59,8 @@ async def fanning(ground: Ground) -> None:
             if watcher.ended:
                 raise ClientError(f"one of {count} watches ended: {watcher.ended}")
     most = sizes.watchers[-1]
-    cpu_us = ground.values[f"b_flow_cpu_us_per_event_at_{most}"]
-    ground.values["b_flow_cpu_us_per_event_at_most"] = cpu_us
+    for name in ("b_flow_cpu_us_per_event", "b_flow_anon_mib"):
+        ground.values[f"{name}_at_most"] = ground.values[f"{name}_at_{most}"]
     for state in ("idle", "flow"):
         grown = ground.values[f"b_{state}_anon_mib_at_{most}"] - base_mib
         ground.values[f"b_{state}_kib_per_watcher"] = max(grown, 0.0) * 1024 / most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from statistics import median
 from typing import Final, NamedTuple
 
 from bench.generations.clients.interface import Client, OutOfWindowError, Value
@@ -26,7 +27,9 @@ LAG_S_MAX: Final = 0.25
 WRITTEN_SHARE_MIN: Final = 0.95
 """Below it the server could not take the writes, whoever watches."""
 STEP: Final = 2.0
-HALF_STEP: Final = 2.0**0.5
+HALVINGS: Final = 3
+"""Of the last step: the rates that are tried in the end lie a factor of 2 ** (1 / 8) = 1.09 apart,
+which is finer than what is called no difference."""
 PER_S_MIN: Final = 62.5
 KEYS: Final = 500
 WINDOW_FIRST: Final = 990
@@ -75,9 +78,9 @@ async def feeding(ground: Ground) -> None:
 
 
 async def _ladder(ground: Ground, writer: Client, values: Values, way: str) -> None:
-    """Find the highest rate that is held, in steps of the square root of two."""
+    """Find the highest rate that is held: by steps of two, then by halving the last of them."""
+    await _lags(ground, writer, values, way)
     first = await _tried(ground, writer, values, way, CLAIMED_PER_S)
-    ground.values[f"a_{way}_lag_p99_ms_at_500"] = first.lag_p99_ms
     best, failed = (first, None) if first.held else (None, first)
     rate = float(CLAIMED_PER_S)
     if best is not None:
@@ -90,12 +93,24 @@ async def _ladder(ground: Ground, writer: Client, values: Values, way: str) -> N
             rate /= STEP
             step = await _tried(ground, writer, values, way, rate)
             best, failed = (step, failed) if step.held else (None, step)
-    if best is not None and failed is not None:
-        between = best.intended_per_s * HALF_STEP
+    for _ in range(HALVINGS if best is not None and failed is not None else 0):
+        assert best is not None
+        assert failed is not None
+        between = (best.intended_per_s * failed.intended_per_s) ** 0.5
         step = await _tried(ground, writer, values, way, between)
         best, failed = (step, failed) if step.held else (best, step)
     ground.values[f"a_{way}_per_s"] = best.written_per_s if best is not None else 0.0
     ground.notes.append(f"{way}: {_why(failed)}")
+
+
+async def _lags(ground: Ground, writer: Client, values: Values, way: str) -> None:
+    """Hold the claimed rate some times; the delay is the median of their 99th percentiles."""
+    sizes = ground.sizes
+    steps = [
+        await _try(ground, writer, values, way, CLAIMED_PER_S, seconds=sizes.lag_s)
+        for _ in range(sizes.lag_spans)
+    ]
+    ground.values[f"a_{way}_lag_p99_ms_at_500"] = median(each.lag_p99_ms for each in steps)
 
 
 def _why(failed: Step | None) -> str:
@@ -124,7 +139,16 @@ async def _tried(ground: Ground, writer: Client, values: Values, way: str, rate:
     return step if step.held else await _try(ground, writer, values, way, rate)
 
 
-async def _try(ground: Ground, writer: Client, values: Values, way: str, rate: float) -> Step:
+async def _try(
+    ground: Ground,
+    writer: Client,
+    values: Values,
+    way: str,
+    rate: float,
+    *,
+    seconds: float = 0.0,
+) -> Step:
+    """Try a rate once; ``seconds`` above 0: for so long."""
     stamp = ground.clock.stamp_ns
     lags = LatencyHistogram()
 
@@ -138,7 +162,7 @@ async def _try(ground: Ground, writer: Client, values: Values, way: str, rate: f
         number += 1
         await writer.put(key_of(number % KEYS), values.at(due_ns))
 
-    count = max(int(rate * ground.sizes.feed_s), 1)
+    count = max(int(rate * (seconds or ground.sizes.feed_s)), 1)
     async with ground.server.client(polling=way == POLL) as watcher:
         await watcher.watch(DIRECTORY, heard)
         paced = Paced(write, ground.clock)

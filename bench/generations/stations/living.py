@@ -58,6 +58,7 @@ async def _held(ground: Ground, way: str, *, apart: bool) -> Cost:
         begin_ns = ground.clock.stamp_ns()
         await client.hold(keys, value, sizes.held_ttl_s, apart=apart)
         await client.refresh()  # so that the stream stands
+        await asyncio.sleep(sizes.settle_s)  # what was written just now has gone to the disk
         index, before, syncs = await client.index(), ground.server.look(), await _syncs(ground)
         requests = 0
         for _ in range(sizes.held_periods):

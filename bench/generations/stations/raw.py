@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from itertools import cycle
+from statistics import median
 from typing import Final
 
 from bench.generations.clients.interface import Client
@@ -31,23 +32,30 @@ async def raw(ground: Ground) -> None:
         async def read() -> None:
             await client.read(next(around))
 
-        await _measure(ground, "put", put, client)
-        await _measure(ground, "get", get, client)
-        await _measure(ground, "read", read, client)
+        turns: dict[str, list[float]] = {}
+        for _ in range(sizes.raw_turns):
+            for what, operation in (("put", put), ("get", get), ("read", read)):
+                for name, value in (await _measure(ground, what, operation, client)).items():
+                    turns.setdefault(name, []).append(value)
+    ground.values |= {name: median(values) for name, values in turns.items()}
+    for what in ("put", "get", "read"):
+        if (cores := ground.values[f"h_{what}_client_cores"]) > CLIENT_CORES_MAX:
+            ground.notes.append(f"{what}: the client used {cores:.2f} of a core")
 
 
 async def _measure(
     ground: Ground, what: str, operation: Callable[[], Awaitable[None]], client: Client
-) -> None:
+) -> dict[str, float]:
+    """Return the values of one turn."""
     looped = Looped(ground.clock)
     before, carried = ground.server.look(), client.traffic()
     await looped.run(operation, ground.sizes.raw_callers, ground.sizes.raw_s)
     used, moved = ground.used(before), client.traffic() - carried
     done = len(looped.latencies_ns)
-    ground.values[f"h_{what}s_per_s"] = done / looped.seconds
-    ground.values[f"h_{what}_cpu_us"] = used.cpu_s * 1e6 / done
-    ground.values[f"h_{what}_p99_ms"] = sorted(looped.latencies_ns)[int(done * 0.99)] / 1e6
-    ground.values[f"h_{what}_client_cores"] = looped.client_cores
-    if looped.client_cores > CLIENT_CORES_MAX:
-        ground.notes.append(f"{what}: the client used {looped.client_cores:.2f} of a core")
-    ground.values[f"h_{what}_bytes"] = (moved.sent + moved.received) / done
+    return {
+        f"h_{what}s_per_s": done / looped.seconds,
+        f"h_{what}_cpu_us": used.cpu_s * 1e6 / done,
+        f"h_{what}_p99_ms": sorted(looped.latencies_ns)[int(done * 0.99)] / 1e6,
+        f"h_{what}_client_cores": looped.client_cores,
+        f"h_{what}_bytes": (moved.sent + moved.received) / done,
+    }

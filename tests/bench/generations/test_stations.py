@@ -31,6 +31,7 @@ __all__ = ["one_member", "start_etcd"]
     "wrong",
     [
         ["--rows", "z"],
+        ["--rows", ""],
         ["--rows", "a,bc"],
         ["--subjects", "zookeeper"],
         ["--rounds", "0"],

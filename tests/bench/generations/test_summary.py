@@ -92,6 +92,23 @@ def test_steps_visit_every_subject_once_a_round_in_an_order_of_the_seed() -> Non
     assert sorted(first) == sorted(second)
 
 
+def test_steps_that_are_held_against_each_other_are_neighbours() -> None:
+    steps = steps_of(ROWS, list(SUBJECTS), 3, 7)
+
+    for older, newer in FAMILIES.values():
+        at = {
+            (step.round, step.station, step.subject): number
+            for number, step in enumerate(steps)
+            if step.subject in (older, newer)
+        }
+        pairs = [(at[r, s, older], at[r, s, newer]) for r, s, x in at if (x, s) == (newer, s)]
+        planes = [abs(a - b) for a, b in pairs if steps[a].station == "plane"]
+        others = [abs(a - b) for a, b in pairs if steps[a].station != "plane"]
+        assert set(others) == {1}
+        assert set(planes) <= {1, 2}  # etcd 2 has another run, with JSON, in between or beside
+        assert {a < b for a, b in pairs} == {True, False}
+
+
 def test_steps_of_a_row_are_of_its_station_and_say_for_which_rows() -> None:
     steps = steps_of("f", ["etcd3"], 1, 0)
 

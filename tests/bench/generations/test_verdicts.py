@@ -30,6 +30,12 @@ WIDE = [0.2, 5.0, 0.3, 4.0, 1.0]
         ([1.0, 0.0, 1.0, 1.0, 1.0], [0.0] * 5, Verdict.UNDECIDED),
         ([1.0] * 4, [0.0] * 4, Verdict.UNDECIDED),
         ([3.0] * 5, [1.0, 0.0, 1.0, 1.0, 1.0], Verdict.UNDECIDED),
+        ([3.0] * 6, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0], Verdict.AS_CLAIMED),
+        ([0.0, 3.0, 3.0, 3.0, 3.0, 3.0], [1.0] * 6, Verdict.UNDECIDED),
+        ([0.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0] * 6, Verdict.UNDECIDED),
+        ([0.0, 1.0, 1.0, 1.0, 1.0, 1.0], [3.0] * 6, Verdict.OPPOSITE),
+        ([0.0] * 6, [1.0] * 5 + [0.0], Verdict.UNDECIDED),
+        ([0.0, 3.0, 3.0, 3.0, 3.0, 3.0], [0.0, 1.0, 1.0, 1.0, 1.0, 1.0], Verdict.AS_CLAIMED),
     ],
 )
 def test_verdict_of_rounds(larger: list[float], smaller: list[float], verdict: Verdict) -> None:
