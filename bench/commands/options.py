@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -250,13 +251,19 @@ def fresh_data_dir(text: str) -> str:
 def claim_directory(path: Path, markers: Sequence[str]) -> Path:
     """Make sure that results can go to ``path``: it is new, empty, or holds older results.
 
-    Raises UsageError for a directory with other things in it, which are nobody's to overwrite.
+    Raises UsageError for a directory with other things in it, which are nobody's to overwrite, and
+    for one that cannot be made or written to.
     """
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is no directory")
     if path.exists() and any(path.iterdir()) and not any(_is_ours(path / m) for m in markers):
         raise UsageError(f"{path} is not empty and holds no results: choose another --out")
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {path}: {error.strerror}") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {path}: nothing can be written there")
     return path
 
 

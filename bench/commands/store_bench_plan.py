@@ -8,6 +8,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from bench.commands.interface import UsageError
+from bench.sampling import read_usage
 from bench.storebench.cells import Cell
 from bench.storebench.drivers.engines import ENGINES
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS, Entry
@@ -35,6 +36,7 @@ class Target(NamedTuple):
 def planned(arguments: argparse.Namespace) -> list[Cell]:
     """Return the cells, in order. Raises UsageError."""
     target = target_of(arguments)
+    _check_pids(arguments)
     if arguments.table:
         if arguments.op or scheme_of(target.server) or arguments.serve or arguments.real_etcd:
             raise UsageError(
@@ -49,6 +51,16 @@ def planned(arguments: argparse.Namespace) -> list[Cell]:
         for size in _sizes(arguments)
     ]
     return list(dict.fromkeys(cells))  # idle watches are the same for any number of callers
+
+
+def _check_pids(arguments: argparse.Namespace) -> None:
+    """Refuse processes that are not there, or that are not asked for. Raises UsageError."""
+    pids = arguments.server_pid
+    if pids and (arguments.serve or arguments.real_etcd or arguments.table):
+        raise UsageError("--server-pid: what is started here is known; it goes with a URL")
+    for pid in pids:
+        if read_usage(pid) is None:
+            raise UsageError(f"--server-pid: there is no process {pid}")
 
 
 def judged_servers(arguments: argparse.Namespace) -> list[str]:

@@ -66,9 +66,14 @@ def run_pyperf(name: str, out: Path, *, fast: bool) -> Path:
     target.unlink(missing_ok=True)
     command = [sys.executable, "-m", SUITES[name], "--quiet", "--output", str(target)]
     command += ["--inherit-environ", "TMPDIR", *(FAST if fast else THOROUGH)]
-    with tempfile.TemporaryDirectory(prefix="kubedyno-micro-") as scratch:
-        exit_code = run_alone(command, {**os.environ, "TMPDIR": scratch})
-    if exit_code != 0 or not target.exists():
+    exit_code = None
+    try:
+        with tempfile.TemporaryDirectory(prefix="kubedyno-micro-") as scratch:
+            exit_code = run_alone(command, {**os.environ, "TMPDIR": scratch})
+    finally:
+        if exit_code != 0:  # pyperf writes after every benchmark: half a suite is no result
+            target.unlink(missing_ok=True)
+    if not target.exists():
         raise SuiteFailedError(f"pyperf ended with exit code {exit_code}")
     return target
 

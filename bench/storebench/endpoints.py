@@ -24,6 +24,6 @@ def endpoints_of(store: str) -> list[str]:
     found = store.partition(SEPARATOR)[2].rstrip("/").split(",")
     for each in found:
         host, _, port = each.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= PORT_MAX:
             raise BadURLError(f"{store!r}: {each!r} is no HOST:PORT")
     return found

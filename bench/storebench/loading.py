@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import time
 from array import array
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 
 from bench.apibench.generator import histogram_of
 from bench.storebench.callers import Operation, Schedule, Tally, closed_loop
-from bench.storebench.drivers.interface import Driver, Spot
+from bench.storebench.drivers.interface import Driver, Heard, Spot
 from bench.storebench.drivers.registry import DRIVERS
 from bench.storebench.operations import OPERATIONS, Caller, Written
 from bench.storebench.settings import Outcome, Task
@@ -53,7 +54,8 @@ class Share:
         """Of the callers."""
         self.heard = Tally(clock.stamp_ns)
         """Of the watches."""
-        self.heard_total = 0
+        self.orders: list[array[int]] = []
+        """The stamps that each watch has heard, in order."""
         self.written = Written()
         self.chance = random.Random(task.seed)
         self.values = Values(task.value_bytes, self.chance)
@@ -62,13 +64,24 @@ class Share:
     async def watch(self) -> None:
         """Open the watches. Raises DriverError."""
         for _ in range(self.task.watchers):
-            await self.driver.watch(self.task.prefix.encode(), self._hear)
+            await self.driver.watch(self.task.prefix.encode(), self._listener())
 
-    def _hear(self, value: bytes) -> None:
-        due_ns = stamp_of(value)
-        if due_ns != FILLED_NS:
-            self.heard_total += 1
-            self.heard.latencies.append(self.heard.stamp() - due_ns)
+    def _listener(self) -> Heard:
+        order, heard = array("q"), self.heard
+        self.orders.append(order)
+
+        def hear(value: bytes) -> None:
+            due_ns = stamp_of(value)
+            if due_ns != FILLED_NS:
+                order.append(due_ns)
+                heard.latencies.append(heard.stamp() - due_ns)
+
+        return hear
+
+    @property
+    def heard_total(self) -> int:
+        """Return how many events all watches have heard."""
+        return sum(map(len, self.orders))
 
     def operations(self, held: list[Held]) -> list[Operation]:
         """Return what each caller repeats."""
@@ -101,6 +114,8 @@ async def perform(task: Task, clock: Clock, begin: Begin) -> Outcome:
         at_first = await driver.revision()
         held = await fill(share) if task.clients else []
         await begin()  # else the watches would hear of the filling first
+        if task.ordered:
+            share.written.stamps = {}
         await share.watch()
         begin_ns = await begin()
         outcome = await load(share, held, begin_ns)
@@ -184,6 +199,17 @@ async def _window(share: Share) -> Window:
     return Window(begin, end, latencies, told, due, late_ns)
 
 
+def order_of(stamps: array[int]) -> str:
+    """Return a digest of stamps in their order."""
+    return hashlib.blake2b(stamps.tobytes(), digest_size=8).hexdigest()
+
+
+def _written_order(written: Written) -> str:
+    if not written.stamps:
+        return ""
+    return order_of(array("q", (written.stamps[each] for each in sorted(written.stamps))))
+
+
 def _ended(driver: Driver) -> Iterator[str]:
     return (f"a watch ended: {why}" for why in driver.ended())
 
@@ -204,5 +230,7 @@ def _outcome(share: Share, window: Window) -> Outcome:
         writes_total=share.written.count,
         heard=len(window.heard),
         heard_total=share.heard_total,
+        heard_orders=dict(Counter(map(order_of, share.orders))),
+        written_order=_written_order(share.written),
         heard_histogram=histogram_of(window.heard).encode() if watching else "",
     )

@@ -13,10 +13,12 @@ from bench.storebench.workload import Held, Values
 
 
 class Written:
-    """How many writes were answered."""
+    """How many writes were answered, and, where somebody asks for it, in which order."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.stamps: dict[int, int] | None = None
+        """By revision; only with watches, which are held against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def swapping(caller: Caller) -> Operation:
         held = next(keys)
         held.revision = await swap(held.key, value(stamp_ns), held.revision)
         written.count += 1
+        if written.stamps is not None:
+            written.stamps[held.revision] = stamp_ns
 
     return operation
 

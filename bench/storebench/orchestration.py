@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from bench.child import Child
 from bench.results import read_json, write_json
-from bench.sampling import read_usage
+from bench.sampling import cpu_s_of, read_usage
 from bench.storebench.cells import Cell
 from bench.storebench.drivers.interface import Spot
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
@@ -140,7 +140,7 @@ def tasks_of(cell: Cell, found: Serving, directory: Path) -> list[Task]:
 
 def _with_watches(cell: Cell, writing: Task) -> list[Task]:
     if DRIVERS[cell.driver].place == IN_PROCESS:
-        return [replace(writing, watchers=cell.watchers)]
+        return [replace(writing, watchers=cell.watchers, ordered=True)]
     processes = min(cell.processes, cell.watchers)
     watching = [
         replace(
@@ -151,7 +151,7 @@ def _with_watches(cell: Cell, writing: Task) -> list[Task]:
         )
         for number in range(processes)
     ]
-    return [writing, *watching]
+    return [replace(writing, ordered=True), *watching]
 
 
 @asynccontextmanager
@@ -220,8 +220,11 @@ async def _until(stamp_ns: int, clock: Clock) -> None:
 
 
 def _cpu_s(pids: Sequence[int]) -> float | None:
-    used = [usage.cpu_s for pid in pids if (usage := read_usage(pid)) is not None]
-    return sum(used) if used else None
+    """Return what the servers have used; None where nobody said which, or one is gone."""
+    try:
+        return sum(map(cpu_s_of, pids)) if pids else None
+    except OSError:
+        return None
 
 
 def _anon_mib(pids: Sequence[int]) -> float | None:

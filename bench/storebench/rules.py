@@ -38,11 +38,21 @@ def counts_that_differ(
 
 
 def events_that_differ(outcomes: Sequence[Outcome], filled: int, watchers: int) -> Iterator[str]:
-    """See that every write of the load was told to every watch, once; ``filled`` came before."""
+    """See that every write of the load was told to every watch, once and in the store's order.
+
+    ``filled`` came before. What failed may have been written: then there is no order to hold to.
+    """
     expected = (sum(each.writes_total for each in outcomes) - filled) * watchers
     heard = sum(each.heard_total for each in outcomes)
     if heard != expected:
         yield f"events differ: {expected} were due to the watches, {heard} were heard"
+        return
+    orders = {each.written_order for each in outcomes if each.written_order}
+    if len(orders) != 1 or any(each.failures for each in outcomes):
+        return
+    told = sum((Counter(each.heard_orders) for each in outcomes), Counter[str]())
+    if wrong := told.total() - told[orders.pop()]:
+        yield f"events differ: {wrong} of {watchers} watches heard others, or in another order"
 
 
 def notes_on(

@@ -40,6 +40,8 @@ class Task:
     """Of a mixed load: how many of the operations are reads."""
     watchers: int = 0
     """How many watches over all keys this process has."""
+    ordered: bool = False
+    """Watches are held against the order of this process's writes."""
     idle_watches: int = 0
     """How many watches where nothing happens it opens; then it does nothing else."""
     streams: int = 1
@@ -93,6 +95,10 @@ class Outcome:
     """Events that watches told of in the window."""
     heard_total: int = 0
     """All that they told of since the load began."""
+    heard_orders: dict[str, int] = field(default_factory=dict)
+    """Which events, in which order, since the load began: a digest, and how many watches."""
+    written_order: str = ""
+    """The same of the writes of the load, as the store's revisions order them; empty: not told."""
     heard_histogram: str = ""
     """As ``histogram``: from when each write was due to when its event was heard."""
     told: dict[str, float] = field(default_factory=dict)

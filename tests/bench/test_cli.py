@@ -124,6 +124,14 @@ def test_results_may_replace_older_results(tmp_path: Path) -> None:
     assert claim_directory(tmp_path, ("results.json",)) == tmp_path
 
 
+def test_results_do_not_go_where_no_directory_can_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    for out in (tmp_path / "file" / "out", Path("/proc/out")):
+        with pytest.raises(UsageError, match=f"--out {out}: "):
+            claim_directory(out, ("results.json",))
+
+
 def test_names_are_kept_once_each_and_in_order() -> None:
     assert names(" json, protobuf,json ,") == ["json", "protobuf"]
 

@@ -67,6 +67,26 @@ def test_events_that_are_missing_or_double_are_told(heard: int, told: int) -> No
     assert len(list(events_that_differ(outcomes, 50, 2))) == told
 
 
+@pytest.mark.parametrize(
+    ("orders", "failures", "told"),
+    [
+        ({"same": 2}, {}, []),
+        ({"same": 1, "other": 1}, {}, ["1 of 2 watches heard others, or in another order"]),
+        ({"other": 2}, {}, ["2 of 2 watches heard others, or in another order"]),
+        ({"other": 2}, {"no answer": 1}, []),
+    ],
+)
+def test_events_that_came_in_another_order_are_told(
+    orders: dict[str, int], failures: dict[str, int], told: list[str]
+) -> None:
+    writing = replace(GOOD, heard_total=0, written_order="same", failures=failures)
+    watching = replace(GOOD, writes_total=0, heard_orders=orders)
+
+    found = list(events_that_differ([writing, watching], 50, 2))
+
+    assert found == [f"events differ: {each}" for each in told]
+
+
 @pytest.mark.parametrize(("due", "told"), [(100, 0), (106, 0), (107, 1)])
 def test_a_rate_that_was_not_kept_is_told(due: int, told: int) -> None:
     assert len(list(notes_on([replace(GOOD, due=due)], rate=50.0))) == told
