@@ -35,8 +35,8 @@ class RangeReading:
         self.total = picked.total
         self.more = picked.more
         self.revision = revision
-        self._found = picked.found
-        self._at = 0
+        self._found = picked.found[::-1]
+        """What is left, the next one last: it is let go page by page, for that takes time, too."""
         self._keys_only = picked.keys_only
         self._backend = backend
         self._release: Callable[[], None] | None = release
@@ -49,10 +49,10 @@ class RangeReading:
 
     @property
     def left(self) -> int:
-        return len(self._found) - self._at
+        return len(self._found)
 
     def take(self, take: Take) -> None:
-        page = self._found[self._at : self._at + VIEW_PAGE]
+        page = self._found[: -VIEW_PAGE - 1 : -1]
         if not page:
             return
 
@@ -60,9 +60,10 @@ class RangeReading:
             return take(zip(page, _blank(views) if self._keys_only else views, strict=False))
 
         if page[0][2] is None:
-            self._at += self._backend.view([row_of(point) for _, point, _ in page], use)
+            taken = self._backend.view([row_of(point) for _, point, _ in page], use)
         else:
-            self._at += use(_at_hand(page))
+            taken = use(_at_hand(page))
+        del self._found[len(self._found) - taken :]
 
     def close(self) -> None:
         release, self._release = self._release, None

@@ -59,11 +59,28 @@ def enough(op: RangeOp) -> int:
 
 def select(found: list[Found], op: RangeOp) -> tuple[list[Found], bool]:
     """Return what is answered of the keys that were found, and whether the limit cut it short."""
-    if _filters(op):
-        found = [each for each in found if _passes(each[1], op)]
+    return cut(ordered(passing(found, op), op), op)
+
+
+def passing(found: list[Found], op: RangeOp) -> list[Found]:
+    """Return those of the keys that pass the filters."""
+    return [each for each in found if _passes(each[1], op)] if _filters(op) else found
+
+
+def ordered(found: list[Found], op: RangeOp) -> list[Found]:
+    """Return the keys in the order of the answer.
+
+    What was ordered page by page is put in order as a whole with little to do: sorting takes runs
+    that are in order for what they are, and leaves equals as they stand.
+    """
     order = order_of(op)
-    if order is not SortOrder.NONE:
-        found = sorted(found, key=SORT_KEYS[op.target], reverse=order is SortOrder.DESCEND)
+    if order is SortOrder.NONE:
+        return found
+    return sorted(found, key=SORT_KEYS[op.target], reverse=order is SortOrder.DESCEND)
+
+
+def cut(found: list[Found], op: RangeOp) -> tuple[list[Found], bool]:
+    """Return as many of what is in order as ``limit`` says, and whether there were more."""
     if op.limit and len(found) > op.limit:
         return found[: op.limit], True
     return found, False
