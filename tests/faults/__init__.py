@@ -29,7 +29,6 @@ go by monotonic time. Of TTLs:
   whole TTL before it after a restart.
 - etcd 2 stores the wall time at which a key ends, and holds it against the wall clock at each look:
   a clock set forward ends what lies between, one set back prolongs by the step, restarted or not.
-  A real one looks every half second; ours at the next time that it expects anything to end, and
-  once a minute.
+  A real one looks every half second, and so does ours while anything is to end.
 - So nothing lives for ever: a key ends when the clock that it goes by reads its deadline.
 """

@@ -13,7 +13,7 @@ from typing import Final
 
 from storage.clock import Clock, SystemClock
 from storage.errors import ConflictError, KeyExistsError, KeyNotFoundError
-from storage.etcd2.expiry_timer import LOOK_S_MAX
+from storage.etcd2.expiry_timer import SYNC_S
 from storage.interface import Store
 from storage.records import Batch
 from storage.registry import STORES, StoreOptions
@@ -47,8 +47,8 @@ WRITES: Final = 25
 GRACE_S: Final = 1.0
 """How long after its time a key may still be there, where nothing else takes any time."""
 
-GRACE_WALL_S: Final = LOOK_S_MAX + 1.0
-"""The same where a clock that was set forward is only noticed at the next look."""
+GRACE_WALL_S: Final = SYNC_S + 1.0
+"""The same where a clock that was set forward is only noticed at the next tick."""
 
 GRACE_SERVED_S: Final = 15.0
 PLAYED_S: Final = 0.5
@@ -220,6 +220,6 @@ async def _served(subject: Subject, chance: Random, folder: Path) -> Outcome:
         wall_clock.lives_in(entries),
         steps,
         now_s=now_s,
-        grace_s=GRACE_WALL_S if subject.api == 2 else GRACE_SERVED_S,
+        grace_s=GRACE_SERVED_S,
     )
     return Outcome.of(oracle, 1, found)
