@@ -32,6 +32,8 @@ COLUMNS: Final = {
     "client_cores": "client cores",
     "process_us": "CPU each, µs",
     "process_cores": "cores",
+    "others_cores": "cores of others",
+    "idle_cores": "idle cores",
     "writes_per_s": "writes a second",
     "write_p99_ms": "p99 of a write, ms",
     "kib_per_watch": "KiB a watch",
@@ -43,7 +45,8 @@ LIMITS: Final = (
     "In process, clients and store are one process and one interpreter: its CPU cannot be told "
     "apart, and no protocol is on the way. Tables of different places are never compared.",
     "Over a protocol, clients and server share one machine's cores: rates are floors, and the CPU "
-    "an operation costs the server says more than a rate does. A client at its limit is named.",
+    "an operation costs the server says more than a rate does. A client at its limit is named; "
+    "where hardly a core was idle, a rate is what client and server came to together.",
     "With a rate, latencies count from when an operation was due; what was due and not answered by "
     "the end is in none. Without one, each client asks when it has its answer.",
     "Syncs of a real etcd are those of its log; its backend syncs beside them. Ours has one file.",

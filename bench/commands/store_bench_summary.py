@@ -33,6 +33,8 @@ COLUMNS: Final = {
     "opened_per_s": "opened a second",
     "process_us": "CPU us",
     "process_cores": "cores",
+    "others_cores": "cores of others",
+    "idle_cores": "idle cores",
 }
 
 

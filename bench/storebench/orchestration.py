@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.child import Child
+from bench.machine import MachineTimes, read_machine
 from bench.results import read_json, write_json
 from bench.sampling import cpu_s_of, read_usage
 from bench.storebench.cells import Cell
@@ -205,14 +207,26 @@ async def _window(task: Task, found: Serving, clock: Clock, begin_ns: int) -> Wi
     """Read the server at the bounds of the window that the processes have, too."""
     from_ns = begin_ns + int(task.warmup_s * 1e9)
     await _until(from_ns, clock)
-    began_ns, cpu_s = clock.stamp_ns(), _cpu_s(found.pids)
+    began_ns, cpu_s, machine = clock.stamp_ns(), _cpu_s(found.pids), read_machine()
     before = await found.counters()
     await _until(from_ns + int(task.duration_s * 1e9), clock)
     seconds, used_s = (clock.stamp_ns() - began_ns) / 1e9, _cpu_s(found.pids)
+    machine_after = read_machine()
     after = await found.counters()
     counted = {name: after[name] - before.get(name, 0.0) for name in after}
     used = None if cpu_s is None or used_s is None else used_s - cpu_s
-    return Window(seconds, used, counted, alone=found.own)
+    return Window(
+        seconds,
+        used,
+        counted,
+        alone=found.own,
+        machine_s=_busy_s(machine, machine_after),
+        cores=os.cpu_count() or 1,
+    )
+
+
+def _busy_s(before: MachineTimes | None, after: MachineTimes | None) -> float | None:
+    return None if before is None or after is None else after.busy_s - before.busy_s
 
 
 async def _until(stamp_ns: int, clock: Clock) -> None:

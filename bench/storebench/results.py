@@ -30,8 +30,11 @@ class Row:
     values: dict[str, float]
     """What was measured, by name with its unit last: ``per_s``, ``server_us`` (CPU an operation),
     ``server_cores``, ``client_us``, ``client_cores``, ``syncs_per_s``, ``writes_per_sync``;
-    in process, where the two are one: ``process_us``, ``process_cores``."""
+    in process, where the two are one: ``process_us``, ``process_cores``; of the machine meanwhile:
+    ``others_cores``, ``idle_cores``."""
     latency: Latency
+    rate: float = 0.0
+    """A second, that was asked for; 0: as fast as answers come."""
     operations: int = 0
     window_s: float = 0.0
     histogram: str = ""

@@ -11,7 +11,13 @@ from bench.storebench.cells import Cell
 from bench.storebench.drivers.registry import DRIVERS, IN_PROCESS
 from bench.storebench.operations import WATCH
 from bench.storebench.results import Row
-from bench.storebench.rules import counts_that_differ, events_that_differ, notes_on, why_invalid
+from bench.storebench.rules import (
+    counts_that_differ,
+    events_that_differ,
+    notes_on,
+    notes_on_others,
+    why_invalid,
+)
 from bench.storebench.settings import Outcome
 
 UNTOLD_PIDS = "whose CPU and memory the server's is, nobody said (--server-pid)"
@@ -27,6 +33,10 @@ class Window(NamedTuple):
     """By how much its revision grew from before the filling to after the load."""
     alone: bool = True
     """Nobody else writes to it."""
+    machine_s: float | None = None
+    """What all processes of the machine used; None: not told."""
+    cores: int = 1
+    """That it has."""
 
 
 def row_of(cell: Cell, round_: int, outcomes: Sequence[Outcome], window: Window) -> Row:
@@ -39,7 +49,9 @@ def row_of(cell: Cell, round_: int, outcomes: Sequence[Outcome], window: Window)
     if watching:
         wrong += events_that_differ(outcomes, cell.keys, cell.watchers)
     histogram = merged(each.heard_histogram if watching else each.histogram for each in outcomes)
+    values = values_of(cell, outcomes, window)
     notes = list(notes_on(outcomes, rate=cell.rate, in_process=in_process))
+    notes += notes_on_others(values, window.cores)
     if not in_process and window.cpu_s is None:
         notes.append(UNTOLD_PIDS)
     return Row(
@@ -50,7 +62,8 @@ def row_of(cell: Cell, round_: int, outcomes: Sequence[Outcome], window: Window)
         operation=cell.operation,
         clients=cell.clients,
         processes=len(outcomes),
-        values=values_of(cell, outcomes, window),
+        values=values,
+        rate=cell.rate,
         latency=histogram.summary(),
         operations=_done(cell, outcomes),
         window_s=outcomes[0].window_s,
@@ -93,6 +106,11 @@ def values_of(cell: Cell, outcomes: Sequence[Outcome], window: Window) -> dict[s
     if window.cpu_s is not None:
         values["server_us"] = window.cpu_s / done * 1e6
         values["server_cores"] = window.cpu_s / window.seconds
+    if window.machine_s is not None and (in_process or window.cpu_s is not None):
+        busy = window.machine_s / window.seconds
+        own = values[f"{side}_cores"] + values.get("server_cores", 0.0)
+        values["others_cores"] = max(busy - own, 0.0)
+        values["idle_cores"] = max(window.cores - max(busy, own), 0.0)
     writes_per_s = sum(each.writes for each in outcomes) / longest_s
     values |= syncs_of(
         outcomes[0].counters if in_process else window.counters, writes_per_s, window

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from bench.apibench.rules import LATE_MS_MAX, RATE_SHARE_MIN
@@ -12,6 +12,8 @@ from bench.storebench.settings import Outcome
 CLIENT_CORES_MAX: Final = 0.9
 """Of the one core that a loading process can use: above it the rate is the client's own."""
 CLIENT_BOUND: Final = "client-bound"
+OTHERS_SHARE_MAX: Final = 0.1
+"""Of all cores: above it others have slowed down what is measured."""
 FAILURES_TOLD: Final = 5
 
 
@@ -76,3 +78,10 @@ def notes_on(
         if cores >= CLIENT_CORES_MAX:
             which = f" (process {number} of {len(outcomes)})" if len(outcomes) > 1 else ""
             yield f"{CLIENT_BOUND}{which}: {cores:.2f} of one core"
+
+
+def notes_on_others(values: Mapping[str, float], cores: int) -> Iterator[str]:
+    """Say whether processes that have nothing to do with a row had their part in it."""
+    others = values.get("others_cores", 0.0)
+    if others > OTHERS_SHARE_MAX * cores:
+        yield f"others took {others:.2f} of {cores} cores: not to be quoted"

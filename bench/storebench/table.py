@@ -164,11 +164,12 @@ def compared(rows: Sequence[Row]) -> list[Comparison]:
     """Return ours against the real one, and the elder generation against the younger.
 
     Round by round, where both did the same: the younger's reads are ordered with the writes, so
-    those of the elder that are so, too, are measured by them.
+    those of the elder that are so, too, are measured by them. A rate that was asked for is no
+    measure of who kept it.
     """
     rates: dict[str, dict[str, dict[int, float]]] = {}
     for row in rows:
-        if not row.invalid and "per_s" in row.values:
+        if not row.invalid and not row.rate and "per_s" in row.values:
             what = row.cell.removeprefix(row.server).strip()
             rates.setdefault(what, {}).setdefault(row.server, {})[row.round] = row.values["per_s"]
     return [

@@ -43,6 +43,30 @@ def test_rates_and_cpu_of_both_sides_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("machine_s", "others", "idle", "noted"),
+    [(2.0, 0.0, 1.0, 0), (2.4, 0.2, 0.8, 0), (3.0, 0.5, 0.5, 1), (4.1, 1.05, 0.0, 1)],
+)
+def test_what_others_took_of_the_machine_is_told(
+    machine_s: float, others: float, idle: float, noted: int
+) -> None:
+    window = Window(2.0, 1.0, {}, moved=300, machine_s=machine_s, cores=2)
+
+    row = row_of(PUT, 1, [replace(OUTCOME, cpu_s=0.5), replace(OUTCOME, cpu_s=0.5)], window)
+
+    assert (row.values["server_cores"], row.values["client_cores"]) == (0.5, 0.5)
+    assert row.values["others_cores"] == pytest.approx(others)
+    assert row.values["idle_cores"] == pytest.approx(idle)
+    assert sum(note.startswith("others took") for note in row.notes) == noted
+
+
+def test_what_others_took_is_not_told_where_the_server_s_part_is_not() -> None:
+    row = row_of(PUT, 1, [OUTCOME], Window(2.0, None, {}, moved=150, machine_s=3.0, cores=2))
+
+    assert "others_cores" not in row.values
+    assert row.notes == [UNTOLD_PIDS]
+
+
+@pytest.mark.parametrize(
     ("counters", "told"),
     [
         ({"syncs": 50.0}, {"syncs_per_s": 25.0, "writes_per_sync": 4.0}),

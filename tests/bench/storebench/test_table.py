@@ -150,6 +150,10 @@ def test_the_generations_are_compared_with_each_other_and_each_with_its_own_real
     }
 
 
+def test_rates_that_were_asked_for_are_not_compared() -> None:
+    assert compared([replace(row, rate=200.0) for row in ROWS]) == []
+
+
 def test_reads_through_the_log_are_compared_with_those_that_are_linearizable_anyway() -> None:
     reads = {"etcd": "range c64", "etcd-v2": "range quorum c64", "kubedyno-etcd2": "range c64"}
     rows = [
