@@ -1,15 +1,12 @@
 """Users and roles of etcd 2, kept where etcd keeps them: as JSON in the store, below ``/2``.
 
 Whether access is checked at all is known without a look into the store: nobody else writes there.
-Passwords are kept as salted hashes of a kind of our own (etcd's is bcrypt, which Python's library
-does not have), so accounts do not outlive a change between a real etcd and ours; their roles do.
+A real etcd that is started on the data directory knows the accounts, and ours those of a real one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -18,6 +15,7 @@ from storage.errors import StoreError
 from storage.etcd2.errors import Code, Etcd2Error
 from storage.etcd2.interface import KeysApi
 from storage.etcd2.model import Method, Request
+from storage.serve.etcd2.passwords import Passwords
 from storage.serve.etcd2.roles import (
     EVERYTHING,
     GUEST,
@@ -31,9 +29,6 @@ from storage.serve.etcd2.roles import (
 
 PLACE: Final = "/2"
 ENABLED: Final = f"{PLACE}/enabled"
-ROUNDS: Final = 20_000
-"""Some 5 ms of a loop's time; who has been let in is remembered."""
-REMEMBERED_MAX: Final = 256
 
 
 class Accounts:
@@ -43,8 +38,7 @@ class Accounts:
         """``store`` is open."""
         self._store = store
         self._prepared = False
-        self._let_in: dict[tuple[str, str, bytes], bool] = {}
-        """By name, hash and what was given for a password."""
+        self._passwords = Passwords()
         self.enabled = self._value(ENABLED) == "true"
         """Whether access is checked."""
 
@@ -83,7 +77,7 @@ class Accounts:
             user = user._replace(roles=(*(user.roles or ()), ROOT))
         if not password:
             raise AuthError(400, f"Cannot create user {user.name} with an empty password")
-        user = user._replace(secret=hashed(password, secrets.token_hex(16)))
+        user = user._replace(secret=await self._passwords.hash(password))
         taken = AuthError(409, f"User {user.name} already exists.")
         await self._put(f"users/{user.name}", user.stored(), exists=False, refusal=taken)
         return user
@@ -92,7 +86,8 @@ class Accounts:
         self, name: str, password: str, grant: tuple[str, ...], revoke: tuple[str, ...]
     ) -> User:
         """Change a user. Raises AuthError."""
-        old = self.user(name)
+        secret = await self._passwords.hash(password) if password else ""
+        old = self.user(name)  # from here on nobody else comes between
         roles = list(dict.fromkeys(old.roles or ()))
         for role in grant:
             if role in roles:
@@ -102,8 +97,7 @@ class Accounts:
             if role not in roles:
                 raise AuthError(409, f"Revoking ungranted role {role} for user {name}")
             roles.remove(role)
-        secret = hashed(password, secrets.token_hex(16)) if password else old.secret
-        new = User(name, secret, tuple(sorted(roles)))
+        new = User(name, secret or old.secret, tuple(sorted(roles)))
         if new == old:
             text = "User not updated. Use grant/revoke/password to update the user."
             raise AuthError(400, text)
@@ -156,13 +150,28 @@ class Accounts:
         await self._put("enabled", value=False, exists=True)
         self.enabled = False
 
+    def judged(self, name: str, password: str) -> bool:
+        """Tell whether it is known at once if that is a user and the password."""
+        try:
+            return self._passwords.told(password, self.user(name).secret) is not None
+        except AuthError:
+            return True
+
+    async def judge(self, name: str, password: str, wanted: Callable[[], bool]) -> None:
+        """Find out whether that is a user's password, unless it is not ``wanted`` any more."""
+        try:
+            secret = self.user(name).secret
+        except AuthError:
+            return
+        await self._passwords.judge(password, secret, wanted)
+
     def roles_of(self, name: str, password: str) -> list[Role] | None:
-        """Return the roles of a user whose password that is; None: it is not."""
+        """Return the roles of a user whose password that is known to be; None: it is not."""
         try:
             user = self.user(name)
         except AuthError:
             return None
-        if not self._is(user, password):
+        if not self._passwords.told(password, user.secret):
             return None
         return self.known_roles(user.roles or ())
 
@@ -175,17 +184,6 @@ class Accounts:
             except AuthError:
                 continue
         return found
-
-    def _is(self, user: User, password: str) -> bool:
-        given = user.name, user.secret, hashlib.sha256(password.encode()).digest()
-        known = self._let_in.get(given)
-        if known is None:
-            salt = user.secret.split("$")[1] if user.secret.count("$") == 2 else ""
-            known = hmac.compare_digest(hashed(password, salt), user.secret)
-            if len(self._let_in) >= REMEMBERED_MAX:
-                self._let_in.clear()
-            self._let_in[given] = known
-        return known
 
     def _value(self, path: str) -> str | None:
         try:
@@ -234,12 +232,6 @@ class Accounts:
                 raise refusal from error
         except StoreError as error:
             raise AuthError(500, str(error)) from error
-
-
-def hashed(password: str, salt: str) -> str:
-    """Return what is kept of a password."""
-    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), ROUNDS)
-    return f"pbkdf2-sha256-{ROUNDS}${salt}${digest.hex()}"
 
 
 def _check_not_root(name: str) -> None:

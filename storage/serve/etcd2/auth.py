@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import posixpath
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 import orjson
@@ -35,7 +35,8 @@ class Auth:
     def __init__(self, accounts: Accounts, heads: Heads) -> None:
         self._accounts = accounts
         self._heads = heads
-        self._changes: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Changes, and passwords that are being judged: no more than there are connections."""
 
     def pages(self) -> dict[str, Page]:
         """Return them by path."""
@@ -50,8 +51,32 @@ class Auth:
 
     async def settled(self) -> None:
         """Return when no change is under way."""
-        while self._changes:
-            await asyncio.wait(self._changes)
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether access is checked."""
+        return self._accounts.enabled
+
+    def judged(self, heard: Heard) -> bool:
+        """Tell whether it is known who asks; else it has to be found out by ``judge`` first."""
+        given = _credentials(heard)
+        return given is None or self._accounts.judged(*given)
+
+    def judge(
+        self, heard: Heard, connection: Connection, then: Callable[[Heard, Connection], None]
+    ) -> None:
+        """Find out who asks, and have the request served ``then``."""
+
+        async def found_out() -> None:
+            given = _credentials(heard)
+            if given is not None:
+                await self._accounts.judge(*given, lambda: not connection.gone)
+            if not connection.gone:
+                then(heard, connection)
+
+        self._start(found_out())
 
     def lets_pass(self, heard: Heard, key: str, *, recursive: bool) -> bool:
         """Tell whether a request on a key may pass."""
@@ -75,14 +100,8 @@ class Auth:
         return self._heads.plain(401, orjson.dumps({"message": NO_ACCESS}), JSON)
 
     def _roles(self, heard: Heard) -> list[Role] | None:
-        kind, _, credentials = heard.header(b"authorization").partition(b" ")
-        if kind.lower() != b"basic":
-            return None
-        try:
-            name, colon, password = base64.b64decode(credentials, validate=True).partition(b":")
-            return self._accounts.roles_of(name.decode(), password.decode()) if colon else None
-        except (binascii.Error, UnicodeDecodeError):
-            return None
+        given = _credentials(heard)
+        return None if given is None else self._accounts.roles_of(*given)
 
     def _serve_enable(self, heard: Heard, _path: str, connection: Connection) -> None:
         if heard.method == "GET":
@@ -196,9 +215,12 @@ class Auth:
                 payload = self._told(status, told)
             connection.answer(payload)
 
-        task = asyncio.ensure_future(changed())
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
+        self._start(changed())
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     def _told(self, status: int, told: object) -> bytes:
         body = b"" if told is None else orjson.dumps(told) + b"\n"
@@ -215,6 +237,18 @@ BAD_JSON: Final = "Invalid JSON in request body."
 async def _nothing(change: Coroutine[object, object, None]) -> Told:
     await change
     return 200, None
+
+
+def _credentials(heard: Heard) -> tuple[str, str] | None:
+    """Return the name and the password that a request comes with; None: it has none."""
+    kind, _, told = heard.header(b"authorization").partition(b" ")
+    if kind.lower() != b"basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(told, validate=True).partition(b":")
+        return (name.decode(), password.decode()) if colon else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def _body(heard: Heard) -> dict[str, object]:

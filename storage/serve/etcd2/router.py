@@ -8,6 +8,7 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
+from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import FormError, text_of, unescaped
 from storage.serve.etcd2.heads import TEXT, Heads, failure, status_line
@@ -23,9 +24,10 @@ KEPT_IN_PATHS: Final = "/!$&'()*+,:;=@[]~"
 class Router:
     """The application of a connection."""
 
-    def __init__(self, keys: Keys, pages: Pages, heads: Heads) -> None:
+    def __init__(self, keys: Keys, pages: Pages, heads: Heads, auth: Auth) -> None:
         self._keys = keys
         self._pages = pages
+        self._auth = auth
         self._heads = heads
         self.connections: dict[Connection, None] = {}
         self.connections_max = 1 << 20
@@ -58,6 +60,9 @@ class Router:
 
     def serve(self, heard: Heard, connection: Connection) -> None:
         """As ``Application``."""
+        if self._auth.enabled and not self._auth.judged(heard):
+            self._auth.judge(heard, connection, self.serve)
+            return
         method = heard.method
         self.requests[method] = self.requests.get(method, 0) + 1
         raw, _, query = heard.target.partition(b"?")

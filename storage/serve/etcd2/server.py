@@ -95,7 +95,7 @@ class Listener:
         member = MemberPages(serving, heads, lambda: keys.watchers)
         members = MemberList(serving, heads, auth)
         pages = Pages({**member.pages(), **members.pages(), **auth.pages()})
-        self._application = application = Router(keys, pages, heads)
+        self._application = application = Router(keys, pages, heads, auth)
         application.connections_max = self.connections_max
         loop = asyncio.get_running_loop()
         for each in self._sockets:

@@ -89,7 +89,8 @@ async def application(value: str = VALUE) -> AsyncIterator[tuple[Router, Etcd2En
         await fill(engine, value)
         serving = Serving(engine, clock)
         heads = Heads(clock, 1, 2)
-        yield Router(Keys(serving, heads, Auth(Accounts(engine), heads)), Pages({}), heads), engine
+        auth = Auth(Accounts(engine), heads)
+        yield Router(Keys(serving, heads, auth), Pages({}), heads, auth), engine
 
 
 async def fill(engine: Etcd2Engine, value: str) -> None:
