@@ -233,11 +233,12 @@ async def test_keys_that_end_all_at_once_are_all_told(etcd: EtcdCluster) -> None
     """What ends in one tick may be more than etcd has room for; then polls tell the rest."""
     async with two(etcd) as (store, _, _):
         recorder = watched(store)
-        made = await asyncio.gather(
+        await asyncio.gather(
             *[store.create(b"/%d" % number, b"x" * 2000, ttl_s=1) for number in range(400)]
         )
 
-        await recorder.reach(max(made) + 400)
+        while len(recorder.changes) < 800 and recorder.error is None:
+            await recorder.reach(recorder.revision + 1)  # on a busy machine the first end early
 
         ended = [change.key for change in recorder.changes if change.value is None]
         assert sorted(ended) == sorted(b"/%d" % number for number in range(400))
