@@ -87,7 +87,8 @@ class CatchUp:
         pause_s = PAUSE_S
         while self._running:
             stream, index = self._link.watch()
-            watching = WholeRevisions(stream, min(watch.position for watch in self._running))
+            first = min(watch.position for watch in self._running)
+            watching = WholeRevisions(stream, first, self._link)
             begun = watching.after
             try:
                 await self._follow(watching)

@@ -131,7 +131,7 @@ class Feed:
         self._give_up(1 << 63, "closed before the write was told")
 
     async def _follow(self, stream: Stream) -> None:
-        watching = WholeRevisions(stream, self.last)
+        watching = WholeRevisions(stream, self.last, self._link)
         try:
             async with asyncio.timeout(CREATED_S) as self._opening:
                 header = await watching.begin()

@@ -4,27 +4,45 @@ etcd breaks a response that is bigger than a request may be (1.5 MiB and a bit) 
 asked to: without that a client that resumes after an outage is sent a thousand revisions in one
 piece, whatever they weigh. Fragments end anywhere, also within the changes of a transaction, so
 what belongs to the last revision of one waits here for the next.
+
+etcd begins to watch first, and notes after that that the states before changes are wanted (its
+``v3rpc/watch.go``): what happens in between is told without them. They are asked for then, since a
+deletion could not be told apart from that of another key's life.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from serialization.api.etcd import kv_pb2
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.errors import CompactedError
-from storage.remote.etcd3.failures import CallError, cancelled_watch
-from storage.remote.etcd3.keys import ALL
-from storage.remote.etcd3.rpc import Stream
+from storage.remote.etcd3.failures import COMPACTED, CallError, cancelled_watch
+from storage.remote.etcd3.keys import ALL, DELETE
+from storage.remote.etcd3.rpc import RANGE, Method, Stream
+
+
+class Reads(Protocol):
+    """What is asked for the state before a change: the link."""
+
+    async def read(
+        self, method: Method[rpc.RangeRequest, rpc.RangeResponse], request: rpc.RangeRequest
+    ) -> rpc.RangeResponse:
+        """Ask until there is an answer or the time is over. Raises CallError."""
+        ...
 
 
 class WholeRevisions:
     """The changes after a revision. Both methods raise CallError, CompactedError."""
 
-    def __init__(self, stream: Stream, after: int) -> None:
+    def __init__(self, stream: Stream, after: int, link: Reads) -> None:
         self.after = after
         """Everything up to here has been returned, or was not asked for."""
         self._stream = stream
+        self._link = link
+        self._tells_previous = False
+        """Whether a state before a change has been told: from then on all are."""
         self._begun: list[kv_pb2.Event] = []
         """Of a revision that goes on in the next fragment, perhaps."""
 
@@ -40,6 +58,8 @@ class WholeRevisions:
         """Return the next events, all those of each revision; none where nothing is whole yet."""
         response = await self._next()
         events: Sequence[kv_pb2.Event] = response.events
+        if not self._tells_previous:
+            await self._complete(events)
         if self._begun:
             events, self._begun = [*self._begun, *events], []
         if not events:
@@ -56,6 +76,28 @@ class WholeRevisions:
             raise CallError("UNAVAILABLE", "the watch told a revision again")
         self.after = events[-1].kv.mod_revision
         return events
+
+    async def _complete(self, events: Sequence[kv_pb2.Event]) -> None:
+        """Ask for the states before changes that the stream does not tell yet."""
+        for event in events:
+            if event.HasField("prev_kv"):
+                self._tells_previous = True
+                return
+            if event.type == DELETE or event.kv.version > 1:
+                previous = await self._previous(event.kv)
+                if previous is not None:
+                    event.prev_kv.CopyFrom(previous)
+
+    async def _previous(self, kv: kv_pb2.KeyValue) -> kv_pb2.KeyValue | None:
+        """Return the state before a change; None where it has been compacted."""
+        request = rpc.RangeRequest(key=kv.key, limit=1, revision=kv.mod_revision - 1)
+        try:
+            answer = await self._link.read(RANGE, request)
+        except CallError as error:
+            if COMPACTED in error.details:
+                return None
+            raise
+        return answer.kvs[0] if answer.kvs else None
 
     async def _next(self) -> rpc.WatchResponse:
         response = await self._stream.read()

@@ -16,8 +16,9 @@ from storage.clock import SystemClock
 from storage.errors import CompactedError
 from storage.mvcc import PutOp, Txn
 from storage.remote.etcd3.by_http2 import Http2Connection
-from storage.remote.etcd3.failures import CallError
-from storage.remote.etcd3.rpc import Stream
+from storage.remote.etcd3.failures import COMPACTED, CallError
+from storage.remote.etcd3.keys import DELETE, KeySpace
+from storage.remote.etcd3.rpc import Method, Stream
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.watching import WholeRevisions
 from storage.remote.url import parse_url
@@ -48,6 +49,23 @@ class Told:
 
     def cancel(self) -> None:
         return
+
+
+class Asked:
+    """A link that tells what keys were at revisions; what it does not know has been compacted."""
+
+    def __init__(self, *known: kv_pb2.KeyValue) -> None:
+        self.requests: list[tuple[bytes, int]] = []
+        self._known = {(kv.key, kv.mod_revision): kv for kv in known}
+
+    async def read(
+        self, method: Method[rpc.RangeRequest, rpc.RangeResponse], request: rpc.RangeRequest
+    ) -> rpc.RangeResponse:
+        self.requests.append((request.key, request.revision))
+        kv = self._known.get((request.key, request.revision))
+        if kv is None:
+            raise CallError("OUT_OF_RANGE", f"etcdserver: mvcc: {COMPACTED}")
+        return method.answer(kvs=[kv])
 
 
 class Weighed:
@@ -102,7 +120,7 @@ def test_revisions_come_out_whole_however_they_are_cut(
     for start, stop in pairwise(places):
         fragment = stop < len(events) and stop not in whole
         responses.append(rpc.WatchResponse(events=events[start:stop], fragment=fragment))
-    watching = WholeRevisions(Told(responses), 7)
+    watching = WholeRevisions(Told(responses), 7, Asked())
 
     pieces = asyncio.run(all_of(watching))
 
@@ -124,7 +142,7 @@ async def test_revision_that_was_told_before_ends_the_stream(*, cut: bool) -> No
             rpc.WatchResponse(events=[event(7, 0)], fragment=True),
             rpc.WatchResponse(events=[event(8, 0)]),
         ]
-    watching = WholeRevisions(Told(responses), 7)
+    watching = WholeRevisions(Told(responses), 7, Asked())
     await watching.begin()
     if cut:
         assert list(await watching.read()) == []
@@ -135,7 +153,7 @@ async def test_revision_that_was_told_before_ends_the_stream(*, cut: bool) -> No
 
 async def test_end_of_a_watch_says_whether_it_was_compacted() -> None:
     told = Told([rpc.WatchResponse(), rpc.WatchResponse(canceled=True, compact_revision=9)])
-    watching = WholeRevisions(told, 7)
+    watching = WholeRevisions(told, 7, Asked())
     await watching.begin()
     with pytest.raises(CompactedError) as caught:
         await watching.read()
@@ -143,14 +161,52 @@ async def test_end_of_a_watch_says_whether_it_was_compacted() -> None:
 
     told = Told([rpc.WatchResponse(canceled=True, cancel_reason="permission denied")])
     with pytest.raises(CallError, match="permission denied"):
-        await WholeRevisions(told, 7).begin()
+        await WholeRevisions(told, 7, Asked()).begin()
+
+
+def state(revision: int, version: int) -> kv_pb2.KeyValue:
+    return kv_pb2.KeyValue(
+        key=b"/k", value=b"v", mod_revision=revision, create_revision=5, version=version
+    )
+
+
+async def test_states_that_etcd_left_out_before_its_first_are_asked_for() -> None:
+    """It watches before it notes that they are wanted."""
+    gone = kv_pb2.Event(type=DELETE, kv=kv_pb2.KeyValue(key=b"/k", mod_revision=8))
+    made = kv_pb2.Event(kv=state(9, 1))
+    bare, told, late = (kv_pb2.Event(kv=state(at, at - 8)) for at in (10, 11, 12))
+    told.prev_kv.CopyFrom(state(10, 2))
+    pieces = [[gone], [made, bare], [told], [late]]
+    stream = Told([rpc.WatchResponse(), *(rpc.WatchResponse(events=each) for each in pieces)])
+    link = Asked(state(7, 3), state(9, 1))
+    watching = WholeRevisions(stream, 7, link)
+
+    events = [each for piece in await all_of(watching) for each in piece]
+    changes = list(KeySpace(b"").changes(events))
+
+    assert link.requests == [(b"/k", 7), (b"/k", 9)]
+    before = [None if each.previous is None else each.previous.revision for each in changes]
+    assert before == [7, None, 9, 10, None]
+    assert changes[0].create_revision == 5
+
+
+async def test_state_before_a_change_may_be_gone() -> None:
+    event = kv_pb2.Event(kv=state(8, 2))
+    told = Told([rpc.WatchResponse(), rpc.WatchResponse(events=[event])])
+    link = Asked()
+
+    pieces = await all_of(WholeRevisions(told, 7, link))
+
+    assert link.requests == [(b"/k", 7)]
+    assert [list(piece) for piece in pieces] == [[event]]
+    assert not event.HasField("prev_kv")
 
 
 async def weighed(target: str, after: int, end: int) -> tuple[list[int], Weighed]:
     """Read revisions straight from a server; return them, and the stream they came from."""
     connection = Http2Connection(target, None)
     stream = Weighed(connection.watch(()))
-    watching = WholeRevisions(stream, after)
+    watching = WholeRevisions(stream, after, Asked())
     revisions: list[int] = []
     try:
         await watching.begin()
