@@ -135,13 +135,19 @@ def execute(arguments: argparse.Namespace) -> int:
     except READING as error:
         raise UsageError(str(error)) from error
     directory = claim_directory(arguments.out, (STORE_BENCH_FILE,)) if arguments.out else None
+    bench = _Bench(arguments, cells, beside, SystemClock())
     try:
-        results = asyncio.run(_run(arguments, cells, beside, SystemClock()))
+        asyncio.run(bench.run())
     except (*FAILURES, ExceptionGroup) as error:
         cause = alone(error)
         if not isinstance(cause, FAILURES):
             raise
+        bench.break_off(directory, str(cause))
         raise CommandError(str(cause)) from error
+    except KeyboardInterrupt:
+        bench.break_off(directory, "interrupted")
+        raise
+    results = bench.results()
     if directory is not None:
         write_json(directory / STORE_BENCH_FILE, results)
     if arguments.json:
@@ -152,33 +158,62 @@ def execute(arguments: argparse.Namespace) -> int:
     return VOID if any(row.invalid for row in results.rows) else OK
 
 
-async def _run(
-    arguments: argparse.Namespace, cells: list[Cell], beside: list[Row], clock: Clock
-) -> StoreBench:
-    started, began_ns = clock.now(), clock.stamp_ns()
-    environment = describe_environment()
-    rows = list(beside)
-    judged = judged_servers(arguments)
-    skipped = []
-    if judged and not available():
-        skipped, judged = [f"check perf: there is no program {PROGRAM!r} on the path"], []
-    for round_ in range(1, arguments.rounds + 1):
-        order = random.Random(f"{arguments.seed}-{round_}").sample(cells, len(cells))
-        for cell in order if arguments.rounds > 1 else cells:
-            sys.stderr.write(f"round {round_}: {DRIVERS[cell.driver].table}: {cell.name}\n")
-            rows.append(await measure(cell, round_, clock, server_pids=arguments.server_pid))
-        for server in judged:
-            sys.stderr.write(f"round {round_}: {name_of(server, arguments.load)}, a minute\n")
-            pids = arguments.server_pid
-            rows.append(await check_perf(server, arguments.load, round_, clock, server_pids=pids))
-    return StoreBench(
-        schema_version=SCHEMA_VERSION,
-        run_id=f"store-bench-{started:%Y%m%d-%H%M%S}",
-        started=started.isoformat(),
-        duration_s=(clock.stamp_ns() - began_ns) / 1e9,
-        environment=environment,
-        command=" ".join(["kubedyno", *sys.argv[1:]]),
-        rows=sorted(rows, key=lambda row: row.round),
-        tables=tables_of(rows, order_of(cells), aims() if arguments.table else ()),
-        skipped=skipped,
-    )
+class _Bench:
+    """What is measured, and what has been so far: nothing of it is lost when something ends it."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, cells: list[Cell], beside: list[Row], clock: Clock
+    ) -> None:
+        self._arguments = arguments
+        self._cells = cells
+        self._clock = clock
+        self._started, self._began_ns = clock.now(), clock.stamp_ns()
+        self._environment = describe_environment()
+        self._rows = list(beside)
+        self._skipped: list[str] = []
+        self._at = ""
+        """Which cell is being measured."""
+
+    async def run(self) -> None:
+        """Measure. Raises what ``FAILURES`` names."""
+        arguments, cells, clock = self._arguments, self._cells, self._clock
+        judged = judged_servers(arguments)
+        if judged and not available():
+            self._skipped = [f"check perf: there is no program {PROGRAM!r} on the path"]
+            judged = []
+        pids = arguments.server_pid
+        for round_ in range(1, arguments.rounds + 1):
+            order = random.Random(f"{arguments.seed}-{round_}").sample(cells, len(cells))
+            for cell in order if arguments.rounds > 1 else cells:
+                self._tell(f"round {round_}: {DRIVERS[cell.driver].table}: {cell.name}")
+                self._rows.append(await measure(cell, round_, clock, server_pids=pids))
+            for server in judged:
+                self._tell(f"round {round_}: {name_of(server, arguments.load)}, a minute")
+                row = await check_perf(server, arguments.load, round_, clock, server_pids=pids)
+                self._rows.append(row)
+
+    def _tell(self, at: str) -> None:
+        self._at = at
+        sys.stderr.write(f"{at}\n")
+
+    def break_off(self, directory: Path | None, why: str) -> None:
+        """Write down what was measured before something ended it, and what ended it."""
+        self._skipped.append(f"{self._at}: {why}; what was to follow was not measured")
+        if directory is not None and self._rows:
+            write_json(directory / STORE_BENCH_FILE, self.results())
+            draw(directory)
+
+    def results(self) -> StoreBench:
+        """Return what has been measured so far."""
+        started, aimed = self._started, aims() if self._arguments.table else ()
+        return StoreBench(
+            schema_version=SCHEMA_VERSION,
+            run_id=f"store-bench-{started:%Y%m%d-%H%M%S}",
+            started=started.isoformat(),
+            duration_s=(self._clock.stamp_ns() - self._began_ns) / 1e9,
+            environment=self._environment,
+            command=" ".join(["kubedyno", *sys.argv[1:]]),
+            rows=sorted(self._rows, key=lambda row: row.round),
+            tables=tables_of(self._rows, order_of(self._cells), aimed),
+            skipped=list(self._skipped),
+        )

@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
 
-from bench.cli import main
+from bench.cli import INTERRUPTED, main
 from bench.commands import store_bench
 from bench.commands.interface import ERROR, OK, USAGE
 from bench.commands.store_bench_plan import planned
+from bench.latency import Latency
 from bench.storebench.cells import Cell
+from bench.storebench.drivers.interface import DriverError
 from bench.storebench.endpoints import endpoints_of
 from bench.storebench.etcd3_requests import RANGE, span_end
 from bench.storebench.orchestration import PREFIX
+from bench.storebench.results import Row
 from bench.storebench.rules import CLIENT_BOUND
 from serialization.api.etcd.rpc_pb2 import RangeRequest, RangeResponse
 from tests.etcd_members import EtcdCluster
@@ -96,6 +100,35 @@ def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) 
     assert main([*SMALL, "--store", "etcd3://127.0.0.1:1"]) == ERROR
 
     assert "kubedyno: 127.0.0.1:1: not connected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "code", "why"),
+    [(DriverError("it died"), ERROR, "it died"), (KeyboardInterrupt(), INTERRUPTED, "interrupted")],
+)
+def test_what_was_measured_before_a_failure_is_kept(
+    ended_by: BaseException,
+    code: int,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def measure(cell: Cell, round_: int, *_: object, **__: object) -> Row:
+        if cell.operation == "txn":
+            raise ended_by
+        row = Row(cell.name, round_, "in process", "etcd3", cell.operation, 16, 1, {}, Latency())
+        return replace(row, values={"per_s": 1.0})
+
+    monkeypatch.setattr(store_bench, "measure", measure)
+
+    assert main(["store-bench", "--op", "put,txn,range", "--out", str(tmp_path)]) == code
+
+    found = json.loads((tmp_path / "store-bench.json").read_bytes())
+    assert [row["cell"] for row in found["rows"]] == ["etcd3 put c16"]
+    assert found["skipped"] == [
+        f"round 1: in process: etcd3 txn c16: {why}; what was to follow was not measured"
+    ]
+    assert why in (tmp_path / "report.html").read_text()
 
 
 def _measured(arguments: list[str], out: Path) -> dict[str, Any]:
