@@ -15,21 +15,19 @@ from serialization.api.etcd.rpc_pb2 import (
     PutRequest,
     PutResponse,
     RangeRequest,
-    RangeResponse,
     TxnRequest,
     TxnResponse,
 )
 from storage.errors import KeyNotFoundError
-from storage.mvcc import Deleted, PutDone, PutOp, Txn
+from storage.mvcc import Deleted, PutDone, PutOp, Reading, Txn
 from storage.serve.etcd3.answers import (
     delete_answer,
-    key_value,
     put_answer,
     txn_answer,
 )
 from storage.serve.etcd3.errors import REQUEST_TOO_LARGE, RefusedError
 from storage.serve.etcd3.methods import unary
-from storage.serve.etcd3.range_encoding import RangeEncoding
+from storage.serve.etcd3.range_encoding import RangeEncoding, key_answer
 from storage.serve.etcd3.requests import delete_op, put_op, range_op, txn_op
 from storage.serve.etcd3.serving import Serving
 from storage.serve.etcd3.txn_rules import check_keys
@@ -78,29 +76,31 @@ class KV:
         self._stamp_ns = serving.clock.stamp_ns
         self._write_bytes = serving.limits.request_bytes - ENTRY_BYTES
 
-    async def range(self, request: RangeRequest) -> RangeResponse | bytes | list[bytes]:
+    async def range(self, request: RangeRequest) -> bytes | list[bytes]:
         """Read a key or a range of keys; what is long is read in turns, and comes in pieces."""
         if _asks_for_a_key(request):
-            return await self._get(request.key)
-        turn, stamp_ns = self._turns.mine, self._stamp_ns
-        with await self._store.reading(range_op(request), turn) as reading:
+            return await self._get(request)
+        with await self._store.reading(range_op(request), self._turns.mine) as reading:
             answer = RangeEncoding(self._header(reading.revision))
-            until_ns = stamp_ns() + SLICE_NS
             reading.take(answer.take)
-            while reading.left:
-                if answer.spent(SLICE_COST) or stamp_ns() >= until_ns:
-                    await turn()
-                    until_ns = stamp_ns() + SLICE_NS
-                reading.take(answer.take)
+            if reading.left:
+                await self._take_in_turns(reading, answer)
             return answer.end(more=reading.more, total=reading.total)
 
-    async def _get(self, key: bytes) -> RangeResponse:
-        """Read the newest state of a key: what an API server asks for most."""
+    async def _take_in_turns(self, reading: Reading, answer: RangeEncoding) -> None:
+        turn, stamp_ns = self._turns.mine, self._stamp_ns
+        until_ns = stamp_ns() + SLICE_NS
+        while reading.left:
+            if answer.spent(SLICE_COST) or stamp_ns() >= until_ns:
+                await turn()
+                until_ns = stamp_ns() + SLICE_NS
+            reading.take(answer.take)
+
+    async def _get(self, request: RangeRequest) -> bytes:
+        """Read the state of a key: what an API server asks for most."""
         header = self._header(self._store.current_revision())
-        found = await self._store.get(key)
-        if found is None:
-            return RangeResponse(header=header)
-        return RangeResponse(header=header, kvs=[key_value(found)], count=1)
+        found = await self._store.get(request.key, revision=max(0, request.revision))
+        return key_answer(header, found)
 
     async def put(self, request: PutRequest) -> PutResponse:
         """Write a key."""
@@ -151,10 +151,9 @@ class KV:
 
 
 def _asks_for_a_key(request: RangeRequest) -> bool:
-    """Say whether nothing is asked for but a key's newest state, and in the usual form."""
+    """Say whether nothing is asked for but a key's state, and in the usual form."""
     return bool(request.key) and not (
         request.range_end
-        or request.revision
         or request.sort_order
         or request.sort_target
         or request.keys_only

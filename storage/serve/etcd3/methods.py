@@ -49,9 +49,11 @@ def unary(
 
 
 def _serialized(answer: Message | bytes | list[bytes]) -> bytes:
-    if isinstance(answer, Message):
-        return answer.SerializeToString()
-    return answer  # type: ignore[return-value]  # pieces: ``http2.methods`` allows them beside gRPC
+    if isinstance(answer, bytes):
+        return answer
+    if isinstance(answer, list):
+        return answer  # type: ignore[return-value]  # ``http2.methods`` allows it beyond gRPC
+    return answer.SerializeToString()
 
 
 def refused(refusal: Refusal) -> grpc.RpcMethodHandler[bytes, bytes]:

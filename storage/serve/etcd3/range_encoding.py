@@ -15,6 +15,7 @@ from typing import Final
 
 from serialization.api.etcd.rpc_pb2 import ResponseHeader
 from storage.mvcc import Located, View
+from storage.records import KeyValue
 
 KEY_COST: Final = 6000
 """What a key costs beside its value, in bytes of it: 1.8 us, and 0.3 ns a byte were measured."""
@@ -45,6 +46,25 @@ def varint(number: int) -> bytes:
     if number <= _MASK:
         return _SHORT[number]
     return _BEGUN[number & _MASK] + varint(number >> _LOW)
+
+
+def key_answer(header: ResponseHeader, state: KeyValue | None) -> bytes:
+    """Return the answer to a range of one key, which has this state, or none."""
+    text = header.SerializeToString()
+    if state is None:
+        return b"\x0a%b%b" % (varint(len(text)), text)
+    key, value, revision, created, version, lease = state
+    fields = _fields(key, (revision, created, version), len(value))
+    tail = _LEASE + varint(lease) if lease else b""
+    size = varint(len(fields) + len(value) + len(tail))
+    return b"\x0a%b%b\x12%b%b%b%b\x20\x01" % (
+        varint(len(text)),
+        text,
+        size,
+        fields,
+        value,
+        tail,
+    )
 
 
 class RangeEncoding:

@@ -129,6 +129,4 @@ async def sliced(serving: Serving, request: RangeRequest, chance: Random) -> byt
     with pytest.MonkeyPatch.context() as patch:
         Sizes(chance).set(patch)
         answer = await KV(serving).range(request)
-    if isinstance(answer, RangeResponse):
-        return answer.SerializeToString()
     return joined(answer)
