@@ -1,41 +1,24 @@
-"""One client's connection: HTTP/1.1 by httptools, and answers in their order.
+"""One client's connection: HTTP/1.1 as Go speaks it, and answers in their order.
 
-How this works. The parser tells of a request in pieces; when it is whole, the application is asked
-to serve it, at once if nothing before it is unanswered, else in its turn. It either answers with a
-whole payload, now or later, or begins a stream of chunks. Everything is bounded: heads, bodies, and
-what a client sends while it is not its turn: reading pauses then, except while a watch runs, of
-which only reading shows that its client has gone; a long listing is a stream that does not wait.
+How this works. What is received goes to the parser, which is asked for the next request when the
+last one is answered. The application either answers it with a whole payload, now or later, or
+begins a stream of chunks. Everything is bounded: heads, bodies, and what a client sends while it is
+not its turn: reading pauses then, except while a watch runs, of which only reading shows that its
+client has gone; a long listing is a stream that does not wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final, Protocol, cast
 
-import httptools
+from storage.serve.etcd2.heads import CHUNKED, CONTINUE
+from storage.serve.etcd2.messages import Heard, Stream, amended, stream_head
+from storage.serve.etcd2.parser import Head, Parser
+from storage.serve.etcd2.request_heads import HeadError
 
-from storage.serve.etcd2.forms import FORM_BYTES_MAX
-from storage.serve.etcd2.heads import CHUNKED, CONTINUE, NOT_MET, failure
-from storage.serve.etcd2.messages import (
-    Headers,
-    Heard,
-    Stream,
-    amended,
-    escaped_line,
-    stream_head,
-    target_of,
-    without_offer,
-)
-
-HEAD_BYTES_MAX: Final = (1 << 20) + 4096
-"""Of a request's head: Go's bound, and what it reads beyond it."""
-AHEAD_MAX: Final = 1024
-"""Requests that a client may send while a watch runs; who sends more is not served any longer."""
-VERSIONS: Final = ("1.1", "1.0")
-FRAMING_MAX: Final = 7
-"""Bytes around each of a body's first megabyte: chunks of a byte each have five."""
-FRAMED_BYTES_MAX: Final = 1 << 20
+AHEAD_BYTES_MAX: Final = 1 << 17
+"""That a client may send while a watch runs; who sends more is not served any longer."""
 LINGER_S: Final = 0.5
 """How long a client that was refused has to read why: Go's own."""
 NOTHING: Final = b"\0"
@@ -57,8 +40,12 @@ class Application(Protocol):
         """Answer a request, now or later; must not raise."""
         ...
 
-    def invalid_method(self, target: bytes) -> bytes:
-        """Return the payload for a method that HTTP does not know."""
+    def reads_body(self, head: Head) -> bool:
+        """Tell whether the body of a request will matter."""
+        ...
+
+    def not_met(self) -> bytes:
+        """Return the payload for who expects what nobody does."""
         ...
 
 
@@ -67,24 +54,17 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = Parser()
         self._transport: asyncio.Transport | None = None
-        self._target = b""
-        self._headers: Headers = []
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._message_bytes = 0
-        """Received since the last request was whole."""
-        self._in_body = False
-        self._hosts = 0
-        """How many ``Host`` headers the head has."""
         self._current: Heard | None = None
         """What is being served."""
         self._stream: Stream | None = None
-        self._queue: deque[Heard] = deque()
         self._broken = b""
-        """What is to be said last, since what follows cannot be understood."""
-        self._draining = False
+        """What is to be said last, since what follows is not served."""
+        self._heard_all = False
+        """The client has ceased to send."""
+        self._reads = True
+        self._advancing = False
         self._loop = asyncio.get_running_loop()
         self.gone = False
         """Whether the client has gone: what is written now is lost."""
@@ -116,7 +96,6 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Forget the client, and end its watch."""
         self.gone = True
-        self._queue.clear()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.closed()
@@ -124,8 +103,12 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Answer what was asked before the client ceased to send; a watch ends."""
-        self._broken = self._broken or NOTHING
-        return not self._waits and self._current is not None
+        if self._waits:
+            return False
+        self._heard_all = True
+        self._parser.end()
+        self._advance()
+        return self._current is not None or self.write_paused
 
     def pause_writing(self) -> None:
         """Note that the client does not read."""
@@ -136,80 +119,22 @@ class Connection(asyncio.Protocol):
         self.write_paused = False
         if self._stream is not None:
             self._stream.resumed()
-        elif self._current is None and not self._draining:
-            self._drain()
+        else:
+            self._advance()
 
     def data_received(self, data: bytes) -> None:
         """Take what came over the socket."""
         if self._broken or self.gone:
             return
-        if not self._in_body and not data.isascii():
-            data = escaped_line(data)
-        self._message_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserInvalidMethodError:
-            self._break(self._application.invalid_method(target_of(data)))
-        except httptools.HttpParserError:
-            self._break(failure(400))
-        else:
-            if self._message_bytes > HEAD_BYTES_MAX and not self._broken:
-                self._bound_message()
-
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._target = b""
-        self._headers = []
-        self._body = []
-        self._body_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Take a piece of its target."""
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        if not self._in_body:  # what comes behind a body is not kept
-            self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Let the client send the body, if it waits for that."""
-        self._in_body = True
-        self._hosts = 0
-        for name, value in self._headers:
-            length = len(name)
-            if length == 4 and name.lower() == b"host":
-                self._hosts += 1
-            elif length == 6 and name.lower() == b"expect":
-                self._meet(value)
-
-    def _meet(self, expected: bytes) -> None:
-        if expected.lower() != b"100-continue":
-            self._break(NOT_MET)
-        elif self._current is None and not self._broken:
-            self._write(CONTINUE)
-
-    def on_body(self, piece: bytes) -> None:
-        """Take a piece of the body; one that is too large is answered before it ends."""
-        if self._broken:
+        self._parser.feed(data)
+        if self._current is None:
+            self._advance()
+        if self._current is None or not self._parser.waiting:
             return
-        self._body_bytes += len(piece)
-        self._body.append(piece)
-        if self._body_bytes > FORM_BYTES_MAX:
-            self._body = []
-            self._take(self._heard(b"", too_large=True))
-            self._broken = NOTHING
-
-    def on_message_complete(self) -> None:
-        """Serve the request, or let it wait for those before it."""
-        self._in_body = False
-        self._message_bytes = 0
-        if self._broken or (self._parser.should_upgrade() and not self._connects()):
-            return
-        body = self._body
-        self._take(self._heard((body[0] if len(body) == 1 else b"".join(body)) if body else b""))
+        if not self._waits:
+            self._listen(reads=False)
+        elif self._parser.waiting > AHEAD_BYTES_MAX:
+            self.abort()
 
     def answer(self, payload: bytes) -> None:
         """Write a whole answer to what is being served; goes on with what comes next."""
@@ -232,8 +157,8 @@ class Connection(asyncio.Protocol):
         if not heard.new:  # only its end tells where it ends
             heard = self._current = heard._replace(keep_alive=False)
         self._stream = stream
-        if stream.waits and self._transport is not None:
-            self._transport.resume_reading()  # how else would it show that the client has gone?
+        if stream.waits:
+            self._listen(reads=True)  # how else would it show that the client has gone?
         self._write(stream_head(head, heard))
 
     def pieces(self, pieces: list[bytes], *, last: bool) -> None:
@@ -250,14 +175,12 @@ class Connection(asyncio.Protocol):
 
     def fail(self, payload: bytes) -> None:
         """Say that what is being served is no request, and end the connection."""
-        if not self.gone:
-            self._write(payload)
-            self.close()
         self._current = None
+        if not self.gone:
+            self._break(payload)
 
     def leave(self) -> None:
         """End the connection, at once or when what is being served is answered; and any watch."""
-        self._queue.clear()
         if self._current is None or self._waits:
             self.close()
         self._broken = self._broken or NOTHING
@@ -276,83 +199,75 @@ class Connection(asyncio.Protocol):
     def _waits(self) -> bool:
         return self._stream is not None and self._stream.waits
 
-    def _serve(self, heard: Heard) -> None:
-        self._current = heard
-        self._application.serve(heard, self)
+    def _advance(self) -> None:
+        """Serve what was sent, one after the other, as long as each is answered and taken."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._current is None and not (self._broken or self.write_paused or self.gone):
+            try:
+                told = self._parser.next()
+            except HeadError as error:
+                self._break(error.payload)
+                break
+            if told is None:
+                self._pause()
+                break
+            if isinstance(told, Head):
+                self._decide(told)
+            else:
+                self._current = told
+                self._application.serve(told, self)
+        self._advancing = False
+
+    def _pause(self) -> None:
+        """Wait for the client, or end if it has ceased to send."""
+        if self._heard_all:
+            self.close()
+        elif not self._reads:
+            self._listen(reads=True)
+
+    def _decide(self, head: Head) -> None:
+        """Let a body be sent that matters; a request of which it does not is served at once."""
+        if head.fields.unmet:
+            self._break(self._application.not_met())
+        elif self._application.reads_body(head):
+            if head.fields.expects:
+                self._write(CONTINUE)
+        else:
+            self._current = heard = self._parser.unread()
+            self._application.serve(heard, self)
+
+    def _listen(self, *, reads: bool) -> None:
+        if self._transport is None or reads is self._reads or self._transport.is_closing():
+            return
+        self._reads = reads
+        if reads:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def _answered(self) -> None:
         heard, self._current = self._current, None
         assert heard is not None
         if self.gone:
             return
+        self.idle_since_s = self._loop.time()
         if not heard.keep_alive:
-            self._queue.clear()
-            if heard.too_large:
+            self._broken = self._broken or NOTHING
+            if heard.unread:
                 self._linger()
             else:
                 self.close()
-        elif not self._draining:
-            self._drain()
-
-    def _drain(self) -> None:
-        """Serve what waits, one after the other, as long as each is answered and taken at once."""
-        self._draining = True
-        while self._queue and self._current is None and not self.write_paused and not self.gone:
-            self._serve(self._queue.popleft())
-        self._draining = False
-        if self._queue or self._current is not None or self.gone:
-            return
-        if self._broken:
+        elif self._broken:
             self._say_last()
-        elif self._transport is not None:
-            self._transport.resume_reading()
-            self.idle_since_s = self._loop.time()
-
-    def _heard(self, body: bytes, *, too_large: bool = False) -> Heard:
-        parser = self._parser
-        return Heard(
-            parser.get_method().decode("ascii"),
-            self._target,
-            self._headers,
-            body,
-            too_large,
-            parser.should_keep_alive() and not too_large,
-            parser.get_http_version() == "1.1",
-        )
-
-    def _take(self, heard: Heard) -> None:
-        """Serve a request now, or in its turn."""
-        hosts = self._hosts
-        if heard.new and not hosts:
-            self._break(failure(400, "missing required Host header"))
-        elif hosts > 1 or self._parser.get_http_version() not in VERSIONS:
-            self._break(failure(400))
-        elif self._current is None and not self._queue and not self.write_paused:
-            self._serve(heard)
         else:
-            self._queue.append(heard)
-            self._bound_queue()
-
-    def _bound_queue(self) -> None:
-        if not self._waits:
-            if self._transport is not None:
-                self._transport.pause_reading()
-        elif len(self._queue) > AHEAD_MAX:
-            self.abort()
-
-    def _bound_message(self) -> None:
-        """Refuse a head that does not end, and a body that is mostly its own framing."""
-        if not self._in_body:
-            self._break(failure(431))
-            return
-        around = self._message_bytes - self._body_bytes
-        if around > HEAD_BYTES_MAX + FRAMING_MAX * min(self._body_bytes, FRAMED_BYTES_MAX):
-            self._break(failure(400))
+            self._advance()
 
     def _break(self, last: bytes) -> None:
-        self._broken = last
-        if self._current is None and not self._queue:
-            self._say_last()
+        """Say the last."""
+        self._broken = last or NOTHING
+        self._say_last()
 
     def _say_last(self) -> None:
         if self._broken == NOTHING:
@@ -373,21 +288,8 @@ class Connection(asyncio.Protocol):
             transport.close()
             return
         transport.write_eof()
-        transport.resume_reading()
+        self._listen(reads=True)
         self._loop.call_later(LINGER_S, transport.close)
-
-    def _connects(self) -> bool:
-        return bool(self._parser.get_method() == b"CONNECT")
-
-    def _after_upgrade(self, rest: bytes) -> None:
-        """Go on as if no other protocol had been offered, as Go does; the parser would not."""
-        connects, method = self._connects(), self._parser.get_method()
-        version = self._parser.get_http_version().encode()
-        self._parser = httptools.HttpRequestParser(self)
-        if not connects:
-            rest = without_offer(method, self._target, version, self._headers) + rest
-        if rest:
-            self.data_received(rest)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -50,7 +50,7 @@ def unescaped(raw: bytes) -> bytes:
         return raw
     bad = _ESCAPE.search(raw)
     if bad is not None:
-        raise FormError(f"invalid URL escape {_quoted(raw[bad.start() : bad.start() + 3])}")
+        raise FormError(f"invalid URL escape {quoted(raw[bad.start() : bad.start() + 3])}")
     return unquote_to_bytes(raw)
 
 
@@ -127,7 +127,7 @@ def _read(raw: bytes, form: Form) -> None:
         raise fault
 
 
-def _quoted(raw: bytes) -> str:
+def quoted(raw: bytes) -> str:
     """Return bytes as Go quotes a string."""
     told = []
     for character in raw.decode(errors="surrogateescape"):

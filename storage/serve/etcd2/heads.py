@@ -37,9 +37,6 @@ WHOLE_BYTES_MAX: Final = 2048
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-NOT_MET: Final = (
-    b"HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-)
 
 
 def failure(status: int, reason: str = "") -> bytes:
@@ -47,6 +44,12 @@ def failure(status: int, reason: str = "") -> bytes:
     text = f"{status} {HTTPStatus(status).phrase}" + (f": {reason}" if reason else "")
     lines = f"HTTP/1.1 {text}\r\nContent-Type: {TEXT}\r\nConnection: close\r\n\r\n{text}"
     return lines.encode()
+
+
+def unsupported() -> bytes:
+    """Return the answer to a body in a coding that is not known, as Go has it."""
+    line = status_line(501) + f"Content-Type: {TEXT}\r\nConnection: close\r\n\r\n".encode()
+    return line + b"Unsupported transfer encoding"
 
 
 def framed(body: bytes) -> bytes:
@@ -106,6 +109,11 @@ class Heads:
         """Return the answer to a request on a key that was refused."""
         extra = self.cluster + b"X-Etcd-Index: %d\r\n" % index
         return self.plain(status, body, JSON, extra)
+
+    def not_met(self) -> bytes:
+        """Return the answer to who expects what nobody does; the connection ends with it."""
+        end = b"Content-Length: 0\r\n\r\n"
+        return status_line(417) + b"Connection: close\r\n" + self.date() + end
 
     def plain(
         self, status: int, body: bytes = b"", content_type: str = "", extra: bytes = b""

@@ -78,8 +78,8 @@ class Keys:
         try:
             if method in _WITH_BODY and is_form(heard.header(b"content-type")):
                 body = heard.body
-            if heard.too_large and method in _WITH_BODY:
-                raise FormError("http: POST too large")  # noqa: TRY301  # told as what it found
+                if heard.fault:
+                    raise FormError(heard.fault)  # noqa: TRY301  # told as what it found
             form = parse_form(query, body) if query or body else {}
         except FormError as error:
             raise Etcd2Error(Code.INVALID_FORM, str(error)) from error

@@ -6,28 +6,26 @@ from typing import NamedTuple, Protocol
 
 from storage.serve.etcd2.heads import CHUNKED
 
-Headers = list[tuple[bytes, bytes]]
-
 
 class Heard(NamedTuple):
     """A whole request."""
 
     method: str
     target: bytes
-    headers: Headers
+    named: dict[bytes, bytes]
+    """The first value of each header, by its name in lower case."""
     body: bytes
-    too_large: bool = False
-    """The body is larger than a form may be; it was not kept."""
+    fault: str = ""
+    """Why the body cannot be read; it was not kept."""
     keep_alive: bool = True
     new: bool = True
     """HTTP/1.1, not 1.0."""
+    unread: bool = False
+    """The client may still be sending the body."""
 
     def header(self, name: bytes) -> bytes:
         """Return a header by its lower-case name; empty: there is none."""
-        for field, value in self.headers:
-            if field.lower() == name:
-                return value
-        return b""
+        return self.named.get(name, b"")
 
 
 class Stream(Protocol):
@@ -67,29 +65,3 @@ def stream_head(head: bytes, heard: Heard) -> bytes:
     if not heard.new:
         return head.replace(b"HTTP/1.1", b"HTTP/1.0", 1).replace(CHUNKED, b"", 1)
     return head if heard.keep_alive else head[:-2] + b"Connection: close\r\n\r\n"
-
-
-def escaped_line(data: bytes) -> bytes:
-    """Escape what is not ASCII in a request's line: the parser refuses what Go takes."""
-    line, newline, rest = data.partition(b"\r\n")
-    if line.isascii() or not newline:
-        return data
-    return b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line) + (
-        newline + rest
-    )
-
-
-def target_of(data: bytes) -> bytes:
-    """Return the target of a request whose method nobody knows; empty: it is no request."""
-    words = data.partition(b"\r\n")[0].split(b" ")
-    if len(words) != 3 or not words[0].isalpha() or not words[2].startswith(b"HTTP/1."):
-        return b""
-    return words[1]
-
-
-def without_offer(method: bytes, target: bytes, version: bytes, headers: Headers) -> bytes:
-    """Return a request's head without its offer to speak another protocol."""
-    dropped = (b"upgrade", b"connection", b"http2-settings")
-    lines = [b"%b %b HTTP/%b" % (method, target, version)]
-    lines += [b"%b: %b" % line for line in headers if line[0].lower() not in dropped]
-    return b"\r\n".join(lines) + b"\r\n\r\n"

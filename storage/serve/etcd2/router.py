@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection
-from storage.serve.etcd2.forms import FormError, text_of, unescaped
-from storage.serve.etcd2.heads import TEXT, Heads, failure, status_line
+from storage.serve.etcd2.forms import FormError, is_form, text_of, unescaped
+from storage.serve.etcd2.heads import JSON, TEXT, Heads, failure, status_line
 from storage.serve.etcd2.keys import ALLOWED, PREFIX, Keys
 from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Pages
+from storage.serve.etcd2.parser import Head
+from storage.serve.etcd2.targets import path_of
 
 NOSNIFF: Final = b"X-Content-Type-Options: nosniff\r\n"
 KEPT_IN_PATHS: Final = "/!$&'()*+,:;=@[]~"
@@ -67,10 +69,10 @@ class Router:
         self.requests[method] = self.requests.get(method, 0) + 1
         raw, _, query = heard.target.partition(b"?")
         if raw[:1] != b"/":
-            raw = _path_of(raw)
-            if not raw:
+            if heard.target == b"*":
                 self._without_path(heard, connection)
                 return
+            raw = path_of(raw, connects=method == "CONNECT") or b""
         try:
             path = text_of(unescaped(raw)) if b"%" in raw else raw.decode("ascii")
         except FormError:
@@ -78,7 +80,11 @@ class Router:
             return
         if method == "OPTIONS":
             connection.answer(self._heads.plain(200))
-        elif ("//" in path or "/." in path) and method != "CONNECT" and path != cleaned(path):
+        elif (
+            ("//" in path or "/." in path or not path)
+            and method != "CONNECT"
+            and path != cleaned(path)
+        ):
             connection.answer(self._moved(method, path, query))
         elif path.startswith(PREFIX) and (path[8:9] == "/" or len(path) == 8):
             if method in ALLOWED:
@@ -88,15 +94,24 @@ class Router:
         else:
             self._page(heard, path, connection)
 
-    def invalid_method(self, target: bytes) -> bytes:
+    def reads_body(self, head: Head) -> bool:
         """As ``Application``."""
-        if not target:
-            return failure(400)
-        path = text_of(target.partition(b"?")[0])
-        if path == PREFIX or path.startswith(PREFIX + "/"):
-            return self.not_allowed(ALLOWED)
-        found = self._pages.find(path)
-        return self.not_found() if found is None else self.not_allowed(found.methods)
+        line, fields = head
+        kind = fields.named.get(b"content-type", b"")
+        if line.method not in ("PUT", "POST"):
+            return False
+        if line.target.startswith(b"/v2/members"):
+            return kind.partition(b";")[0].strip().lower() == JSON.encode()
+        if not line.target.startswith(b"/v2/keys"):
+            return line.target.startswith((b"/v2/auth", b"/config"))
+        try:
+            return is_form(kind)
+        except FormError:
+            return False
+
+    def not_met(self) -> bytes:
+        """As ``Application``."""
+        return self._heads.not_met()
 
     def not_found(self) -> bytes:
         """Return the answer to a path that nobody serves."""
@@ -104,8 +119,8 @@ class Router:
 
     def not_allowed(self, methods: tuple[str, ...]) -> bytes:
         """Return the answer to a method that the path does not know."""
-        allow = f"Allow: {','.join(methods)}\r\n".encode()
-        return self._heads.plain(405, b"Method Not Allowed\n", TEXT, allow + NOSNIFF)
+        lines = f"Allow: {','.join(methods)}\r\nContent-Type: {TEXT}\r\n".encode() + NOSNIFF
+        return self._heads.plain(405, b"Method Not Allowed\n", extra=lines)
 
     def _page(self, heard: Heard, path: str, connection: Connection) -> None:
         found = self._pages.find(path)
@@ -131,13 +146,11 @@ class Router:
         return self._heads.plain(301, body, html, location)
 
     def _without_path(self, heard: Heard, connection: Connection) -> None:
-        if heard.target != b"*":
-            connection.answer(self.not_found())
-        elif heard.method == "OPTIONS":
+        if heard.method == "OPTIONS":
             nothing = b"Content-Length: 0\r\n\r\n"
             connection.answer(status_line(200) + self._heads.date() + nothing)
         else:
-            connection.fail(status_line(400) + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+            connection.fail(self._heads.plain(400, extra=b"Connection: close\r\n"))
 
 
 def cleaned(path: str) -> str:
@@ -146,16 +159,7 @@ def cleaned(path: str) -> str:
     >>> cleaned("/v2//keys/./a/../b/")
     '/v2/keys/b/'
     """
-    clean = posixpath.normpath(path)
+    clean = posixpath.normpath(path or "/")
     if clean.startswith("//"):  # which POSIX leaves alone
         clean = clean[1:]
     return clean + "/" if path.endswith("/") and clean != "/" else clean
-
-
-def _path_of(target: bytes) -> bytes:
-    """Return the path of a whole URL; empty: it is none."""
-    scheme, mark, rest = target.partition(b"://")
-    if not mark or not scheme.isalpha():
-        return b""
-    _, slash, path = rest.partition(b"/")
-    return slash + path or b"/"
