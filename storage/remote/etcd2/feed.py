@@ -213,7 +213,7 @@ class Feed:
         before = self.last
         try:
             answer = await self._link.read(INDEX_PATH if quorum else MARK_PATH)
-        except CallError:
+        except (CallError, RefusedError):
             return
         if quorum:
             self.heard(before, index_of(answer))

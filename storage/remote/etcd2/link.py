@@ -3,6 +3,9 @@
 One endpoint serves all requests until it fails or stalls; then the next one does. A *read* is asked
 again, elsewhere, until its deadline. A *write* is asked again only where it is certain that it has
 not happened (``CallError.refused``); everything else is its caller's to find out.
+
+A read through etcd's log takes a place in the log. Our own served etcd has none to give while it is
+read-only; then it is asked for what it has applied, which nothing can be newer than.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Final
 
-from storage.remote.etcd2.failures import CallError, unanswered, unwell
+from storage.remote.etcd2.failures import CallError, RefusedError, unanswered, unwell
 from storage.remote.http1.connection import Answer, Connection, Exchange, Sink
 from storage.remote.http1.failures import Fault, HttpError
 from storage.remote.http1.pool import Pool
@@ -38,6 +41,9 @@ PAUSE_MAX_S: Final = 0.5
 
 CONNECTIONS_MAX: Final = 64
 """To one endpoint, streams and polls aside. A member answers one request a connection at a time."""
+
+QUORUM: Final = b"quorum=true"
+"""In a path: the read is to go through etcd's log."""
 
 INDEX: Final = b"x-etcd-index"
 CLUSTER: Final = b"x-etcd-cluster-id"
@@ -74,7 +80,7 @@ class Link:
         return self.rotation.connection.target
 
     async def read(self, path: bytes, *, long: bool = False) -> Answer:
-        """Ask until there is an answer or the time is over. Raises CallError.
+        """Ask until there is an answer or the time is over. Raises CallError, RefusedError.
 
         A ``long`` one does not count as a call that waits: it says nothing about the endpoint.
         """
@@ -89,11 +95,16 @@ class Link:
             except CallError as error:
                 if not error.passing or loop.time() + pause_s >= deadline:
                     raise
+            except RefusedError as error:
+                if not error.read_only or QUORUM not in path:
+                    raise
+                path = path.replace(QUORUM, b"quorum=false")
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
     async def put(self, path: bytes, body: bytes) -> Answer:
-        """Write, again only where nothing can have happened. Raises CallError."""
+        """Write, again only where nothing can have happened. Raises CallError, RefusedError."""
         length = b"%d" % len(body)
         rest = (
             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
@@ -142,7 +153,10 @@ class Link:
     async def _once(
         self, begin: bytes, rest: bytes, timeout_s: float, *, long: bool = False
     ) -> Answer:
-        """Ask the present endpoint, once; return its answer, if it is below 500."""
+        """Ask the present endpoint, once; return its answer, if it is below 500.
+
+        Raises CallError; RefusedError for one that is not, but is as certain.
+        """
         rotation = self.rotation
         index = rotation.current
         endpoint = rotation.endpoints[index] if long else rotation.begin()
@@ -159,8 +173,10 @@ class Link:
                 endpoint.waiting -= 1
         endpoint.answered_at = asyncio.get_running_loop().time()
         if answer.status >= 500:
-            rotation.turn(index)
-            raise unwell(answer)
+            said = unwell(answer)
+            if isinstance(said, CallError):
+                rotation.turn(index)
+            raise said
         return answer
 
 

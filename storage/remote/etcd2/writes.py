@@ -32,7 +32,7 @@ from storage.errors import (
 )
 from storage.etcd2.errors import Code
 from storage.etcd2.keys import text_of
-from storage.remote.etcd2.failures import CallError, failure, refusal
+from storage.remote.etcd2.failures import CallError, RefusedError, failure, refusal
 from storage.remote.etcd2.feed import Feed
 from storage.remote.etcd2.keys import KeySpace, form
 from storage.remote.etcd2.link import Link, index_of
@@ -75,7 +75,7 @@ class Writer:
         body = form(text_of(key, value))
         condition = b"?prevExist=false" + _ttl(ttl_s) + b"&noValueOnSuccess=true"
         for _ in range(TRIES_MAX):
-            answer = await self._put(path + condition, body)
+            answer = await self._sent(self._link.put(path + condition, body), 201)
             if answer.status == 201:
                 return self._written(answer)
             told = refusal(answer)
@@ -107,7 +107,7 @@ class Writer:
         body = form(text)
         for _ in range(TRIES_MAX):
             if expected > 0:  # none is no condition at all
-                answer = await self._put(path + condition, body)
+                answer = await self._sent(self._link.put(path + condition, body), 200)
                 if answer.status == 200:
                     return self._written(answer)
                 _check_missed(answer)
@@ -122,7 +122,7 @@ class Writer:
         condition = b"" if expected is None else b"?prevIndex=%d" % expected
         for _ in range(TRIES_MAX):
             if expected is None or expected > 0:
-                answer = await self._sent(self._link.delete(path + condition))
+                answer = await self._sent(self._link.delete(path + condition), 200)
                 if answer.status == 200:
                     return self._written(answer)
                 _check_missed(answer)
@@ -142,22 +142,27 @@ class Writer:
         revision = await self.update(key, last, expected, 0)
         try:
             return await self.delete(key, revision)
-        except StoreUnavailableError as error:
+        except (JudgedError, UnknownOutcomeError):
+            raise
+        except StoreError as error:
             if revision == expected:
                 raise
             raise UnknownOutcomeError(f"written for the last time, not removed: {error}") from error
 
-    async def _put(self, path: bytes, body: bytes) -> Answer:
-        return await self._sent(self._link.put(path, body))
-
-    async def _sent(self, request: Coroutine[object, object, Answer]) -> Answer:
+    async def _sent(self, request: Coroutine[object, object, Answer], success: int) -> Answer:
+        """Send a write; return an answer of status ``success``, or a refusal. Raises StoreError."""
         self.requests += 1
         try:
-            return await request
+            answer = await request
+        except RefusedError as error:
+            raise failure(error) from error
         except CallError as error:
             if error.refused or error.fault is Fault.CLOSED:
                 raise failure(error) from error
             raise UnknownOutcomeError(f"a write was sent, and no answer came: {error}") from error
+        if answer.status < 300 and answer.status != success:
+            raise UnknownOutcomeError(f"a write was answered with HTTP status {answer.status}")
+        return answer
 
     def _written(self, answer: Answer) -> int:
         self.writes += 1
