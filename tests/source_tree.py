@@ -15,11 +15,12 @@ GENERATED: Final = Path("serialization/api")
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its dotted name, its path from the root, its syntax tree."""
+    """A module: its dotted name, its path from the root, its syntax tree, what it imports."""
 
     name: str
     path: Path
     tree: ast.Module
+    imports: frozenset[str]
     lines: int
 
     @property
@@ -42,7 +43,8 @@ def read_modules(folders: Iterable[str] = PACKAGES, root: Path = ROOT) -> dict[s
             if not path.is_relative_to(GENERATED):
                 source = file.read_text(encoding="utf-8")
                 tree = ast.parse(source, filename=str(path))
-                found[_name(path)] = Module(_name(path), path, tree, source.count("\n"))
+                names = frozenset(imported(tree))
+                found[_name(path)] = Module(_name(path), path, tree, names, source.count("\n"))
     return found
 
 
@@ -58,7 +60,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def imports_of(module: Module, modules: dict[str, Module]) -> set[str]:
     """Return the modules of ``modules`` that a module names in its imports."""
-    return {name for name in imported(module.tree) if name in modules and name != module.name}
+    return {name for name in module.imports if name in modules and name != module.name}
 
 
 def import_graph(modules: dict[str, Module]) -> dict[str, set[str]]:

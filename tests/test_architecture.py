@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Final, NamedTuple
 
@@ -19,9 +19,7 @@ from tests.source_tree import (
     read_modules,
 )
 
-MODULES: Final = read_modules()
-TESTS: Final = read_modules(["tests"])
-GRAPH: Final = import_graph(MODULES)
+Modules = dict[str, Module]
 
 MAY_IMPORT: Final = {
     "serialization": frozenset[str](),
@@ -77,8 +75,24 @@ def _within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def _first_party(tree: ast.AST) -> Iterator[str]:
-    return (name for name in imported(tree) if name.partition(".")[0] in MAY_IMPORT)
+@pytest.fixture(scope="module")
+def modules() -> Modules:
+    """What is under the rules; read by these tests alone, since a tree takes half a gigabyte."""
+    return read_modules()
+
+
+@pytest.fixture(scope="module")
+def tests() -> Modules:
+    return read_modules(["tests"])
+
+
+@pytest.fixture(scope="module")
+def graph(modules: Modules) -> dict[str, set[str]]:
+    return import_graph(modules)
+
+
+def _first_party(names: Iterable[str]) -> Iterator[str]:
+    return (name for name in sorted(names) if name.partition(".")[0] in MAY_IMPORT)
 
 
 def _sibling(name: str) -> str:
@@ -86,23 +100,23 @@ def _sibling(name: str) -> str:
     return ".".join(name.split(".")[:2])
 
 
-def test_imports_between_the_rooms_point_one_way() -> None:
+def test_imports_between_the_rooms_point_one_way(modules: Modules) -> None:
     wrong = [
         f"{module.path} imports {name}"
-        for module in MODULES.values()
-        for name in _first_party(module.tree)
+        for module in modules.values()
+        for name in _first_party(module.imports)
         if name.partition(".")[0] not in MAY_IMPORT[module.room] | {module.room}
     ]
 
     assert wrong == []
 
 
-def test_siblings_of_the_cluster_know_only_the_client() -> None:
+def test_siblings_of_the_cluster_know_only_the_client(modules: Modules) -> None:
     wrong = [
         f"{module.path} imports {name}"
-        for module in MODULES.values()
+        for module in modules.values()
         if module.room == "cluster" and not _within(module.name, COMPOSITION_ROOT)
-        for name in _first_party(module.tree)
+        for name in _first_party(module.imports)
         if _within(name, "cluster") and name != "cluster"
         if _sibling(name) not in (_sibling(module.name), OPEN_TO_SIBLINGS)
     ]
@@ -110,45 +124,48 @@ def test_siblings_of_the_cluster_know_only_the_client() -> None:
     assert wrong == []
 
 
-def test_only_the_api_server_and_the_processes_reach_into_storage() -> None:
+def test_only_the_api_server_and_the_processes_reach_into_storage(modules: Modules) -> None:
     wrong = [
         f"{module.path} imports {name}"
-        for module in MODULES.values()
+        for module in modules.values()
         if module.room == "cluster" and _sibling(module.name) not in MAY_STORE
-        for name in _first_party(module.tree)
+        for name in _first_party(module.imports)
         if _within(name, "storage") and not _within(name, OPEN_STORAGE)
     ]
 
     assert wrong == []
 
 
-def test_no_module_takes_part_in_a_cycle_of_imports() -> None:
+def test_no_module_takes_part_in_a_cycle_of_imports(graph: dict[str, set[str]]) -> None:
     try:
-        TopologicalSorter(GRAPH).prepare()
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
-def _guards_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+def _guards_types(node: ast.If) -> bool:
+    return any(
+        "TYPE_CHECKING" in (getattr(each, "id", ""), getattr(each, "attr", ""))
+        for each in ast.walk(node.test)
+    )
 
 
-def test_no_first_party_import_hides_behind_type_checking() -> None:
+def test_no_first_party_import_hides_behind_type_checking(modules: Modules, tests: Modules) -> None:
     wrong = [
         f"{module.path}:{node.lineno} hides {name}"
-        for module in (MODULES | TESTS).values()
+        for module in (modules | tests).values()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.If) and _guards_types(node)
-        for name in _first_party(node)
+        for name in _first_party(imported(node))
     ]
 
     assert wrong == []
 
 
-def test_modules_are_called_by_what_they_hold() -> None:
+def test_modules_are_called_by_what_they_hold(modules: Modules, tests: Modules) -> None:
     wrong = [
         str(module.path)
-        for module in (MODULES | TESTS).values()
+        for module in (modules | tests).values()
         if BANNED_NAMES.intersection(module.path.with_suffix("").parts)
         or module.path.stem.rpartition("_")[2] in BANNED_NAMES - {"data", "info"}
     ]
@@ -156,15 +173,15 @@ def test_modules_are_called_by_what_they_hold() -> None:
     assert wrong == []
 
 
-def test_files_and_functions_stay_small() -> None:
+def test_files_and_functions_stay_small(modules: Modules, tests: Modules) -> None:
     long_files = [
         f"{module.path}: {module.lines} lines"
-        for module in (MODULES | TESTS).values()
+        for module in (modules | tests).values()
         if module.lines > FILE_LINES_MAX
     ]
     long_functions = [
         f"{module.path}:{node.lineno} {node.name}: {length} lines"
-        for module in (MODULES | TESTS).values()
+        for module in (modules | tests).values()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
@@ -174,23 +191,25 @@ def test_files_and_functions_stay_small() -> None:
     assert long_functions == []
 
 
-def test_every_registry_is_known_here() -> None:
-    found = {name for name in MODULES if name.endswith(".registry")}
+def test_every_registry_is_known_here(modules: Modules) -> None:
+    found = {name for name in modules if name.endswith(".registry")}
 
     assert found == set(IDS)
 
 
 @pytest.mark.parametrize("entry", REGISTRIES, ids=IDS)
-def test_no_file_of_a_registry_s_folder_is_unregistered(entry: Registry) -> None:
-    reached = reached_from(entry.module, GRAPH)
-    assert set(entry.folders) <= set(MODULES)
+def test_no_file_of_a_registry_s_folder_is_unregistered(
+    entry: Registry, modules: Modules, graph: dict[str, set[str]]
+) -> None:
+    reached = reached_from(entry.module, graph)
+    assert set(entry.folders) <= set(modules)
 
     orphans = [
         str(module.path)
-        for name, module in MODULES.items()
+        for name, module in modules.items()
         if any(_within(name, folder) for folder in entry.folders)
         if name not in reached and module.path.name != "__init__.py"
-        if entry.module not in reached_from(name, GRAPH)  # then it uses the registry
+        if entry.module not in reached_from(name, graph)  # then it uses the registry
     ]
 
     assert orphans == []
@@ -219,14 +238,22 @@ def _aliases(module: Module, name: str) -> set[str]:
     return known
 
 
+def _loops_of_tests(module: Module) -> Iterator[ast.For]:
+    for function in module.tree.body:
+        if isinstance(function, ast.FunctionDef) and function.name.startswith("test_"):
+            yield from (each for each in ast.walk(function) if isinstance(each, ast.For))
+
+
 def _runs_over(module: Module, entry: Registry) -> bool:
-    """Return whether a test module has a parametrized test, or fixture, over a registry."""
-    if f"{entry.module}.{entry.name}" not in set(imported(module.tree)):
+    """Return whether a test module has a parametrized test, a fixture or a loop over a registry."""
+    if f"{entry.module}.{entry.name}" not in module.imports:
         return False
     calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
     if entry.whole:
         return any(ast.unparse(call.func) == entry.name for call in calls)
     known = _aliases(module, entry.name)
+    if any(_names_in(each.iter) & known for each in _loops_of_tests(module)):
+        return True
     return any(
         _names_in(call) & known
         for call in calls
@@ -235,16 +262,18 @@ def _runs_over(module: Module, entry: Registry) -> bool:
 
 
 @pytest.mark.parametrize("entry", REGISTRIES, ids=IDS)
-def test_every_registered_thing_is_reached_by_a_suite(entry: Registry) -> None:
-    assert _defines(MODULES[entry.module], entry.name)
+def test_every_registered_thing_is_reached_by_a_suite(
+    entry: Registry, modules: Modules, tests: Modules
+) -> None:
+    assert _defines(modules[entry.module], entry.name)
 
-    suites = [str(module.path) for module in TESTS.values() if _runs_over(module, entry)]
+    suites = [str(module.path) for module in tests.values() if _runs_over(module, entry)]
 
-    assert suites, f"no test is parametrized over {entry.module}.{entry.name}"
+    assert suites, f"no test goes over {entry.module}.{entry.name}"
 
 
-def test_the_rules_look_at_the_whole_tree() -> None:
+def test_the_rules_look_at_the_whole_tree(modules: Modules) -> None:
     assert set(PACKAGES) == set(MAY_IMPORT)
-    assert {module.room for module in MODULES.values()} == set(PACKAGES)
+    assert {module.room for module in modules.values()} == set(PACKAGES)
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert packages == {*PACKAGES, "tests"}
