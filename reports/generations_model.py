@@ -44,6 +44,7 @@ class Line:
     size: float | None = None
     size_verdict: str = ""
     exact: bool = False
+    rounds_needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

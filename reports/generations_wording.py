@@ -145,6 +145,8 @@ def verdict_words(line: Line) -> str:
     if not line.rounds:
         return NOT_MEASURED
     more = f" ({line.size_verdict})" if line.size_verdict else ""
+    if line.rounds_needed:
+        more = f" (about {line.rounds_needed} rounds would tell)"
     return f"{line.verdict}{more}"
 
 

@@ -84,6 +84,8 @@ class Line:
     size_verdict: Size = Size.UNCLAIMED
     exact: bool = False
     """A count that does not vary: one round decides."""
+    rounds_needed: int | None = None
+    """Of what is undecided: about how many rounds would decide it; null: more than a hundred."""
 
 
 @dataclass(frozen=True, slots=True)

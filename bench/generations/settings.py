@@ -19,7 +19,7 @@ class Sizes:
     """How long a rate of writes is held."""
     feed_per_s_max: int = 64_000
     """The rate at which the ladder ends: more than any of the servers takes."""
-    lag_s: float = 1.2
+    lag_s: float = 0.8
     lag_spans: int = 3
     """How long, and how often, 500 events a second are held for their delays."""
     stalled_events: int = 8_000
@@ -30,17 +30,17 @@ class Sizes:
     settle_s: float = 0.6
     """Before memory is read."""
     objects: int = 60_000
-    lists: int = 7
+    lists: int = 5
     """How often everything is listed."""
     snapshot_writes: int = 30_000
     snapshot_spans: int = 3
     """In each, a snapshot of the whole store is taken: etcd 2 took one every 10,000 writes."""
-    snapshot_writes_per_s: float = 3_000.0
-    restarts: int = 5
+    snapshot_writes_per_s: float = 4_000.0
+    restarts: int = 3
     held_keys: int = 1000
     held_ttl_s: int = 30
     """Far longer than writing all of them takes; what is left of it shows who kept them."""
-    held_periods: int = 5
+    held_periods: int = 4
     encoded_objects: int = 200
     raw_s: float = 0.8
     raw_turns: int = 3

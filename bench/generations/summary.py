@@ -65,6 +65,7 @@ def _line(measure: Measure, family: str, older: Values, newer: Values) -> Line:
         verdict=judged.verdict if rounds else Verdict.UNDECIDED,
         size_verdict=judged.size,
         exact=measure.exact,
+        rounds_needed=judged.rounds_needed,
     )
 
 

@@ -16,15 +16,17 @@ difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from bench.generations.results import Size, Verdict
-from bench.matrix_results import ROUNDS_TO_DECIDE
-from bench.statistics import paired_ratio
+from bench.matrix_results import CONFIDENCE, ROUNDS_TO_DECIDE
+from bench.statistics import Ratio, paired_ratio, t_quantile
 
 TRIFLE: Final = 1.1
 """A factor that nobody would have changed a store for."""
+ROUNDS_NEEDED_MAX: Final = 100
 
 
 class Judged(NamedTuple):
@@ -36,6 +38,8 @@ class Judged(NamedTuple):
     low: float | None
     high: float | None
     rounds: int
+    rounds_needed: int | None = None
+    """About how many rounds like these would decide; None: it is decided, or no hundred would."""
 
 
 def judge(
@@ -69,7 +73,27 @@ def judge(
     if _of_half_zeros(larger, smaller) - {verdict}:
         verdict = Verdict.UNDECIDED
     said = size_of(low, high, size) if verdict is Verdict.AS_CLAIMED else Size.UNCLAIMED
-    return Judged(verdict, said, found.ratio, low, high, found.rounds)
+    needed = None if exact or verdict is not Verdict.UNDECIDED else rounds_to_decide(found)
+    return Judged(verdict, said, found.ratio, low, high, found.rounds, needed)
+
+
+def rounds_to_decide(found: Ratio) -> int | None:
+    """Return about how many rounds would decide, one way or the other; None: above a hundred.
+
+    The interval shrinks around the ratio of these rounds until 1 is outside of it, or it is within
+    ``TRIFLE`` of 1, whichever is easier. A plan for more rounds, and nothing that a verdict rests
+    on.
+    """
+    if found.high is None or found.rounds < 2:
+        return None
+    mean = math.log(found.ratio)
+    t_now = t_quantile(CONFIDENCE, found.rounds - 1)
+    spread = (math.log(found.high) - mean) * math.sqrt(found.rounds) / t_now
+    reach = max(abs(mean), math.log(TRIFLE) - abs(mean))
+    for rounds in range(ROUNDS_TO_DECIDE, ROUNDS_NEEDED_MAX + 1):
+        if t_quantile(CONFIDENCE, rounds - 1) * spread / math.sqrt(rounds) < reach:
+            return rounds
+    return None
 
 
 def verdict_of(low: float | None, high: float | None) -> Verdict:

@@ -77,6 +77,14 @@ def test_ratio_of_nothing_is_said_in_words() -> None:
     assert verdict_words(lines["a_poll_500"]) == "opposite"
 
 
+def test_undecided_line_says_how_many_rounds_would_tell() -> None:
+    line = next(each for each in sample_generations().lines if each.measure == "f_gap_ms_max")
+
+    assert verdict_words(line) == "undecided"
+    told = verdict_words(dataclasses.replace(line, rounds_needed=9))
+    assert told == "undecided (about 9 rounds would tell)"
+
+
 def test_results_of_another_schema_are_refused(tmp_path: Path) -> None:
     (tmp_path / GENERATIONS_FILE).write_text('{"schema_version": 99}')
 

@@ -110,3 +110,29 @@ def test_verdict_of_an_interval_is_one_of_four_regions(low: float, width: float)
     assert (verdict is Verdict.NO_DIFFERENCE) == within
     assert (verdict is Verdict.AS_CLAIMED) == (not within and low > 1)
     assert (verdict is Verdict.OPPOSITE) == (not within and high < 1)
+
+
+@pytest.mark.parametrize(
+    ("larger", "needed"),
+    [
+        ([3.0 * each for each in FIVE], None),
+        ([3.0] * 4, 5),
+        ([1.0, 1.3, 1.1, 1.5, 0.9], 12),  # until 1 is outside
+        ([0.9, 1.12, 1.0, 1.1, 0.93], 8),  # until all of it is within 10 % of 1
+        (WIDE, None),
+        ([3.0], None),
+    ],
+)
+def test_what_is_undecided_tells_how_many_rounds_it_would_take(
+    larger: list[float], needed: int | None
+) -> None:
+    assert judge(larger, [1.0] * len(larger)).rounds_needed == needed
+
+
+def test_as_many_rounds_as_were_needed_decide() -> None:
+    few = [1.0, 1.3, 1.1, 1.5, 0.9]
+
+    again = judge(few * 3, [1.0] * 15)
+
+    assert judge(few, [1.0] * 5).verdict is Verdict.UNDECIDED
+    assert again.verdict is Verdict.AS_CLAIMED
