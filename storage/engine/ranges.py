@@ -6,7 +6,8 @@ answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import merge
 from typing import Final
 
 from storage.engine.backend import Stored
@@ -77,6 +78,12 @@ def ordered(found: list[Found], op: RangeOp) -> list[Found]:
     if order is SortOrder.NONE:
         return found
     return sorted(found, key=SORT_KEYS[op.target], reverse=order is SortOrder.DESCEND)
+
+
+def in_one_order(runs: Sequence[list[Found]], op: RangeOp) -> Iterator[Found]:
+    """Yield the keys of runs, each of which is ordered, in the order of the answer."""
+    downwards = order_of(op) is SortOrder.DESCEND
+    return iter(merge(*runs, key=SORT_KEYS[op.target], reverse=downwards))
 
 
 def cut(found: list[Found], op: RangeOp) -> tuple[list[Found], bool]:

@@ -22,6 +22,7 @@ from storage.engine.ranges import (
     cut,
     enough,
     filled,
+    in_one_order,
     needs_values,
     ordered,
     passing,
@@ -194,9 +195,8 @@ class Reader:
         found, total = await self._scan(op, revision, turn)
         if total and total == enough(op):
             total = self._index.count_between_at(*bounds_of(op.span), revision)
-        if needs_values(op):
-            found = await self._valued(op, found, turn)
-        answered, more = cut(ordered(found, op), op)
+        in_order = await self._valued(op, found, turn) if needs_values(op) else ordered(found, op)
+        answered, more = cut(in_order, op)
         return Picked(answered, total, more, op.keys_only)
 
     async def _scan(self, op: RangeOp, revision: int, turn: Turn) -> tuple[list[Found], int]:
@@ -234,13 +234,19 @@ class Reader:
         return found
 
     async def _valued(self, op: RangeOp, found: list[Found], turn: Turn) -> list[Found]:
-        """Return what was found with the states at hand, each page in order."""
-        valued: list[Found] = []
+        """Return what was found with the states at hand, in the order of the answer."""
+        runs: list[list[Found]] = []
         for start in range(0, len(found), READ_PAGE):
-            if start:
-                await turn()
             page = found[start : start + READ_PAGE]
-            valued += ordered(at_hand(filled(page, self._backend.values)), op)
+            runs.append(ordered(at_hand(filled(page, self._backend.values)), op))
+            if len(found) > READ_PAGE:
+                await turn()
+        # Values are far apart in memory: sorting 60,000 takes 25 ms, where numbers take 5.
+        merged, valued = in_one_order(runs, op), list[Found]()
+        while page := list(islice(merged, SCAN_PAGE)):
+            valued += page
+            if len(valued) < len(found):
+                await turn()
         return valued
 
     def _changes(self, found: list[Wrote]) -> list[Change]:

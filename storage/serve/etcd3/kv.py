@@ -19,7 +19,7 @@ from serialization.api.etcd.rpc_pb2 import (
     TxnResponse,
 )
 from storage.errors import KeyNotFoundError
-from storage.mvcc import Deleted, PutDone, PutOp, Reading, Txn
+from storage.mvcc import Deleted, PutDone, PutOp, Txn
 from storage.serve.etcd3.answers import (
     delete_answer,
     put_answer,
@@ -27,20 +27,17 @@ from storage.serve.etcd3.answers import (
 )
 from storage.serve.etcd3.errors import REQUEST_TOO_LARGE, RefusedError
 from storage.serve.etcd3.methods import unary
-from storage.serve.etcd3.range_encoding import RangeEncoding, key_answer
+from storage.serve.etcd3.range_encoding import key_answer
+from storage.serve.etcd3.ranges import Ranges
 from storage.serve.etcd3.requests import delete_op, put_op, range_op, txn_op
 from storage.serve.etcd3.serving import Serving
+from storage.serve.etcd3.txn_reads import TxnReads, reads_spans
 from storage.serve.etcd3.txn_rules import check_keys
 
 SERVICE: Final = "etcdserverpb.KV"
 ENTRY_BYTES: Final = 18
 """What etcd's log entry adds to a write's message, which its bound counts, too."""
 
-SLICE_COST: Final = 6 << 20
-"""Of what is put into an answer in one turn of the loop (see ``RangeEncoding``): two milliseconds
-or so, 900 keys of 1 KB."""
-SLICE_NS: Final = 3_000_000
-"""It ends a slice where reading is slow, from a disk, say."""
 NEW: Final = 1
 """The revision of a store that holds nothing. Nothing was written before it; etcd lets it be
 compacted all the same."""
@@ -72,29 +69,16 @@ class KV:
         self._header = serving.header
         self._alarms = serving.alarms
         self._limits = serving.limits
-        self._turns = serving.turns
-        self._stamp_ns = serving.clock.stamp_ns
+        self._ranges = Ranges(serving)
+        self._reads = TxnReads(serving, self._ranges)
         self._write_bytes = serving.limits.request_bytes - ENTRY_BYTES
 
     async def range(self, request: RangeRequest) -> bytes | list[bytes]:
         """Read a key or a range of keys; what is long is read in turns, and comes in pieces."""
         if _asks_for_a_key(request):
             return await self._get(request)
-        with await self._store.reading(range_op(request), self._turns.mine) as reading:
-            answer = RangeEncoding(self._header(reading.revision))
-            reading.take(answer.take)
-            if reading.left:
-                await self._take_in_turns(reading, answer)
-            return answer.end(more=reading.more, total=reading.total)
-
-    async def _take_in_turns(self, reading: Reading, answer: RangeEncoding) -> None:
-        turn, stamp_ns = self._turns.mine, self._stamp_ns
-        until_ns = stamp_ns() + SLICE_NS
-        while reading.left:
-            if answer.spent(SLICE_COST) or stamp_ns() >= until_ns:
-                await turn()
-                until_ns = stamp_ns() + SLICE_NS
-            reading.take(answer.take)
+        with await self._ranges.find(range_op(request)) as reading:
+            return await self._ranges.answer(reading, self._header(reading.revision))
 
     async def _get(self, request: RangeRequest) -> bytes:
         """Read the state of a key: what an API server asks for most."""
@@ -127,12 +111,17 @@ class KV:
         assert isinstance(deleted, Deleted), "a delete is answered as a delete"
         return delete_answer(deleted, self._header(done.revision))
 
-    async def txn(self, request: TxnRequest) -> TxnResponse:
+    async def txn(self, request: TxnRequest) -> TxnResponse | bytes | list[bytes]:
         """Carry out a transaction."""
         txn = txn_op(request, self._limits.txn_ops)
         check_keys(request)
         self._check_bytes(request)
-        self._alarms.check_write(takes_space=_may_put(txn))
+        puts = _may_put(txn)
+        self._alarms.check_write(takes_space=puts)
+        if not puts and reads_spans(txn):
+            answer = await self._reads.answer(txn)
+            if answer is not None:
+                return answer
         done = await self._store.txn(txn)
         return txn_answer(done, self._header(done.revision))
 

@@ -8,12 +8,20 @@ from typing import Final, cast
 
 import pytest
 
-from serialization.api.etcd.rpc_pb2 import RangeRequest, RangeResponse
+from serialization.api.etcd.rpc_pb2 import (
+    Compare,
+    RangeRequest,
+    RangeResponse,
+    RequestOp,
+    TxnRequest,
+    TxnResponse,
+)
+from storage.engine import reads
 from storage.engine.store import EngineStore
 from storage.http2 import frames
 from storage.http2.frames import Code
 from storage.registry import STORES, StoreOptions
-from storage.serve.etcd3 import kv, range_encoding
+from storage.serve.etcd3 import range_encoding, ranges
 from storage.serve.etcd3.kv import KV, SERVICE, service
 from storage.serve.etcd3.methods import Router
 from storage.serve.etcd3.serving import Serving
@@ -75,7 +83,8 @@ def within(story: Callable[[Desk], Awaitable[None]]) -> None:
         async with cast("EngineStore", STORES["memory"].make(StoreOptions())) as store:
             await asyncio.gather(*[store.create(b"/%04d" % at, VALUE) for at in range(KEYS)])
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(kv, "SLICE_COST", SLICE_COST)
+                patch.setattr(reads, "SCAN_PAGE", 100)
+                patch.setattr(ranges, "SLICE_COST", SLICE_COST)
                 patch.setattr(range_encoding, "PIECE_BYTES", SLICE_BYTES)
                 patch.setattr(unsent, "SLICE_BYTES", SLICE_BYTES)
                 desk = Desk(store)
@@ -225,6 +234,58 @@ def test_a_range_tells_one_revision_whatever_is_written_and_compacted_meanwhile(
         assert [each.key for each in answer.kvs] == [b"/%04d" % at for at in range(KEYS)]
         assert {each.value for each in answer.kvs} == {VALUE}
         await store.removed(store.current_revision())
+
+    within(story)
+
+
+def both() -> TxnRequest:
+    """Return a transaction that reads everything twice."""
+    return TxnRequest(success=[RequestOp(request_range=WHOLE), RequestOp(request_range=WHOLE)])
+
+
+def test_a_transaction_that_reads_much_leaves_others_their_turns_and_tells_one_revision() -> None:
+    async def story(desk: Desk) -> None:
+        other, before = desk.connect(), desk.store.current_revision()
+        pending = desk.store.update(b"/0000", b"pending", expected=2)
+        request = both()
+        request.compare.add(key=b"/0000", target=Compare.MOD, mod_revision=before + 1)
+        desk.client.call(f"/{SERVICE}/Txn", request.SerializeToString())
+        waits = []
+        while desk.client.connection.calls:
+            get = ask(other, ONE)
+            waits.append(await until(lambda: get not in other.connection.calls))  # noqa: B023  # at once
+            await desk.store.create(b"/more/%d" % len(waits), b"new")
+        await pending
+        got = [each.payload for each in desk.client.frames() if each.kind == frames.DATA]
+        answer = TxnResponse.FromString(b"".join(got)[PREFIX_BYTES:])
+
+        assert max(waits) <= 3
+        assert len(waits) > 20
+        ranges = [each.response_range for each in answer.responses]
+        assert [(each.count, each.header.revision) for each in ranges] == [(KEYS, before + 1)] * 2
+        assert answer.header.revision == before + 1
+        assert ranges[0].kvs == ranges[1].kvs
+        assert answer.succeeded  # judged on a write that was not durable yet
+        assert ranges[0].kvs[0].value == b"pending"
+
+    within(story)
+
+
+def test_a_transaction_whose_revision_is_compacted_meanwhile_is_carried_out_in_one_step() -> None:
+    async def story(desk: Desk) -> None:
+        await desk.store.create(b"/9", b"")
+        desk.client.call(f"/{SERVICE}/Txn", both().SerializeToString())
+        await turns(3)
+        for _ in range(2):
+            await desk.store.create(b"/%d" % desk.store.current_revision(), b"")
+        await desk.store.compact(desk.store.current_revision())
+        last = desk.store.current_revision()
+        await until(idle(desk.client))
+        got = [each.payload for each in desk.client.frames() if each.kind == frames.DATA]
+        answer = TxnResponse.FromString(b"".join(got)[PREFIX_BYTES:])
+
+        assert answer.header.revision == last
+        assert [each.response_range.count for each in answer.responses] == [KEYS + 3] * 2
 
     within(story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from random import Random
 from typing import cast
 
@@ -15,16 +16,16 @@ from serialization.api.etcd.rpc_pb2 import RangeRequest, RangeResponse, Response
 from storage.clock import SystemClock
 from storage.engine import range_reading, reads
 from storage.errors import StoreError
-from storage.mvcc import Located, Mvcc, View
+from storage.mvcc import Located, Mvcc, RangeOp, Txn, TxnDone, View
 from storage.registry import STORES, StoreOptions
-from storage.serve.etcd3 import kv, range_encoding
-from storage.serve.etcd3.answers import range_answer
+from storage.serve.etcd3 import range_encoding, ranges
+from storage.serve.etcd3.answers import range_answer, txn_answer
 from storage.serve.etcd3.kv import KV
 from storage.serve.etcd3.range_encoding import RangeEncoding
 from storage.serve.etcd3.requests import range_op
 from storage.serve.etcd3.serving import Serving
 from tests.storage.mvcc.maker import LEASES, Maker
-from tests.storage.mvcc.test_against_etcd import range_request
+from tests.storage.mvcc.test_against_etcd import range_request, txn_request
 
 NUMBERS = st.one_of(
     st.integers(1, 300), st.sampled_from([2**bits + by for bits in range(7, 63) for by in (-1, 0)])
@@ -81,7 +82,7 @@ class Sizes:
             (reads, "SCAN_PAGE", chance.randint(1, 4)),
             (reads, "SCAN_LEAST", chance.randint(1, 3)),
             (reads, "READ_PAGE", chance.randint(1, 4)),
-            (kv, "SLICE_COST", chance.choice((1, 6001, 12002))),
+            (ranges, "SLICE_COST", chance.choice((1, 6001, 12002))),
             (range_encoding, "PIECE_BYTES", chance.randint(1, 4)),
             (range_encoding, "WHOLE_BYTES", chance.choice((0, 50, 1000))),
         ]
@@ -104,11 +105,7 @@ def test_sliced_answers_are_those_of_one_slice(
         async with store:
             for lease in LEASES:
                 await store.leases.grant(3600, lease_id=lease)
-            for _ in range(12):
-                try:
-                    await store.txn(maker.txn())
-                except StoreError:
-                    continue
+            await written(store, maker)
             for op in [maker.range() for _ in range(12)]:
                 request = range_request(op)
                 try:
@@ -122,6 +119,60 @@ def test_sliced_answers_are_those_of_one_slice(
 
     options = StoreOptions(data_dir=tmp_path_factory.mktemp("data"), sync=False)
     asyncio.run(story(cast("Mvcc", STORES[name].make(options))))
+
+
+@pytest.mark.parametrize("name", ["memory", "etcd3"])
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32))
+def test_transactions_that_only_read_are_answered_as_in_one_step(
+    name: str, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async def story(store: Mvcc) -> None:
+        chance, maker = Random(seed), Maker(seed)
+        serving = Serving(store, SystemClock())
+        async with store:
+            for lease in LEASES:
+                await store.leases.grant(3600, lease_id=lease)
+            await written(store, maker)
+            for txn in [reading_alone(maker.txn()) for _ in range(12)]:
+                request = txn_request(txn)
+                done: TxnDone | StoreError
+                try:
+                    done = await store.txn(txn)
+                except StoreError as error:
+                    done = error
+                with pytest.MonkeyPatch.context() as patch:
+                    Sizes(chance).set(patch)
+                    if isinstance(done, StoreError):
+                        with pytest.raises(type(done)):
+                            await KV(serving).txn(request)
+                        continue
+                    answer = await KV(serving).txn(request)
+                whole = txn_answer(done, serving.header(done.revision)).SerializeToString()
+                told = answer if isinstance(answer, bytes | list) else answer.SerializeToString()
+                assert joined(told) == whole, txn
+
+    options = StoreOptions(data_dir=tmp_path_factory.mktemp("data"), sync=False)
+    asyncio.run(story(cast("Mvcc", STORES[name].make(options))))
+
+
+def reading_alone(txn: Txn) -> Txn:
+    """Return a transaction without its writes."""
+    success, failure = (
+        tuple(
+            reading_alone(op) if isinstance(op, Txn) else op
+            for op in branch
+            if isinstance(op, Txn | RangeOp)
+        )
+        for branch in (txn.success, txn.failure)
+    )
+    return Txn(txn.compares, success, failure)
+
+
+async def written(store: Mvcc, maker: Maker) -> None:
+    for _ in range(12):
+        with suppress(StoreError):
+            await store.txn(maker.txn())
 
 
 async def sliced(serving: Serving, request: RangeRequest, chance: Random) -> bytes:
