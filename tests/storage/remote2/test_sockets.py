@@ -51,6 +51,7 @@ async def story(url: str) -> None:
             assert [item.value for item in listing.items] == sorted(values[1:])
 
 
+@pytest.mark.slow
 def test_store_by_unix_socket(tmp_path: Path) -> None:
     with served(f"unix:{tmp_path / 'socket'}") as ours:
         asyncio.run(story(url_of(ours.listener.target)))
