@@ -13,6 +13,7 @@ import orjson
 
 from storage.serve.etcd2.accounts import Accounts
 from storage.serve.etcd2.connection import Connection
+from storage.serve.etcd2.go_json import JsonError, read_record
 from storage.serve.etcd2.heads import JSON, Heads
 from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Page
@@ -40,7 +41,7 @@ class Auth:
 
     def pages(self) -> dict[str, Page]:
         """Return them by path."""
-        one = Page(METHODS, self._serve_one)
+        one = Page((), self._serve_one)
         return {
             f"{PREFIX}/enable": Page(METHODS, self._serve_enable),
             f"{PREFIX}/users": Page(("GET",), self._serve_all),
@@ -129,10 +130,12 @@ class Auth:
             if heard.method == "GET":
                 self._serve_all(heard, path, connection)
             else:
-                connection.answer(self._message(405, "Method Not Allowed"))
+                connection.answer(self._heads.not_allowed(("GET",)))
         elif len(pieces) != 3:
             body = orjson.dumps({"message": "Invalid path"})
             connection.answer(self._heads.plain(400, body, JSON))
+        elif heard.method not in METHODS:
+            connection.answer(self._heads.not_allowed(METHODS))
         elif not self.lets_change(heard):
             connection.answer(self.no_access())
         elif heard.method == "GET":
@@ -161,11 +164,11 @@ class Auth:
         if heard.method == "DELETE":
             await self._accounts.delete_role(name)
             return 200, None
-        told = _body(heard)
-        if told.get("role", "") != name:
-            raise RequestError("Role JSON name does not match the name in the URL")
+        told = _body(heard, "role", "permissions", "grant", "revoke")
         grants = _grants(told.get("permissions")) or Grants()
         grant, revoke = _grants(told.get("grant")), _grants(told.get("revoke"))
+        if told.get("role", "") != name:
+            raise RequestError("Role JSON name does not match the name in the URL")
         if (grant is None or grant.empty) and (revoke is None or revoke.empty):
             role = Role(name, grants)
             await self._accounts.create_role(role)
@@ -179,13 +182,11 @@ class Auth:
         if heard.method == "DELETE":
             await accounts.delete_user(name)
             return 200, None
-        told = _body(heard)
+        told = _body(heard, "user", "password", "roles", "grant", "revoke")
+        password = str(told.get("password", ""))
+        roles, grant, revoke = (_names(told.get(key)) for key in ("roles", "grant", "revoke"))
         if told.get("user", "") != name:
             raise RequestError("User JSON name does not match the name in the URL")
-        password = told.get("password") or ""
-        if not isinstance(password, str):
-            raise RequestError(BAD_JSON)
-        roles, grant, revoke = (_names(told.get(key)) for key in ("roles", "grant", "revoke"))
         if grant or revoke:
             if roles:
                 raise RequestError("User JSON contains both roles and grant/revoke")
@@ -251,13 +252,15 @@ def _credentials(heard: Heard) -> tuple[str, str] | None:
         return None
 
 
-def _body(heard: Heard) -> dict[str, object]:
+def _body(heard: Heard, *names: str) -> dict[str, object]:
+    """Return what is told; of texts and lists, only what is one. Raises RequestError."""
     try:
-        told: object = orjson.loads(heard.body)
-    except orjson.JSONDecodeError as error:
+        told = read_record(heard.body, names, whole=False)
+    except JsonError as error:
         raise RequestError(BAD_JSON) from error
-    if not isinstance(told, dict):
-        raise RequestError(BAD_JSON)
+    for name in ("user", "role", "password"):
+        if not isinstance(told.get(name, ""), str):
+            raise RequestError(BAD_JSON)
     return told
 
 

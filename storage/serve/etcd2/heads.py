@@ -20,6 +20,7 @@ CORS: Final = (
 """Said with every answer of a router, as etcd says it where nobody has restricted origins."""
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
+NOSNIFF: Final = b"X-Content-Type-Options: nosniff\r\n"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
@@ -114,6 +115,11 @@ class Heads:
         """Return the answer to who expects what nobody does; the connection ends with it."""
         end = b"Content-Length: 0\r\n\r\n"
         return status_line(417) + b"Connection: close\r\n" + self.date() + end
+
+    def not_allowed(self, methods: tuple[str, ...]) -> bytes:
+        """Return the answer to a method that a path does not know."""
+        lines = f"Allow: {','.join(methods)}\r\nContent-Type: {TEXT}\r\n".encode() + NOSNIFF
+        return self.plain(405, b"Method Not Allowed\n", extra=lines)
 
     def plain(
         self, status: int, body: bytes = b"", content_type: str = "", extra: bytes = b""

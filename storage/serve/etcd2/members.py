@@ -17,6 +17,7 @@ from storage.etcd2.model import MEMBERS, Event, Method, Request
 from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import text_of
+from storage.serve.etcd2.go_json import JsonError, kind, read_record
 from storage.serve.etcd2.heads import JSON, TEXT, Heads
 from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Page
@@ -147,22 +148,29 @@ def _number(asked: str) -> int:
 
 def _peer_urls(heard: Heard) -> list[str]:
     """Return the URLs in a body. Raises RefusedError."""
-    kind = heard.header(b"content-type")
-    if b";" in kind:
-        kind = kind.partition(b";")[0].strip().lower()
-    if kind != b"application/json":
-        text = f"Bad Content-Type {text_of(kind)}, accept application/json"
+    media = heard.header(b"content-type")
+    if b";" in media:
+        media = media.partition(b";")[0].strip().lower()
+    if media != b"application/json":
+        text = f"Bad Content-Type {text_of(media)}, accept application/json"
         raise RefusedError(415, text)
     try:
-        told: object = orjson.loads(heard.body)
-    except orjson.JSONDecodeError as error:
+        told = read_record(heard.body, ("peerURLs",))
+    except JsonError as error:
         raise RefusedError(400, str(error)) from error
-    urls = told.get("peerURLs") if isinstance(told, dict) else None
-    if not isinstance(urls, list) or not urls:
-        raise RefusedError(400, "no valid URLs given")
+    urls = told.get("peerURLs", [])
+    field = "into Go struct field .peerURLs of type"
+    if not isinstance(urls, list):
+        raise RefusedError(400, f"json: cannot unmarshal {kind(urls)} {field} []string")
     for url in urls:
-        _check_url(str(url))
-    return [str(url) for url in urls]
+        if not isinstance(url, str):
+            raise RefusedError(400, f"json: cannot unmarshal {kind(url)} {field} string")
+    if not urls:
+        raise RefusedError(400, "no valid URLs given")
+    checked = [url.strip() for url in urls]
+    for url in checked:
+        _check_url(url)
+    return checked
 
 
 def _check_url(url: str) -> None:
@@ -170,6 +178,9 @@ def _check_url(url: str) -> None:
     if parts.scheme not in SCHEMES:
         raise RefusedError(400, f"URL scheme must be http, https, unix, or unixs: {url}")
     if parts.scheme.startswith("http"):
+        port = parts.netloc.rpartition(":")[2]
+        if ":" in parts.netloc and not port.isdecimal() and port:
+            raise RefusedError(400, f'parse "{url}": invalid port ":{port}" after host')
         if ":" not in parts.netloc:
             raise RefusedError(400, f'URL address does not have the form "host:port": {url}')
         if parts.path:

@@ -14,16 +14,17 @@ from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.heads import JSON, TEXT, Heads
 from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.serving import CLUSTER_VERSION, VERSION, Serving
-from storage.serve.etcd3.pages import METRICS, metrics
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
+_NS: Final = 1_000_000_000
 
 
 class Page(NamedTuple):
     """One path, or all below one."""
 
     methods: tuple[str, ...]
+    """Others are refused; empty: whoever serves it judges them."""
     serve: Callable[[Heard, str, Connection], None]
     """Told the request, its path, and whom to answer."""
 
@@ -60,7 +61,6 @@ class MemberPages:
         return {
             "/health": self._page(get, self._health),
             "/version": self._page(get, self._version),
-            "/metrics": self._page(read, self._metrics),
             "/v2/machines": self._page(read, self._machines),
             "/v2/stats/self": self._page(get, self._self),
             "/v2/stats/leader": self._page(get, self._leader),
@@ -86,13 +86,6 @@ class MemberPages:
 
     def _version(self) -> bytes:
         return self._json({"etcdserver": VERSION, "etcdcluster": CLUSTER_VERSION})
-
-    def _metrics(self) -> bytes:
-        try:
-            text = metrics(self._serving.store.status())
-        except StoreError as error:
-            return self._heads.plain(503, f"{error}\n".encode(), TEXT)
-        return self._heads.plain(200, text.encode(), METRICS)
 
     def _machines(self) -> bytes:
         return self._heads.plain(200, ", ".join(self._serving.client_urls).encode(), TEXT)
@@ -123,12 +116,16 @@ class MemberPages:
 
 
 def duration(ns: int) -> str:
-    """Return a time of seconds or more as Go writes one.
+    """Return a time as Go writes one.
 
-    >>> duration(3_725_500_000_000)
-    '1h2m5.5s'
+    >>> duration(3_725_500_000_000), duration(12_653_000)
+    ('1h2m5.5s', '12.653ms')
     """
-    seconds, rest = divmod(max(0, ns), 1_000_000_000)
+    if 0 < ns < _NS:
+        digits, unit = (6, "ms") if ns >= 10**6 else (3, "µs") if ns >= 1000 else (0, "ns")
+        whole, rest = divmod(ns, 10**digits)
+        return f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".") + unit if digits else f"{ns}ns"
+    seconds, rest = divmod(max(0, ns), _NS)
     hours, seconds = divmod(seconds, _HOUR_S)
     minutes, seconds = divmod(seconds, _MINUTE_S)
     told = f"{seconds}.{rest:09d}".rstrip("0").rstrip(".") + "s"

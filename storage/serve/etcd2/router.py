@@ -11,14 +11,13 @@ from urllib.parse import quote
 from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection
 from storage.serve.etcd2.forms import FormError, is_form, text_of, unescaped
-from storage.serve.etcd2.heads import JSON, TEXT, Heads, failure, status_line
+from storage.serve.etcd2.heads import JSON, NOSNIFF, TEXT, Heads, failure, status_line
 from storage.serve.etcd2.keys import ALLOWED, PREFIX, Keys
 from storage.serve.etcd2.messages import Heard
 from storage.serve.etcd2.pages import Pages
 from storage.serve.etcd2.parser import Head
 from storage.serve.etcd2.targets import path_of
 
-NOSNIFF: Final = b"X-Content-Type-Options: nosniff\r\n"
 KEPT_IN_PATHS: Final = "/!$&'()*+,:;=@[]~"
 """Go leaves these unescaped, beside letters, digits, and the three that nobody escapes."""
 
@@ -90,7 +89,7 @@ class Router:
             if method in ALLOWED:
                 self._keys.serve(heard, path[8:], query, connection)
             else:
-                connection.answer(self.not_allowed(ALLOWED))
+                connection.answer(self._heads.not_allowed(ALLOWED))
         else:
             self._page(heard, path, connection)
 
@@ -117,17 +116,12 @@ class Router:
         """Return the answer to a path that nobody serves."""
         return self._heads.plain(404, b"404 page not found\n", TEXT, NOSNIFF)
 
-    def not_allowed(self, methods: tuple[str, ...]) -> bytes:
-        """Return the answer to a method that the path does not know."""
-        lines = f"Allow: {','.join(methods)}\r\nContent-Type: {TEXT}\r\n".encode() + NOSNIFF
-        return self._heads.plain(405, b"Method Not Allowed\n", extra=lines)
-
     def _page(self, heard: Heard, path: str, connection: Connection) -> None:
         found = self._pages.find(path)
         if found is None:
             connection.answer(self.not_found())
-        elif heard.method not in found.methods:
-            connection.answer(self.not_allowed(found.methods))
+        elif found.methods and heard.method not in found.methods:
+            connection.answer(self._heads.not_allowed(found.methods))
         else:
             found.serve(heard, path, connection)
 

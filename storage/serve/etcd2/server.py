@@ -13,6 +13,7 @@ from typing import Final
 from storage.serve.etcd2.accounts import Accounts
 from storage.serve.etcd2.auth import Auth
 from storage.serve.etcd2.connection import Connection
+from storage.serve.etcd2.diagnostics import DiagnosticPages
 from storage.serve.etcd2.heads import Heads
 from storage.serve.etcd2.keys import Keys
 from storage.serve.etcd2.members import MemberList
@@ -94,7 +95,8 @@ class Listener:
         keys = self._keys = Keys(serving, heads, auth)
         member = MemberPages(serving, heads, lambda: keys.watchers)
         members = MemberList(serving, heads, auth)
-        pages = Pages({**member.pages(), **members.pages(), **auth.pages()})
+        own = DiagnosticPages(serving, heads, lambda: keys.watchers, lambda: self.requests)
+        pages = Pages({**member.pages(), **own.pages(), **members.pages(), **auth.pages()})
         self._application = application = Router(keys, pages, heads, auth)
         application.connections_max = self.connections_max
         loop = asyncio.get_running_loop()
