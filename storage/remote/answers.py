@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from heapq import heappop, heappush
 
 from storage.errors import StoreError, UnknownOutcomeError
 
@@ -16,6 +17,8 @@ class Answers:
     def __init__(self) -> None:
         self._waiting: dict[int, list[Waiting]] = {}
         """No more than there are callers."""
+        self._order: list[int] = []
+        """Its keys, a heap: who is told of each revision singly looks at no others."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -27,12 +30,18 @@ class Answers:
 
     def wait(self, future: asyncio.Future[int], revision: int, error: StoreError | None) -> None:
         """Give this answer when ``revision`` has been told."""
-        self._waiting.setdefault(revision, []).append((future, error))
+        waiting = self._waiting.get(revision)
+        if waiting is None:
+            self._waiting[revision] = [(future, error)]
+            heappush(self._order, revision)
+        else:
+            waiting.append((future, error))
 
     def release(self, upto: int) -> None:
         """Everything up to this revision has been told."""
-        waiting = self._waiting
-        for revision in [revision for revision in waiting if revision <= upto]:
+        waiting, order = self._waiting, self._order
+        while order and order[0] <= upto:
+            revision = heappop(order)
             for future, error in waiting.pop(revision):
                 if future.done():
                     continue
@@ -43,7 +52,7 @@ class Answers:
 
     def give_up(self, why: str) -> None:
         """Give all of them: nobody will know what became of those that were no errors."""
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting, self._order = self._waiting, {}, []
         for revision in sorted(waiting):
             for future, error in waiting[revision]:
                 if not future.done():

@@ -23,8 +23,9 @@ from typing import Final
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.engine.ledger import RecentStates
 from storage.engine.watch_hub import WatchHub
-from storage.errors import CompactedError, HistoryLostError, StoreError, UnknownOutcomeError
+from storage.errors import CompactedError, HistoryLostError, StoreError
 from storage.records import Change, KeyValue
+from storage.remote.answers import Answers
 from storage.remote.etcd3.failures import CallError
 from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
@@ -59,8 +60,7 @@ class Feed:
         self._link = link
         self._keys = keys
         self._cluster_id = 0
-        self._waiting: dict[int, list[asyncio.Future[int]]] = {}
-        self._failing: dict[int, list[tuple[asyncio.Future[int], StoreError]]] = {}
+        self._answers = Answers()
         self._opening: asyncio.Timeout | None = None
         """Of the stream that is being created."""
         self._patience: asyncio.Timeout | None = None
@@ -104,7 +104,7 @@ class Feed:
     def acknowledge(self, future: asyncio.Future[int], revision: int) -> None:
         """Answer a write with its revision once that has been told."""
         if revision > self.last:
-            self._waiting.setdefault(revision, []).append(future)
+            self._answers.wait(future, revision, None)
             self.expect(revision)
         elif not future.done():
             future.set_result(revision)
@@ -118,7 +118,7 @@ class Feed:
     def fail(self, future: asyncio.Future[int], error: StoreError, revision: int) -> None:
         """Fail a write once the ``revision`` at which it was judged has been told."""
         if revision > self.last:
-            self._failing.setdefault(revision, []).append((future, error))
+            self._answers.wait(future, revision, error)
             self.expect(revision)
         elif not future.done():
             future.set_exception(error)
@@ -128,7 +128,7 @@ class Feed:
         if self._silence is not None:
             self._silence.cancel()
         self.hub.close(error)
-        self._give_up(1 << 63, "closed before the write was told")
+        self._answers.give_up("closed before the write was told")
 
     async def _follow(self, stream: Stream) -> None:
         watching = WholeRevisions(stream, self.last, self._link)
@@ -186,17 +186,9 @@ class Feed:
             self._silences += 1
             self._leave()
             if self._silences >= SILENCES_MAX:
-                self._give_up(expected, "etcd has taken the write, but no watch tells it")
+                self._answers.give_up("etcd has taken the write, but no watch tells it")
         if self.last < expected:
             self._listen()
-
-    def _give_up(self, upto: int, why: str) -> None:
-        """Answer the writes up to a revision that wait although etcd has judged them."""
-        for revision in [revision for revision in self._waiting if revision <= upto]:
-            for future in self._waiting.pop(revision):
-                if not future.done():
-                    future.set_exception(UnknownOutcomeError(why))
-        self._release_failures(upto)
 
     def _deliver(self, changes: list[Change], revision: int) -> None:
         states: dict[bytes, KeyValue | None] = {}
@@ -211,23 +203,8 @@ class Feed:
             self.hub.deliver(changes)
         else:
             self.hub.mark()
-        self._release(changes, revision)
-
-    def _release(self, changes: list[Change], revision: int) -> None:
-        waiting = self._waiting
-        if waiting:
-            for change in changes:
-                for future in waiting.pop(change.revision, ()):
-                    if not future.done():
-                        future.set_result(change.revision)
-        if self._failing:
-            self._release_failures(revision)
-
-    def _release_failures(self, revision: int) -> None:
-        for at in [at for at in self._failing if at <= revision]:
-            for future, error in self._failing.pop(at):
-                if not future.done():
-                    future.set_exception(error)
+        if self._answers:
+            self._answers.release(revision)
 
     async def _begin_anew(self, error: CompactedError | HistoryLostError) -> None:
         """Go on at etcd's present: what lies between is lost to every watcher, and they know."""
@@ -240,16 +217,11 @@ class Feed:
             self.compacted = max(self.compacted, error.compacted)
         else:
             self.compacted = 1
-            self._give_up(1 << 63, str(error))
+            self._answers.give_up(str(error))
         self.recent = RecentStates()
         self.hub.close(error)
-        for revision in sorted(self._waiting):
-            if revision <= self.last:
-                for future in self._waiting.pop(revision):
-                    if not future.done():
-                        future.set_result(revision)
-        self._release_failures(self.last)
-        self._expected = max([0, *self._waiting, *self._failing])  # not what has been lost
+        self._answers.release(self.last)
+        self._expected = self._answers.newest  # not what has been lost
 
     async def _ask(self) -> rpc.ResponseHeader:
         """Return what etcd's members agree on. Raises CallError."""
