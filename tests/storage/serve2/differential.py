@@ -28,6 +28,10 @@ WATCH: Final = 0.05
 WATCHES_MAX: Final = 24
 """Left open at once; then they are compared and closed."""
 QUIET_S: Final = 0.15
+LOOKS_MAX: Final = 100
+"""A busy server may be quiet for longer than that, and tell the rest: watches that differ are
+listened to again, so often."""
+
 SHOWN_MAX: Final = 20
 SHOWN_CHARACTERS: Final = 4000
 
@@ -38,6 +42,11 @@ class Pair(NamedTuple):
     target: str
     real: Wire
     ours: Wire
+
+    @property
+    def same(self) -> bool:
+        """Whether both have told the same so far."""
+        return comparable_stream(self.real.buffer) == comparable_stream(self.ours.buffer)
 
 
 class Played(NamedTuple):
@@ -139,7 +148,10 @@ class Differential:
         self._watched += 1
 
     def _compare_watches(self, step: int) -> None:
-        gather([wire for pair in self._watches for wire in (pair.real, pair.ours)], QUIET_S)
+        for _ in range(LOOKS_MAX):
+            gather([wire for pair in self._watches for wire in (pair.real, pair.ours)], QUIET_S)
+            if all(pair.same for pair in self._watches):
+                break
         for target, real, ours in self._watches:
             want, got = comparable_stream(real.buffer), comparable_stream(ours.buffer)
             if want != got:

@@ -15,7 +15,7 @@ class Step(NamedTuple):
     meanwhile: tuple[str, ...] = ()
     """Run, one after the other, once the command watches."""
     lines: int = 0
-    """Of a command that does not end: after so many lines it is interrupted."""
+    """Of a command that does not end: after so many lines it is ended."""
     stdin: str = ""
     """What is typed: passwords."""
     note: str = ""
@@ -101,7 +101,7 @@ STEPS: Final = (
     Step("Watches", "watch"),
     Step(
         "Watches",
-        "exec-watch /e -- sh -c set|grep.^ETCD_WATCH",
+        "exec-watch -r /e -- sh -c set|grep.^ETCD_WATCH",
         ("set /e 1",),
         lines=4,
     ),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.storage.serve2.served import Served, served
-from tests.storage.serve2.wire import Wire, gather, request
+from tests.storage.serve2.wire import PATIENCE_S, Wire, gather, request
 
 GET = request("GET", "/v2/keys/a")
 QUIET_S = 0.05
@@ -279,7 +279,7 @@ def test_the_end_of_the_server_ends_idle_clients_and_watches() -> None:
         watch.await_head()
 
     assert idle.reply().code == 0
-    gather([watch], QUIET_S)
+    gather([watch], PATIENCE_S)
     assert watch.ended
     idle.close()
     watch.close()
