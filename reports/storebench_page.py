@@ -47,8 +47,9 @@ LIMITS: Final = (
     "Over a protocol, clients and server share one machine's cores: rates are floors, and the CPU "
     "an operation costs the server says more than a rate does. A client at its limit is named; "
     "where hardly a core was idle, a rate is what client and server came to together.",
-    "With a rate, latencies count from when an operation was due; what was due and not answered by "
-    "the end is in none. Without one, each client asks when it has its answer.",
+    "With a rate, latencies count from when an operation was due, and are of all that was due, "
+    "also of what was answered late; what was not even then is counted. Without one, each client "
+    "asks when it has its answer.",
     "Syncs of a real etcd are those of its log; its backend syncs beside them. Ours has one file.",
     "etcd 2 has a connection for each call that is under way and for each watch; etcd 3's share "
     "one. A plain read of etcd 2 is of what its member has applied; one named quorum is ordered "

@@ -2,6 +2,8 @@
 
 In the open loop an operation is due at ``begin + i / rate``, exactly; its latency counts from
 there, whoever is to blame that it began later. How late this process itself was is told apart.
+What was due in the window and is answered after it counts among the latencies, too: a server that
+stalls at the end would else be the quicker for it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ TURN: Final = 32
 """An engine may answer without giving up the loop: after so many answers the caller does."""
 TICK_S_MAX: Final = 0.05
 STOP: Final = -1
+FOR_EVER_NS: Final = 2**63 - 1
 
 
 class Tally:
@@ -32,12 +35,25 @@ class Tally:
         self.stamp = stamp
         self.latencies = array("q")
         """Nanoseconds, of the answers since ``forget``; of a watch: of events."""
+        self.due_latencies = array("q")
+        """Of what was due between ``from_ns`` and ``until_ns``, whenever its answer came."""
+        self.from_ns = 0
+        self.until_ns = FOR_EVER_NS
         self.failures: Counter[str] = Counter()
         self.stopping = False
+        self.dropping = False
+        """What is still in the line of an open loop is left undone."""
 
-    def forget(self) -> None:
+    def forget(self, from_ns: int) -> None:
         """Begin to count: what was measured so far was warm-up."""
-        self.latencies = array("q")
+        self.latencies, self.due_latencies = array("q"), array("q")
+        self.from_ns = from_ns
+
+    def of_due(self, due_ns: int, took_ns: int) -> None:
+        """Take an answer to what was due then."""
+        self.latencies.append(took_ns)
+        if self.from_ns <= due_ns < self.until_ns:
+            self.due_latencies.append(took_ns)
 
 
 async def closed_loop(operation: Operation, tally: Tally) -> None:
@@ -70,6 +86,7 @@ class Schedule:
         self._tally = tally
         self._line: asyncio.Queue[int] = asyncio.Queue()
         self.due = 0
+        """Operations, between the tally's bounds."""
         self.late_ns_max = 0
 
     def forget(self) -> None:
@@ -85,7 +102,7 @@ class Schedule:
             while due_ns <= now:
                 self.late_ns_max = max(self.late_ns_max, now - due_ns)
                 self._line.put_nowait(due_ns)
-                self.due += 1
+                self.due += tally.from_ns <= due_ns < tally.until_ns
                 sent += 1
                 due_ns = begin_ns + int(sent * self._interval_ns)
             await self._sleep(min((due_ns - tally.stamp()) / 1e9, TICK_S_MAX))
@@ -93,14 +110,14 @@ class Schedule:
             self._line.put_nowait(STOP)
 
     async def serve(self, operation: Operation) -> None:
-        """Be one of the callers, until the load stops."""
+        """Be one of the callers, until the load stops and what was due by then is done."""
         tally, stamp = self._tally, self._tally.stamp
         while (due_ns := await self._line.get()) != STOP:
-            if tally.stopping:
+            if tally.dropping:
                 continue
             try:
                 await operation(due_ns)
             except DriverError as error:
                 tally.failures[str(error)] += 1
                 continue
-            tally.latencies.append(stamp() - due_ns)
+            tally.of_due(due_ns, stamp() - due_ns)

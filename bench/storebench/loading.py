@@ -25,6 +25,8 @@ from storage.clock import Clock
 
 FILLERS: Final = 32
 DRAIN_S_MAX: Final = 30.0
+LATE_S_MAX: Final = 10.0
+"""So long after the window, and no longer than it was, what was due in it is waited for."""
 QUIET_S: Final = 1.0
 """So long nothing is heard by the watches, after the load: then all has been told."""
 
@@ -74,7 +76,7 @@ class Share:
             due_ns = stamp_of(value)
             if due_ns != FILLED_NS:
                 order.append(due_ns)
-                heard.latencies.append(heard.stamp() - due_ns)
+                heard.of_due(due_ns, heard.stamp() - due_ns)
 
         return hear
 
@@ -96,6 +98,10 @@ class Share:
         """Read where everything stands."""
         counters = await self.driver.counters()
         return Reading(self.tally.stamp(), time.process_time(), counters, self.written.count)
+
+    def drop(self) -> None:
+        """Leave undone what still waits for a caller."""
+        self.tally.dropping = True
 
     async def quiet(self) -> None:
         """Return once the watches have nothing more to tell."""
@@ -153,6 +159,7 @@ async def load(share: Share, held: list[Held], begin_ns: int) -> Outcome:
             _start(share, operations, group, begin_ns)
             window = await _window(share)
             tally.stopping = True
+            asyncio.get_running_loop().call_later(min(task.duration_s, LATE_S_MAX), share.drop)
     if task.watchers:
         await share.quiet()
     return _outcome(share, window)
@@ -176,8 +183,8 @@ class Window(NamedTuple):
     begin: Reading
     end: Reading
     latencies: array[int]
-    heard: array[int]
-    due: int
+    """Of the answers in it."""
+    heard: int
     late_ns: int
 
 
@@ -186,17 +193,17 @@ async def _window(share: Share) -> Window:
     task, tally, heard = share.task, share.tally, share.heard
     await asyncio.sleep(task.warmup_s)
     begin = await share.read()
-    tally.forget()
-    heard.forget()
+    from_ns = tally.stamp()
+    tally.forget(from_ns)
+    heard.forget(from_ns)
     if share.schedule is not None:
         share.schedule.forget()
     await asyncio.sleep(task.duration_s)
-    latencies, told = tally.latencies[:], heard.latencies[:]
+    latencies, told = tally.latencies[:], len(heard.latencies)
+    tally.until_ns = heard.until_ns = tally.stamp()
     end = await share.read()
-    due, late_ns = 0, 0
-    if share.schedule is not None:
-        due, late_ns = share.schedule.due, share.schedule.late_ns_max
-    return Window(begin, end, latencies, told, due, late_ns)
+    late_ns = share.schedule.late_ns_max if share.schedule is not None else 0
+    return Window(begin, end, latencies, told, late_ns)
 
 
 def order_of(stamps: array[int]) -> str:
@@ -216,21 +223,24 @@ def _ended(driver: Driver) -> Iterator[str]:
 
 def _outcome(share: Share, window: Window) -> Outcome:
     begin, end = window.begin, window.end
-    watching = share.task.watchers > 0
+    watching, schedule = share.task.watchers > 0, share.schedule
+    latencies = window.latencies if schedule is None else share.tally.due_latencies
+    due = schedule.due if schedule is not None else 0
     return Outcome(
         operations=len(window.latencies),
         window_s=(end.stamp_ns - begin.stamp_ns) / 1e9,
         cpu_s=end.cpu_s - begin.cpu_s,
-        histogram=histogram_of(window.latencies).encode(),
+        histogram=histogram_of(latencies).encode(),
         failures=dict(share.tally.failures + Counter(_ended(share.driver))),
         counters={name: end.counters[name] - begin.counters[name] for name in end.counters},
-        due=window.due,
+        due=due,
+        undone=max(due - len(latencies), 0),
         late_ms_max=window.late_ns / 1e6,
         writes=end.written - begin.written,
         writes_total=share.written.count,
-        heard=len(window.heard),
+        heard=window.heard,
         heard_total=share.heard_total,
         heard_orders=dict(Counter(map(order_of, share.orders))),
         written_order=_written_order(share.written),
-        heard_histogram=histogram_of(window.heard).encode() if watching else "",
+        heard_histogram=histogram_of(share.heard.due_latencies).encode() if watching else "",
     )

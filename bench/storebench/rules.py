@@ -64,10 +64,9 @@ def notes_on(
     done = sum(each.operations for each in outcomes)
     due = sum(each.due for each in outcomes)
     if rate and done + 1 < RATE_SHARE_MIN * due:
-        yield (
-            f"rate missed: {done} of {due} that were due; what was due and not answered by the end"
-            " is in no latency"
-        )
+        yield f"rate missed: {done} of {due} that were due were answered in time"
+    if undone := sum(each.undone for each in outcomes):
+        yield f"{undone} of {due} that were due were not answered soon after, either: in no latency"
     late_ms = max((each.late_ms_max for each in outcomes), default=0.0)
     if late_ms > LATE_MS_MAX:
         yield f"the client was up to {late_ms:.0f} ms behind its own schedule; latencies hold it"

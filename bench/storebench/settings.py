@@ -76,13 +76,15 @@ class Outcome:
     """Of this process, in the window."""
     histogram: str
     """HDR, base64, in microseconds: from the call to the answer; with a rate, from when it was
-    due."""
+    due, of all that was due in the window, whenever it was answered."""
     failures: dict[str, int]
     """What went wrong, at any time."""
     counters: dict[str, float] = field(default_factory=dict)
     """Of a store in this process, in the window: ``syncs``, ``writes``."""
     due: int = 0
     """With a rate: how many operations were due in the window."""
+    undone: int = 0
+    """How many of them were still not answered some time after it: they are in no latency."""
     late_ms_max: float = 0.0
     """With a rate: how far the sending was behind its own schedule."""
     writes: int = 0
@@ -100,6 +102,7 @@ class Outcome:
     written_order: str = ""
     """The same of the writes of the load, as the store's revisions order them; empty: not told."""
     heard_histogram: str = ""
-    """As ``histogram``: from when each write was due to when its event was heard."""
+    """As ``histogram``: from when each write was due to when its event was heard, of all that were
+    due in the window."""
     told: dict[str, float] = field(default_factory=dict)
     """What else was measured, by name with its unit last."""

@@ -35,9 +35,11 @@ def assert_in_order(*stamps_ms: float) -> None:
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the directory of a run that kept its history."""
+    """Return the directory of a run that kept its history; nobody looks at its report."""
     directory = tmp_path_factory.mktemp("run")
-    played(directory)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("bench.commands.run.draw", lambda _: directory)
+        played(directory)
     return directory
 
 

@@ -13,7 +13,9 @@ from storage.virtual_time import VirtualClock, run_virtual
 MS = 1_000_000
 
 
-async def _open_loop(operation: Operation, tally: Tally, callers: int, seconds: float) -> Schedule:
+async def _open_loop(
+    operation: Operation, tally: Tally, callers: int, seconds: float, *, late_s: float = 0.0
+) -> Schedule:
     schedule = Schedule(10.0, tally)
     async with asyncio.TaskGroup() as group:
         group.create_task(schedule.run(tally.stamp(), callers))
@@ -21,6 +23,8 @@ async def _open_loop(operation: Operation, tally: Tally, callers: int, seconds: 
             group.create_task(schedule.serve(operation))
         await asyncio.sleep(seconds)
         tally.stopping = True
+        await asyncio.sleep(late_s)
+        tally.dropping = True
     return schedule
 
 
@@ -39,6 +43,21 @@ def test_open_loop_counts_latency_from_when_an_operation_was_due() -> None:
     assert [round(each / MS) for each in tally.latencies] == [250, 400]
     assert schedule.due == 5
     assert schedule.late_ns_max == 0
+
+
+def test_what_was_due_in_the_window_counts_though_it_is_answered_after_it() -> None:
+    tally = Tally(VirtualClock().stamp_ns)
+    tally.forget(100 * MS)
+    tally.until_ns = 400 * MS
+
+    async def stalled(_due_ns: int) -> None:
+        await asyncio.sleep(0.25)
+
+    run_virtual(_open_loop(stalled, tally, 1, 0.45, late_s=10.0))
+
+    # Due at 0 to 400 ms, one at a time: answered at 250, 500, 750, 1000, 1250 ms.
+    assert [round(each / MS) for each in tally.latencies] == [250, 400, 550, 700, 850]
+    assert [round(each / MS) for each in tally.due_latencies] == [400, 550, 700]
 
 
 def test_open_loop_with_callers_enough_waits_for_nobody() -> None:
@@ -132,6 +151,6 @@ def test_what_was_warm_up_is_forgotten() -> None:
     tally = Tally(VirtualClock().stamp_ns)
     tally.latencies.append(1)
 
-    tally.forget()
+    tally.forget(7)
 
-    assert len(tally.latencies) == 0
+    assert (len(tally.latencies), tally.from_ns) == (0, 7)

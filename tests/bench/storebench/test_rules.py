@@ -93,6 +93,12 @@ def test_a_rate_that_was_not_kept_is_told(due: int, told: int) -> None:
     assert list(notes_on([replace(GOOD, due=due)])) == []
 
 
+def test_what_was_due_and_never_answered_is_told() -> None:
+    told = list(notes_on([replace(GOOD, undone=3), GOOD], rate=50.0))
+
+    assert told == ["3 of 200 that were due were not answered soon after, either: in no latency"]
+
+
 @pytest.mark.parametrize(("late_ms", "told"), [(50.0, 0), (50.1, 1)])
 def test_a_client_behind_its_schedule_is_told(late_ms: float, told: int) -> None:
     assert len(list(notes_on([replace(GOOD, late_ms_max=late_ms)]))) == told
