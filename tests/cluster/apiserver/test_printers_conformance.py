@@ -14,7 +14,9 @@ from cluster.apiserver.tables.registry import PRINTERS
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("message", "printer"), PRINTERS.items(), ids=lambda each: str(each)[-40:])
+@pytest.mark.parametrize(
+    ("message", "printer"), PRINTERS.items(), ids=[each.__name__ for each in PRINTERS]
+)
 def test_printer_fills_every_column_even_of_an_empty_object(
     message: type[Message], printer: Printer[Message]
 ) -> None:
