@@ -26,6 +26,9 @@ ON_PURPOSE: Final = (
     "raftAppliedIndex",
     "dbSizeQuota",  # there is none to tell
 )
+"""What of a status differs: who and how large we are."""
+LATER: Final = ("storageVersion", "downgradeInfo")
+"""Fields of a status that only etcd 3.6 has."""
 
 
 async def replayed(name: str) -> Outcome:
@@ -72,14 +75,11 @@ async def test_a_recorded_api_server_is_answered_as_it_was(
     assert outcome.same == same
     assert outcome.left_out == left_out
     assert [each.method for each in outcome.differences] == [STATUS] * states
-
-
-async def test_a_status_differs_in_who_and_how_large_we_are() -> None:
-    outcome = await replayed("etcd-trace.jsonl.gz")
-
     for difference in outcome.differences:
         wanted, got = (text_format.Parse(each, StatusResponse()) for each in difference[1:])
         for status in (wanted, got):
-            for name in ON_PURPOSE:
-                status.ClearField(name)
+            for each in ON_PURPOSE:
+                status.ClearField(each)
+        for each in LATER:
+            wanted.ClearField(each)
         assert got == wanted
