@@ -54,8 +54,8 @@ ROWS: Final = {
         "10,000 (etcd 2's default), while a GET is asked every millisecond: the median of the "
         "longest waits of {snapshot_spans} spans of them; then an end in order and a start, from "
         "the start of the process to the first answer with a key: the median of {restarts}. A real "
-        "one waits up to a second for its own election meanwhile, in either generation; its CPU "
-        "does not.",
+        "one waits for its own election first, in either generation 1 to 2 s at random; for these "
+        "starts it is told to wait a tenth of that.",
     ),
     "g": (
         "Under the API server",

@@ -91,8 +91,10 @@ class Server:
         """Return the names of the snapshot files that there are."""
         return {file.name for file in (self._directory / "data").rglob(SNAPSHOTS)}
 
-    async def start(self, key: str, *, present: bool) -> Start:
+    async def start(self, key: str, *, present: bool, hasty: bool = False) -> Start:
         """Start it on the data that are there; return what it took to its first answered read.
+
+        ``hasty``: a real one waits less for its own election.
 
         ``present``: the answer counts once it has the key. Raises ChildError.
         """
@@ -100,7 +102,7 @@ class Server:
         port = int(self.address.rpartition(":")[2])
         data = self._directory / "data"
         data.mkdir(parents=True, exist_ok=True)
-        command = self.subject.command(port, self._peer_port, data)
+        command = self.subject.command(port, self._peer_port, data, hasty=hasty)
         log = self._directory / f"{self.subject.name}-{self._starts}.log"
         name, code = self.subject.name, self.subject.exit_code
         self._child = Child(name, command, log, ours=not self.subject.real, exit_code=code)
