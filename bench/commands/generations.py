@@ -35,8 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_rows,
         default=ROWS,
         metavar="a,b,...",
-        help="events to one watcher, what watchers cost, list, living keys, bytes, restart and "
-        "snapshots, under the API server, single operations; default: all",
+        help="a: events to one watcher, b: what watchers cost, c: list, d: living keys, e: bytes, "
+        "f: restart and snapshots, g: under the API server, h: single operations; default: all",
     )
     parser.add_argument(
         "--subjects",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -26,6 +27,8 @@ LAG_S_MAX: Final = 0.25
 """A watcher that is further behind than this, or not there by then, does not keep up."""
 WRITTEN_SHARE_MIN: Final = 0.95
 """Below it the server could not take the writes, whoever watches."""
+HOPELESS_SHARE: Final = 0.8
+"""Below it no other try would do."""
 STEP: Final = 2.0
 HALVINGS: Final = 3
 """Of the last step: the rates that are tried in the end lie a factor of 2 ** (1 / 8) = 1.09 apart,
@@ -78,29 +81,42 @@ async def feeding(ground: Ground) -> None:
 
 
 async def _ladder(ground: Ground, writer: Client, values: Values, way: str) -> None:
-    """Find the highest rate that is held: by steps of two, then by halving the last of them."""
+    """Find the highest rate that is held."""
+
+    async def tried(rate: float) -> Step:
+        return await _tried(ground, writer, values, way, rate)
+
     await _lags(ground, writer, values, way)
-    first = await _tried(ground, writer, values, way, CLAIMED_PER_S)
-    best, failed = (first, None) if first.held else (None, first)
-    rate = float(CLAIMED_PER_S)
-    if best is not None:
-        while failed is None and rate * STEP <= ground.sizes.feed_per_s_max:
-            rate *= STEP
-            step = await _tried(ground, writer, values, way, rate)
-            best, failed = (step, None) if step.held else (best, step)
-    else:
-        while best is None and rate / STEP >= PER_S_MIN:
-            rate /= STEP
-            step = await _tried(ground, writer, values, way, rate)
-            best, failed = (step, failed) if step.held else (None, step)
-    for _ in range(HALVINGS if best is not None and failed is not None else 0):
-        assert best is not None
-        assert failed is not None
-        between = (best.intended_per_s * failed.intended_per_s) ** 0.5
-        step = await _tried(ground, writer, values, way, between)
-        best, failed = (step, failed) if step.held else (best, step)
+    best, failed = await climb(tried, ground.sizes.feed_per_s_max)
     ground.values[f"a_{way}_per_s"] = best.written_per_s if best is not None else 0.0
     ground.notes.append(f"{way}: {_why(failed)}")
+
+
+async def climb(
+    tried: Callable[[float], Awaitable[Step]], per_s_max: float
+) -> tuple[Step | None, Step | None]:
+    """Return the highest rate that is held, and the lowest above it that is not.
+
+    By steps of two from the claimed rate up (or down), then by halving the last of them. None: not
+    even the lowest rate is held; every rate up to the highest is.
+    """
+    step = await tried(CLAIMED_PER_S)
+    best, failed = (step, None) if step.held else (None, step)
+    rate = float(CLAIMED_PER_S)
+    while best is not None and failed is None and rate * STEP <= per_s_max:
+        rate *= STEP
+        step = await tried(rate)
+        best, failed = (step, None) if step.held else (best, step)
+    while best is None and rate / STEP >= PER_S_MIN:
+        rate /= STEP
+        step = await tried(rate)
+        best, failed = (step, failed) if step.held else (None, step)
+    if best is None or failed is None:
+        return best, failed
+    for _ in range(HALVINGS):
+        step = await tried((best.intended_per_s * failed.intended_per_s) ** 0.5)
+        best, failed = (step, failed) if step.held else (best, step)
+    return best, failed
 
 
 async def _lags(ground: Ground, writer: Client, values: Values, way: str) -> None:
@@ -134,9 +150,11 @@ def _why_failed(failed: Step) -> str:
 
 
 async def _tried(ground: Ground, writer: Client, values: Values, way: str, rate: float) -> Step:
-    """Try a rate; one that is not held is tried once more."""
+    """Try a rate; one that is nearly held is tried once more."""
     step = await _try(ground, writer, values, way, rate)
-    return step if step.held else await _try(ground, writer, values, way, rate)
+    if step.held or step.written_per_s < HOPELESS_SHARE * rate:
+        return step
+    return await _try(ground, writer, values, way, rate)
 
 
 async def _try(
