@@ -1,13 +1,24 @@
-"""A watch that begins further back than its feed remembers, told by whoever replays that to it."""
+"""Watches that begin further back than their feed remembers, told by whoever replays that to them.
+
+How it works. There is one replay at a time, for all of them. It asks for the whole key space (only
+so can it be known how far it has come), from where the one that is furthest back has come to; each
+watch takes what is under its prefix and after its own position. New ones wait for the next replay,
+so that the watch caches of an API server that starts share one. A watch that has come to where the
+feed's memory begins joins the feed's hub, which tells it the rest. One that is told from there more
+slowly than new changes push out old ones is replayed again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
-from storage.errors import StoreError
+from storage.engine.watch_hub import WatchHub
+from storage.errors import CompactedError, HistoryLostError, StoreError
 from storage.interface import Watch, Watcher
 from storage.records import Batch, Change
-from storage.remote.ring import OutrunError
+from storage.remote.ring import OutrunError, Ring
 
 
 class LateWatch:
@@ -69,3 +80,101 @@ class LateWatch:
         if self.told < self.position:
             self.told = self.position
             self.watcher.deliver(Batch(self.position, ()))
+
+
+class Remembering(Protocol):
+    """A feed, as far as late watches need one."""
+
+    hub: WatchHub
+    ring: Ring
+
+
+class LateWatches:
+    """All watches that are being replayed, and those that wait for the next replay."""
+
+    def __init__(self, feed: Remembering) -> None:
+        self.wanted = asyncio.Event()
+        """Set while there are new ones."""
+        self._feed = feed
+        self._new: list[LateWatch] = []
+        self._running: list[LateWatch] = []
+
+    def __bool__(self) -> bool:
+        """Tell whether there is somebody to replay to."""
+        return bool(self._running)
+
+    @property
+    def position(self) -> int:
+        """Where a replay has to begin; there must be somebody to replay to."""
+        return min(watch.position for watch in self._running)
+
+    def add(self, prefix: bytes, watcher: Watcher, after: int) -> LateWatch:
+        """Start a watch after a revision in the past."""
+        watch = LateWatch(prefix, watcher, after, self._replay_next)
+        if after >= self._feed.ring.floor:
+            self._join(watch)
+        else:
+            self._replay_next(watch)
+        return watch
+
+    def take_new(self) -> None:
+        """Let the new ones run, and forget those that were cancelled."""
+        self.wanted.clear()
+        self._running = [watch for watch in self._running + self._new if watch.live]
+        self._new = []
+
+    def take(self, changes: list[Change], upto: int) -> None:
+        """Tell a piece of history, which goes up to a revision."""
+        for watch in self._running:
+            watch.take(changes, upto)
+
+    def advance(self, upto: int) -> None:
+        """Everything up to this revision has been told; let join who can."""
+        floor, staying = self._feed.ring.floor, []
+        for watch in self._running:
+            watch.position = max(watch.position, upto)
+            if watch.live and watch.position >= floor:
+                watch.mark()
+                if watch.live:
+                    self._join(watch)
+            elif watch.live:
+                staying.append(watch)
+        self._running = staying
+
+    def end_before(self, oldest: int) -> None:
+        """End those that want what is older than what is kept."""
+        self._end(
+            lambda watch: watch.position < oldest,
+            lambda watch: CompactedError(watch.position, oldest),
+        )
+
+    def end_after(self, newest: int) -> None:
+        """End those that were told once what is not there any more."""
+        self._end(
+            lambda watch: watch.position > newest,
+            lambda watch: HistoryLostError(watch.position, newest),
+        )
+
+    def end_all(self, error: StoreError) -> None:
+        """End those that are replayed."""
+        self._end(lambda _: True, lambda _: error)
+
+    def close(self, error: StoreError) -> None:
+        """End all, those that are new, too."""
+        self.take_new()
+        self.end_all(error)
+
+    def _end(
+        self, which: Callable[[LateWatch], bool], why: Callable[[LateWatch], StoreError]
+    ) -> None:
+        ended = [watch for watch in self._running if which(watch)]
+        self._running = [watch for watch in self._running if not which(watch)]
+        for watch in ended:
+            watch.end(why(watch))
+
+    def _replay_next(self, watch: LateWatch) -> None:
+        self._new.append(watch)
+        self.wanted.set()
+
+    def _join(self, watch: LateWatch) -> None:
+        watch.joined = self._feed.hub.add(watch.prefix, watch, watch.position)

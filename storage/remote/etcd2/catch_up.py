@@ -1,9 +1,7 @@
-"""Watches that begin further back than the feed remembers: replayed from etcd until they join it.
+"""Replays etcd's history to the watches that begin further back than the feed remembers.
 
-How it works. A *replay* polls etcd's history, index by index, over all keys (only so can it be
-known how far it has come). It serves every watcher that was added before it began, so that the
-watch caches of an API server that starts share one; each takes what is under its prefix and after
-its own position. When it has come to where the feed's memory begins, they join the feed's hub.
+How it works. A *replay* polls etcd's history, index by index, over all keys. It serves every late
+watch that was added before it began (``storage.remote.late``).
 """
 
 from __future__ import annotations
@@ -12,9 +10,6 @@ import asyncio
 import logging
 from typing import Final
 
-from storage.errors import CompactedError, HistoryLostError, StoreError
-from storage.interface import Watcher
-from storage.records import Change
 from storage.remote.etcd2.failures import CallError, RefusedError
 from storage.remote.etcd2.feed import QUIET_S, Feed
 from storage.remote.etcd2.following import (
@@ -27,7 +22,7 @@ from storage.remote.etcd2.following import (
 from storage.remote.etcd2.keys import DirectoryGoneError, KeySpace
 from storage.remote.etcd2.link import PAUSE_MAX_S, PAUSE_S, Link, Polls
 from storage.remote.http1.connection import Exchange
-from storage.remote.late import LateWatch
+from storage.remote.late import LateWatches
 
 _log = logging.getLogger(__name__)
 
@@ -36,65 +31,35 @@ REPLAY_S: Final = 5.0
 
 
 class CatchUp:
-    """All watches that are being replayed."""
+    """Replays, one after another."""
 
-    def __init__(self, link: Link, keys: KeySpace, feed: Feed) -> None:
+    def __init__(self, link: Link, keys: KeySpace, feed: Feed, late: LateWatches) -> None:
         self.replays = 0
         self._link = link
         self._keys = keys
         self._feed = feed
-        self._new: list[LateWatch] = []
-        self._running: list[LateWatch] = []
-        self._wanted = asyncio.Event()
-
-    def add(self, prefix: bytes, watcher: Watcher, after: int) -> LateWatch:
-        """Start a watch after a revision in the past."""
-        watch = LateWatch(prefix, watcher, after, self._replay_next)
-        if after >= self._feed.ring.floor:
-            self._join(watch)
-        else:
-            self._replay_next(watch)
-        return watch
-
-    def _replay_next(self, watch: LateWatch) -> None:
-        self._new.append(watch)
-        self._wanted.set()
-
-    def _join(self, watch: LateWatch) -> None:
-        watch.joined = self._feed.hub.add(watch.prefix, watch, watch.position)
+        self._late = late
 
     async def run(self) -> None:
         """Replay, one after another, until cancelled."""
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._late.wanted.wait()
             self._take_new()
             self.replays += 1
             await self._replay()
 
-    def close(self, error: StoreError) -> None:
-        """End all."""
-        for watch in self._running + self._new:
-            if watch.joined is None:
-                watch.end(error)
-        self._running, self._new = [], []
-
     def _take_new(self) -> None:
         """Let the new ones run, and end those that want what is known to be gone."""
-        self._running = [watch for watch in self._running + self._new if watch.live]
-        self._new = []
-        self._end_before(self._feed.compacted)
-        last = self._feed.last
-        lost = [watch for watch in self._running if watch.position > last]
-        self._running = [watch for watch in self._running if watch.position <= last]
-        for watch in lost:  # it was there once
-            watch.end(HistoryLostError(watch.position, last))
+        self._late.take_new()
+        self._late.end_before(self._feed.compacted)
+        self._late.end_after(self._feed.last)
 
     async def _replay(self) -> None:
         pause_s = PAUSE_S
-        while self._running:
+        late = self._late
+        while late:
             index = self._link.rotation.current
-            reading = Reading(self._keys, min(watch.position for watch in self._running))
+            reading = Reading(self._keys, late.position)
             begun = reading.position
             try:
                 await self._follow(reading)
@@ -106,15 +71,15 @@ class CatchUp:
             except TimeoutError:
                 self._link.rotation.turn(index)
             except IndexClearedError as error:
-                self._end_before(max(error.oldest - 1, reading.position + 1))
+                late.end_before(max(error.oldest - 1, reading.position + 1))
             except DirectoryGoneError as error:
-                self._end_before(error.index)
+                late.end_before(error.index)
             self._take_new()
 
     async def _follow(self, reading: Reading) -> None:
         polls = await self._link.polls()
         try:
-            while self._running:
+            while self._late:
                 await self._take_polls(polls, reading)
         finally:
             polls.close()
@@ -127,7 +92,9 @@ class CatchUp:
         for exchange in await polled(self._feed.counters, polls, begin, upto):
             async with asyncio.timeout(REPLAY_S):
                 texts.append(await self._event(exchange))
-        self._tell(reading.read(texts).changes, reading.position)
+        self._late.take(reading.read(texts).changes, reading.position)
+        if reading.position <= self._feed.last:  # else the feed may have begun anew, further back
+            self._late.advance(reading.position)
 
     async def _event(self, exchange: Exchange) -> bytes:
         """Return a poll's event; where there is none, one is made, so that all polls are told."""
@@ -135,23 +102,3 @@ class CatchUp:
         if not exchange.answer.done():
             self._feed.want_mark()
         return (await event_of(exchange))[0]
-
-    def _tell(self, changes: list[Change], upto: int) -> None:
-        for watch in self._running:
-            watch.take(changes, upto)
-            watch.position = max(watch.position, upto)
-        floor, staying = self._feed.ring.floor, []
-        for watch in self._running:
-            if watch.live and floor <= watch.position <= self._feed.last:
-                watch.mark()
-                if watch.live:
-                    self._join(watch)
-            elif watch.live:
-                staying.append(watch)
-        self._running = staying
-
-    def _end_before(self, oldest: int) -> None:
-        ended = [watch for watch in self._running if watch.position < oldest]
-        self._running = [watch for watch in self._running if watch.position >= oldest]
-        for watch in ended:
-            watch.end(CompactedError(watch.position, oldest))

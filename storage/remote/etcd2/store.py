@@ -32,6 +32,7 @@ from storage.remote.etcd2.keys import KeySpace
 from storage.remote.etcd2.link import Link
 from storage.remote.etcd2.reads import Reader
 from storage.remote.etcd2.writes import JudgedError, Writer
+from storage.remote.late import LateWatches
 from storage.remote.url import RemoteUrl
 
 REMOTE_ETCD2: Final = Capabilities(
@@ -63,7 +64,8 @@ class _Open:
         self.keys = KeySpace(url.prefix)
         self.link = Link(url)
         self.feed = Feed(self.link, self.keys)
-        self.catch_up = CatchUp(self.link, self.keys, self.feed)
+        self.late = LateWatches(self.feed)
+        self.catch_up = CatchUp(self.link, self.keys, self.feed, self.late)
         self.reader = Reader(self.link, self.keys, self.feed)
         self.writer = Writer(self.link, self.keys, self.feed, self.reader)
         self.under_way: set[asyncio.Future[int]] = set()
@@ -144,7 +146,7 @@ class RemoteStore:
             task.cancel()
         await tasks.__aexit__(None, None, None)
         closed = StoreClosedError("the store has been closed")
-        opened.catch_up.close(closed)
+        opened.late.close(closed)
         opened.feed.close(closed)
         await opened.link.close()
 
@@ -225,7 +227,7 @@ class RemoteStore:
         opened = self._open()
         if after >= opened.feed.last:
             return opened.feed.hub.add(prefix, watcher, after)
-        return opened.catch_up.add(prefix, watcher, after)
+        return opened.late.add(prefix, watcher, after)
 
     def _open(self) -> _Open:
         if self._opened is None:

@@ -1,11 +1,7 @@
-"""Watches that begin further back than the feed remembers: replayed from etcd until they join it.
+"""Replays etcd's history to the watches that begin further back than the feed remembers.
 
-How it works. A *replay* is an etcd watch over the whole key space (only so can it be known how far
-it has come: one over a prefix tells nothing after the prefix's last change). It serves every
-watcher that was added before it began, so that the watch caches of an API server that starts share
-one; each takes what is under its prefix and after its own position. When a replay has come to where
-the feed's memory begins, its watchers join the feed's hub, which tells them the rest. One that is
-told from there more slowly than new changes push out old ones is replayed again.
+How it works. A *replay* is an etcd watch over the whole key space. It serves every late watch that
+was added before it began (``storage.remote.late``).
 """
 
 from __future__ import annotations
@@ -16,8 +12,7 @@ from typing import Final
 
 from serialization.api.etcd import rpc_pb2 as rpc
 from storage.engine.reads import HISTORY_PAGE
-from storage.errors import CompactedError, HistoryLostError, StoreError
-from storage.interface import Watcher
+from storage.errors import CompactedError, HistoryLostError
 from storage.records import Change
 from storage.remote.etcd3.failures import COMPACTED, FUTURE, CallError
 from storage.remote.etcd3.feed import Feed
@@ -25,7 +20,7 @@ from storage.remote.etcd3.keys import ALL, KeySpace
 from storage.remote.etcd3.link import PAUSE_MAX_S, PAUSE_S, Link
 from storage.remote.etcd3.rpc import RANGE
 from storage.remote.etcd3.watching import WholeRevisions
-from storage.remote.late import LateWatch
+from storage.remote.late import LateWatches
 
 _log = logging.getLogger(__name__)
 
@@ -34,61 +29,34 @@ QUIET_S: Final = 5.0
 
 
 class CatchUp:
-    """All watches that are being replayed."""
+    """Replays, one after another."""
 
-    def __init__(self, link: Link, keys: KeySpace, feed: Feed) -> None:
+    def __init__(self, link: Link, keys: KeySpace, feed: Feed, late: LateWatches) -> None:
         self.replays = 0
         self._link = link
         self._keys = keys
         self._feed = feed
-        self._new: list[LateWatch] = []
-        self._running: list[LateWatch] = []
-        self._wanted = asyncio.Event()
-
-    def add(self, prefix: bytes, watcher: Watcher, after: int) -> LateWatch:
-        """Start a watch after a revision in the past."""
-        watch = LateWatch(prefix, watcher, after, self._replay_next)
-        if after >= self._feed.ring.floor:
-            self._join(watch)
-        else:
-            self._replay_next(watch)
-        return watch
-
-    def _replay_next(self, watch: LateWatch) -> None:
-        self._new.append(watch)
-        self._wanted.set()
-
-    def _join(self, watch: LateWatch) -> None:
-        watch.joined = self._feed.hub.add(watch.prefix, watch, watch.position)
+        self._late = late
 
     async def run(self) -> None:
         """Replay, one after another, until cancelled."""
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._late.wanted.wait()
             self._take_new()
             self.replays += 1
             await self._replay()
 
-    def close(self, error: StoreError) -> None:
-        """End all."""
-        for watch in self._running + self._new:
-            if watch.joined is None:
-                watch.end(error)
-        self._running, self._new = [], []
-
     def _take_new(self) -> None:
         """Let the new ones run, and end those that want what is known to be gone."""
-        self._running = [watch for watch in self._running + self._new if watch.live]
-        self._new = []
-        self._end_compacted(self._feed.compacted)
+        self._late.take_new()
+        self._late.end_before(self._feed.compacted)
 
     async def _replay(self) -> None:
         pause_s = PAUSE_S
-        while self._running:
+        late = self._late
+        while late:
             stream, index = self._link.watch()
-            first = min(watch.position for watch in self._running)
-            watching = WholeRevisions(stream, first, self._link)
+            watching = WholeRevisions(stream, late.position, self._link)
             begun = watching.after
             try:
                 await self._follow(watching)
@@ -101,9 +69,9 @@ class CatchUp:
             except TimeoutError:
                 self._link.turn(index)
             except CompactedError as error:
-                self._end_compacted(error.compacted)
+                self._feed.compacted = max(self._feed.compacted, error.compacted)
             except HistoryLostError as error:
-                self._end_all(error)
+                late.end_all(error)
             finally:
                 stream.cancel()
             self._take_new()
@@ -112,7 +80,7 @@ class CatchUp:
         async with asyncio.timeout(QUIET_S):
             await watching.begin()
         await self._check_kept(watching.after)
-        while self._running:
+        while self._late:
             async with asyncio.timeout(QUIET_S):
                 events = await watching.read()
             if events:
@@ -141,33 +109,7 @@ class CatchUp:
             stop = min(start + HISTORY_PAGE, len(changes))
             while stop < len(changes) and changes[stop].revision == changes[stop - 1].revision:
                 stop += 1
-            for watch in self._running:
-                watch.take(changes[start:stop], changes[stop - 1].revision)
+            self._late.take(changes[start:stop], changes[stop - 1].revision)
             start = stop
             await asyncio.sleep(0)
-        for watch in self._running:
-            watch.position = max(watch.position, upto)
-        self._join_who_can()
-
-    def _join_who_can(self) -> None:
-        floor, staying = self._feed.ring.floor, []
-        for watch in self._running:
-            if watch.live and watch.position >= floor:
-                watch.mark()
-                if watch.live:
-                    self._join(watch)
-            elif watch.live:
-                staying.append(watch)
-        self._running = staying
-
-    def _end_compacted(self, oldest: int) -> None:
-        compacted = self._feed.compacted = max(self._feed.compacted, oldest)
-        ended = [watch for watch in self._running if watch.position < compacted]
-        self._running = [watch for watch in self._running if watch.position >= compacted]
-        for watch in ended:
-            watch.end(CompactedError(watch.position, compacted))
-
-    def _end_all(self, error: StoreError) -> None:
-        ended, self._running = self._running, []
-        for watch in ended:
-            watch.end(error)
+        self._late.advance(upto)

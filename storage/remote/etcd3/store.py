@@ -39,6 +39,7 @@ from storage.remote.etcd3.ownership import Ownership, check_unowned
 from storage.remote.etcd3.reads import Reader
 from storage.remote.etcd3.rpc import COMPACT, STATUS
 from storage.remote.etcd3.writes import JudgedError, Writer
+from storage.remote.late import LateWatches
 from storage.remote.url import RemoteUrl
 
 REMOTE_ETCD3: Final = Capabilities(
@@ -73,7 +74,8 @@ class _Open:
         self.link = Link(url)
         self.keys = KeySpace(url.prefix.encode())
         self.feed = Feed(self.link, self.keys)
-        self.catch_up = CatchUp(self.link, self.keys, self.feed)
+        self.late = LateWatches(self.feed)
+        self.catch_up = CatchUp(self.link, self.keys, self.feed, self.late)
         self.reader = Reader(self.link, self.keys, self.feed)
         self.owner = Ownership(self.link) if url.batch else None
         self.batches = Batches(self.link, self.owner) if self.owner is not None else None
@@ -164,7 +166,7 @@ class RemoteStore:
             task.cancel()
         await tasks.__aexit__(None, None, None)
         closed = StoreClosedError("the store has been closed")
-        opened.catch_up.close(closed)
+        opened.late.close(closed)
         opened.feed.close(closed)
         if opened.owner is not None:
             await opened.owner.release()
@@ -267,7 +269,7 @@ class RemoteStore:
         opened = self._open()
         if after >= opened.feed.last:
             return opened.feed.hub.add(prefix, watcher, after)
-        return opened.catch_up.add(prefix, watcher, after)
+        return opened.late.add(prefix, watcher, after)
 
     def _open(self) -> _Open:
         if self._opened is None:
