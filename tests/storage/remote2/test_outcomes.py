@@ -152,7 +152,8 @@ async def writing(server: Server) -> AsyncIterator[Writer]:
 def test_answer_that_is_no_success_means(
     canned: Canned, outcome: Outcome, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "CALL_S", 0.05)  # for those that are tried again
+    if outcome is StoreUnavailableError:  # it is tried again
+        monkeypatch.setattr(link, "CALL_S", 0.3)
 
     async def story() -> None:
         server = Server(canned)

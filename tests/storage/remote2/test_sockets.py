@@ -62,7 +62,6 @@ def test_store_by_unix_socket(tmp_path: Path) -> None:
 def test_store_by_tls_with_a_client_certificate(
     kind: str, tmp_path: Path, made: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "CALL_S", 1.0)  # for who is kept out
     target = f"unix:{tmp_path / 'socket'}" if kind == "unix" else TCP
     ca = f"cacert={made.ca.cert}"
     client = f"cert={made.client.cert}", f"key={made.client.key}"
@@ -78,6 +77,7 @@ def test_store_by_tls_with_a_client_certificate(
     with served(target, tls=tls) as ours:
         where = ours.listener.target
         asyncio.run(story(url_of(where, "", ca, *client)))
+        monkeypatch.setattr(link, "CALL_S", 0.5)
         asyncio.run(kept_out(url_of(where, "", ca)))
         asyncio.run(kept_out(url_of(where)))
 
