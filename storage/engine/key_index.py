@@ -166,6 +166,22 @@ class KeyIndex:
             point = older[place - 1] if place else None
         return point if point is not None and point[2] else None
 
+    def located(self, keys: Iterable[bytes], revision: int) -> list[tuple[bytes, Point, None]]:
+        """Return those of the known keys that were live at ``revision``, and their points then.
+
+        Three things each, as a range is found (``ranges.Found``).
+        """
+        newest = self._newest
+        found: list[tuple[bytes, Point, None]] = []
+        for key in keys:
+            point = newest[key]
+            if point[0] <= revision:
+                if point[2]:
+                    found.append((key, point, None))
+            elif (then := self.at(key, revision)) is not None:
+                found.append((key, then, None))
+        return found
+
     def kept(self, key: bytes, base: int, upto: int) -> list[Point]:
         """Return a key's point as of ``base``, if it was live, and those after it to ``upto``."""
         points = [*self._older.get(key, ()), self._newest[key]]

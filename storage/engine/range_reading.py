@@ -60,7 +60,8 @@ class RangeReading:
             return take(zip(page, _blank(views) if self._keys_only else views, strict=False))
 
         if page[0][2] is None:
-            taken = self._backend.view([row_of(point) for _, point, _ in page], use)
+            rows = [point[0] if len(point) == 3 else row_of(point) for _, point, _ in page]
+            taken = self._backend.view(rows, use)
         else:
             taken = use(_at_hand(page))
         del self._found[len(self._found) - taken :]

@@ -208,7 +208,7 @@ class Reader:
         while True:
             size = min(SCAN_PAGE, max(suffices - total, SCAN_LEAST)) if suffices else SCAN_PAGE
             keys = list(islice(self._index.keys_between(low, high), size))
-            page = self._live(keys, revision)
+            page: list[Found] = [*self._index.located(keys, revision)]
             if suffices:
                 page = page[: suffices - total]
             total += len(page)
@@ -221,17 +221,6 @@ class Reader:
             if looked >= SCAN_PAGE:
                 looked = 0
                 await turn()
-
-    def _live(self, keys: Iterable[bytes], revision: int) -> list[Found]:
-        newest, at = self._index.newest, self._index.at
-        found: list[Found] = []
-        for key in keys:
-            point = newest(key)
-            if point is None or point[0] > revision:  # as ``at`` does what it does here: 2x
-                point = at(key, revision)
-            if point is not None and point[2]:
-                found.append((key, point, None))
-        return found
 
     async def _valued(self, op: RangeOp, found: list[Found], turn: Turn) -> list[Found]:
         """Return what was found with the states at hand, in the order of the answer."""

@@ -26,7 +26,7 @@ from storage.etcd3.rows import (
     recover,
     row_key,
     stored_in,
-    view_of,
+    views_of,
 )
 from storage.mvcc import View
 from storage.records import Change
@@ -123,7 +123,7 @@ class Etcd3Backend:
     def view(self, rows: Sequence[int], use: Callable[[Iterator[View]], int]) -> int:
         shared = max(rows) > REVISION_MASK
         keys = map(row_key if shared else plain_row_key, rows)
-        return self._file.each(keys, lambda found: use(map(view_of, found)))
+        return self._file.each(keys, lambda found: use(views_of(found)))
 
     def disk_bytes(self) -> int:
         return self._file.used_bytes()

@@ -136,13 +136,15 @@ def stored_in(row: memoryview) -> Stored:
     return value, 0
 
 
-def view_of(row: memoryview) -> View:
-    """Return the value in a row, not a copy of it, and its lease."""
-    deadline, length = _TAIL.unpack_from(row, _TAIL_AT)
-    value = row[_HEADER.size + length :]
-    if deadline and deadline & LEASE_MARK:
-        return value, deadline & LEASE_ID_MAX
-    return value, 0
+def views_of(rows: Iterable[memoryview]) -> Iterator[View]:
+    """Yield the values in rows, no copies of them, and their leases."""
+    unpack, at, start = _TAIL.unpack_from, _TAIL_AT, _HEADER.size
+    for row in rows:
+        deadline, length = unpack(row, at)
+        if deadline and deadline & LEASE_MARK:
+            yield row[start + length :], deadline & LEASE_ID_MAX
+        else:
+            yield row[start + length :], 0
 
 
 def recover(rows: Iterable[tuple[memoryview, memoryview]], meta: Meta) -> Recovered:

@@ -17,6 +17,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Never, Protocol
 
 from google.protobuf.message import DecodeError
@@ -215,6 +216,20 @@ class Call:
             if not room.done():
                 room.set_result(None)
 
+    def resumed(self) -> None:
+        """Go on, since the transport takes more; a long answer in its turn's turn.
+
+        Between the two the loop looks at the sockets, so what the peer has sent meanwhile is taken:
+        while the transport has more than it takes, nothing is read.
+        """
+        out = self._out
+        if out and out.patient and not out.queued:
+            out.queued = True
+            turns = self._wire.turns
+            turns.take(partial(turns.take, self._turn))
+        else:
+            self.go_on()
+
     def leave(self, words: str) -> None:
         """End it if it might go on for ever, since the server ends."""
         if self._method.answers_stream and not self._answered:
@@ -372,9 +387,7 @@ class Call:
     def _flush(self, out: Unsent) -> None:
         """Send as much as there is room for, and the trailers after all."""
         wire = self._wire
-        pieces, out.queued = out.slice(wire, self)
-        if out.queued:
-            wire.turns.take(self._turn)
+        pieces, more = out.slice(wire, self)
         if not out and self._trailers:
             pieces.append(self._trailers)
             self._trailers = b""
@@ -384,6 +397,9 @@ class Call:
             wire.ended(self)
         elif pieces:
             wire.write(b"".join(pieces))
+        if more and not (wire.paused and out.patient):
+            out.queued = True
+            wire.turns.take(self._turn)
 
     def _turn(self) -> None:
         """Send the next slice."""

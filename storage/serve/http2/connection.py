@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
         for call in list(self.calls.values()):
-            call.go_on()
+            call.resumed()
 
     def data_received(self, data: bytes) -> None:
         """As ``asyncio.Protocol``."""

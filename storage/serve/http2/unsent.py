@@ -36,11 +36,11 @@ class Stream(Protocol):
 class Unsent:
     """Payloads of one stream, in their order."""
 
-    __slots__ = ("_patient", "_payloads", "queued")
+    __slots__ = ("_payloads", "patient", "queued")
 
     def __init__(self, *, patient: bool = False) -> None:
         self._payloads: deque[memoryview] = deque()
-        self._patient = patient
+        self.patient = patient
         """Whether it waits for the transport. A stream's messages do not: there is one at a time,
         and what is to be heard at once does not stand behind a long answer."""
         self.queued = False
@@ -57,7 +57,7 @@ class Unsent:
     def slice(self, wire: Windows, stream: Stream) -> tuple[list[bytes | memoryview], bool]:
         """Take the frames that may be sent now; say whether a turn is all that more waits for."""
         payloads = self._payloads
-        if wire.paused and self._patient:
+        if wire.paused and self.patient:
             return [], False
         pieces: list[bytes | memoryview] = []
         left = SLICE_BYTES

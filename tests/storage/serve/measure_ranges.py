@@ -89,7 +89,7 @@ def _small(value: bytes) -> dict[str, Callable[[Etcd3Client], Awaitable[object]]
     return {
         "get": lambda client: client.get(key_of(7)),
         "put": lambda client: client.put(key_of(7, "/registry/else"), value),
-        "range of 10": lambda client: client.get_range(key_of(7), key_of(7)[:-2] + "9"),
+        "nothing": lambda client: client.everything(key_of(7)),
     }
 
 

@@ -3,133 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, cast
 
 import pytest
 
-from serialization.api.etcd.rpc_pb2 import (
-    Compare,
-    RangeRequest,
-    RangeResponse,
-    RequestOp,
-    TxnRequest,
-    TxnResponse,
-)
-from storage.engine import reads
-from storage.engine.store import EngineStore
+from serialization.api.etcd.rpc_pb2 import RangeResponse
 from storage.http2 import frames
 from storage.http2.frames import Code
-from storage.registry import STORES, StoreOptions
-from storage.serve.etcd3 import range_encoding, ranges
-from storage.serve.etcd3.kv import KV, SERVICE, service
-from storage.serve.etcd3.methods import Router
-from storage.serve.etcd3.serving import Serving
-from storage.serve.http2 import unsent
+from storage.serve.etcd3.kv import KV
 from storage.serve.http2.messages import PREFIX_BYTES
-from storage.serve.http2.methods import Method
-from storage.virtual_time import VirtualClock, run_virtual
-from tests.storage.serve.http2.client import Client, window
-
-KEYS: Final = 2000
-VALUE: Final = bytes(1000)
-WHOLE: Final = RangeRequest(key=b"/", range_end=b"0")
-ONE: Final = RangeRequest(key=b"/0000")
-RANGE: Final = f"/{SERVICE}/Range"
-SLICE_COST: Final = 500_000
-"""So that there are some thirty slices to make and thirty to send."""
-SLICE_BYTES: Final = 1 << 16
-GREAT: Final = {frames.INITIAL_WINDOW_SIZE: frames.WINDOW_MAX}
-
-
-class Methods(dict[str, Method]):
-    """Those of the service, found as a server does."""
-
-    def __init__(self, serving: Serving) -> None:
-        super().__init__()
-        self._router = Router({SERVICE: service(serving)})
-
-    def __missing__(self, path: str) -> Method:
-        return self._router.find(path)
-
-
-class Desk:
-    """A served store, and a client by hand that has all the windows there can be."""
-
-    def __init__(self, store: EngineStore) -> None:
-        self.store = store
-        self.serving = Serving(store, VirtualClock())
-        self.client = self.connect()
-
-    def connect(self, settings: dict[int, int] | None = None) -> Client:
-        """Return a client of one more connection."""
-        client = Client(Methods(self.serving))
-        client.host.turns = self.serving.turns
-        client.connection.turns = self.serving.turns
-        client.greet(GREAT if settings is None else settings)
-        client.feed(window(0, frames.WINDOW_MAX - frames.WINDOW_BYTES))
-        return client
-
-    @property
-    def pinned(self) -> bool:
-        """Whether anything is being read that a compaction must leave."""
-        return self.store._reader._pins.lowest(-1) >= 0
-
-
-def within(story: Callable[[Desk], Awaitable[None]]) -> None:
-    """Play a story over a store of many keys."""
-
-    async def run() -> None:
-        async with cast("EngineStore", STORES["memory"].make(StoreOptions())) as store:
-            await asyncio.gather(*[store.create(b"/%04d" % at, VALUE) for at in range(KEYS)])
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(reads, "SCAN_PAGE", 100)
-                patch.setattr(ranges, "SLICE_COST", SLICE_COST)
-                patch.setattr(range_encoding, "PIECE_BYTES", SLICE_BYTES)
-                patch.setattr(unsent, "SLICE_BYTES", SLICE_BYTES)
-                desk = Desk(store)
-                await story(desk)
-                assert not desk.pinned
-                desk.client.connection.abort()
-                desk.client.connection.connection_lost(None)
-
-    run_virtual(run())
-
-
-def ask(client: Client, request: RangeRequest = WHOLE) -> int:
-    return client.call(RANGE, request.SerializeToString())
-
-
-async def turns(count: int) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def until(done: Callable[[], bool], *, most: int = 1000) -> int:
-    """Let the loop turn until something is so; return how often it did."""
-    for count in range(most):
-        if done():
-            return count
-        await asyncio.sleep(0)
-    raise AssertionError(f"not in {most} turns")
-
-
-def answers(client: Client) -> dict[int, RangeResponse]:
-    """Return what has been answered as a whole since this was last asked, by stream."""
-    got = client.frames()
-    ended = [frame.stream_id for frame in got if frame.flags & frames.END_STREAM]
-    return {
-        stream: RangeResponse.FromString(
-            b"".join(
-                each.payload for each in got if (each.kind, each.stream_id) == (frames.DATA, stream)
-            )[PREFIX_BYTES:]
-        )
-        for stream in ended
-    }
-
-
-def idle(client: Client) -> Callable[[], bool]:
-    return lambda: not client.connection.calls
+from tests.storage.serve.desk import (
+    KEYS,
+    ONE,
+    SLICE_BYTES,
+    VALUE,
+    WHOLE,
+    Desk,
+    answers,
+    ask,
+    idle,
+    turns,
+    until,
+    within,
+)
+from tests.storage.serve.http2.client import window
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -238,58 +134,6 @@ def test_a_range_tells_one_revision_whatever_is_written_and_compacted_meanwhile(
     within(story)
 
 
-def both() -> TxnRequest:
-    """Return a transaction that reads everything twice."""
-    return TxnRequest(success=[RequestOp(request_range=WHOLE), RequestOp(request_range=WHOLE)])
-
-
-def test_a_transaction_that_reads_much_leaves_others_their_turns_and_tells_one_revision() -> None:
-    async def story(desk: Desk) -> None:
-        other, before = desk.connect(), desk.store.current_revision()
-        pending = desk.store.update(b"/0000", b"pending", expected=2)
-        request = both()
-        request.compare.add(key=b"/0000", target=Compare.MOD, mod_revision=before + 1)
-        desk.client.call(f"/{SERVICE}/Txn", request.SerializeToString())
-        waits = []
-        while desk.client.connection.calls:
-            get = ask(other, ONE)
-            waits.append(await until(lambda: get not in other.connection.calls))  # noqa: B023  # at once
-            await desk.store.create(b"/more/%d" % len(waits), b"new")
-        await pending
-        got = [each.payload for each in desk.client.frames() if each.kind == frames.DATA]
-        answer = TxnResponse.FromString(b"".join(got)[PREFIX_BYTES:])
-
-        assert max(waits) <= 3
-        assert len(waits) > 20
-        ranges = [each.response_range for each in answer.responses]
-        assert [(each.count, each.header.revision) for each in ranges] == [(KEYS, before + 1)] * 2
-        assert answer.header.revision == before + 1
-        assert ranges[0].kvs == ranges[1].kvs
-        assert answer.succeeded  # judged on a write that was not durable yet
-        assert ranges[0].kvs[0].value == b"pending"
-
-    within(story)
-
-
-def test_a_transaction_whose_revision_is_compacted_meanwhile_is_carried_out_in_one_step() -> None:
-    async def story(desk: Desk) -> None:
-        await desk.store.create(b"/9", b"")
-        desk.client.call(f"/{SERVICE}/Txn", both().SerializeToString())
-        await turns(3)
-        for _ in range(2):
-            await desk.store.create(b"/%d" % desk.store.current_revision(), b"")
-        await desk.store.compact(desk.store.current_revision())
-        last = desk.store.current_revision()
-        await until(idle(desk.client))
-        got = [each.payload for each in desk.client.frames() if each.kind == frames.DATA]
-        answer = TxnResponse.FromString(b"".join(got)[PREFIX_BYTES:])
-
-        assert answer.header.revision == last
-        assert [each.response_range.count for each in answer.responses] == [KEYS + 3] * 2
-
-    within(story)
-
-
 def test_whoever_does_not_read_is_sent_a_slice_more_than_the_transport_takes() -> None:
     async def story(desk: Desk) -> None:
         client, written = desk.client, desk.client.transport.written
@@ -307,6 +151,26 @@ def test_whoever_does_not_read_is_sent_a_slice_more_than_the_transport_takes() -
         client.connection.resume_writing()
         await until(idle(client))
         assert sum(len(each.kvs) for each in answers(client).values()) == KEYS + 1
+
+    within(story)
+
+
+def test_after_a_pause_the_peer_is_heard_before_more_is_sent() -> None:
+    async def story(desk: Desk) -> None:
+        client, written = desk.client, desk.client.transport.written
+        ask(client)
+        await until(lambda: len(written) > SLICE_BYTES)
+        client.connection.pause_writing()
+        await turns(5)
+        client.frames()
+        client.connection.resume_writing()
+        await asyncio.sleep(0)
+        assert not written  # in this turn the loop looks at the socket
+        get = ask(client, ONE)
+        await until(lambda: get not in client.connection.calls, most=4)
+
+        assert 0 < len(written) < 2 * SLICE_BYTES
+        await until(idle(client))
 
     within(story)
 
