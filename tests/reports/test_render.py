@@ -30,7 +30,9 @@ def _read(report: Path) -> PageReader:
 
 
 @pytest.mark.slow
-def test_run_report_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
+def test_run_report_is_whole_needs_nothing_else_and_is_the_same_when_drawn_again(
+    tmp_path: Path,
+) -> None:
     write_run(tmp_path)
 
     report = render_run(tmp_path)
@@ -45,13 +47,7 @@ def test_run_report_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert drawn == {f"{kind.name}.{end}" for kind in RUN_FIGURES for end in ("png", "svg")}
 
-
-@pytest.mark.slow
-def test_run_report_is_the_same_when_drawn_again(tmp_path: Path) -> None:
-    write_run(tmp_path)
-
-    first = render(tmp_path).read_bytes()
-
+    first = report.read_bytes()
     assert render(tmp_path).read_bytes() == first
     assert not list(tmp_path.rglob("*.part"))
 
