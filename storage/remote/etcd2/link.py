@@ -16,7 +16,13 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Final
 
-from storage.remote.etcd2.failures import CallError, RefusedError, unanswered, unwell
+from storage.remote.etcd2.failures import (
+    READ_ONLY,
+    CallError,
+    RefusedError,
+    unanswered,
+    unwell,
+)
 from storage.remote.http1.connection import Answer, Connection, Exchange, Sink
 from storage.remote.http1.failures import Fault, HttpError
 from storage.remote.http1.pool import Pool
@@ -57,6 +63,8 @@ class Link:
         """Make the pools; they connect when they are used. Raises StoreUrlError."""
         self.calls = 0
         """How many requests were sent that have one answer."""
+        self.alarm = ""
+        """Why no writes are taken, as the last read through the log was told."""
         login = _login(url)
         tls = _tls(url)
         pools = [Pool(target, tls, size=CONNECTIONS_MAX, keep=KEPT) for target in url.targets]
@@ -91,15 +99,20 @@ class Link:
         while True:
             try:
                 seconds = min(try_s, deadline - loop.time())
-                return await self._once(b"GET " + path, b"\r\n", seconds, long=long)
+                answer = await self._once(b"GET " + path, b"\r\n", seconds, long=long)
             except CallError as error:
                 if not error.passing or loop.time() + pause_s >= deadline:
                     raise
             except RefusedError as error:
                 if not error.read_only or QUORUM not in path:
                     raise
+                self.alarm = error.cause.removeprefix(READ_ONLY)
                 path = path.replace(QUORUM, b"quorum=false")
                 continue
+            else:
+                if QUORUM in path:
+                    self.alarm = ""
+                return answer
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 

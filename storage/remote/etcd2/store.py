@@ -188,7 +188,7 @@ class RemoteStore:
             keys=feed.sizes.keys,
             logical_bytes=feed.sizes.logical_bytes,
             disk_bytes=0,
-            alarm="",
+            alarm=opened.link.alarm,
             commits=opened.writer.requests,
             writes=opened.writer.writes,
         )

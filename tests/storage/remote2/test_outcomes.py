@@ -255,11 +255,13 @@ def test_served_etcd_that_is_read_only_refuses_writes_and_can_be_read() -> None:
             assert state.value == b"one"
             assert [item.key for item in (await store.list(b"/")).items] == [b"/a"]
             assert await store.latest_revision() == made
+            assert (await store.status()).alarm == "input/output error"
             async with RemoteStore(parse_url(url)) as late:
                 assert await late.count(b"/") == 1
 
             committer.faults.clear()
             assert await until_written(store, made) > made
+            assert (await store.status()).alarm == ""
             assert store.counters()["store_streams_broken"] == 0
 
     asyncio.run(story())
