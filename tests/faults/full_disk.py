@@ -37,7 +37,7 @@ CALLS: Final = "pwrite64,writev,pwritev,fdatasync,fsync,ftruncate,fallocate"
 ERRORS: Final = ("ENOSPC", "ENOSPC", "EDQUOT", "EIO")
 POSITIONS: Final = 30
 FULL_S: Final = 0.3
-"""How long the disk stays full after the first refusal."""
+"""How long the disk stays full after the first refusal and the alarm."""
 
 FEW_BYTES: Final = 4096
 PREALLOCATED_BYTES: Final = 16 << 20
@@ -87,6 +87,7 @@ def _limited(subject: Subject, chance: Random, folder: Path, rounds: int) -> Out
             limit = chance.choice(_limits(folder / "data"))
             resource.prlimit(holder, resource.RLIMIT_FSIZE, (limit, hard))
             load.wait_refused()
+            load.wait_alarm()
             load.wait(FULL_S)
             forms += v2_form(served.target) if subject.api == 2 else []
             resource.prlimit(holder, resource.RLIMIT_FSIZE, (hard, hard))

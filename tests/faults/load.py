@@ -139,9 +139,13 @@ class Load:
     async def _look(self) -> None:
         """Note each change of the alarm."""
         while True:
-            with suppress(StoreUnavailableError):
-                self._note_alarm((await self._store.status()).alarm)
+            await self.look()
             await asyncio.sleep(ALARM_S)
+
+    async def look(self) -> None:
+        """Note the alarm, if it has changed."""
+        with suppress(StoreUnavailableError):
+            self._note_alarm((await self._store.status()).alarm)
 
     def _note_alarm(self, why: str) -> None:
         if why != self._alarm:
@@ -252,6 +256,8 @@ class Writer:
             self._note(Unknown(at_ns, number))
         else:
             self._note(Refused(at_ns, number, type(error).__name__ if error else "compared"))
+        if isinstance(error, ReadOnlyError):  # it may be over before the next look
+            await self._load.look()
         await asyncio.sleep(0 if error is None else PAUSE_S)
 
     async def _send(self, begun: Begun) -> int:

@@ -15,7 +15,17 @@ from typing import Final, Self
 
 from storage.clock import SystemClock
 from tests.etcd_members import free_ports
-from tests.faults.records import Acknowledged, Died, Ended, Entry, Reached, Refused, Unknown, decode
+from tests.faults.records import (
+    Acknowledged,
+    Alarm,
+    Died,
+    Ended,
+    Entry,
+    Reached,
+    Refused,
+    Unknown,
+    decode,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 60.0
@@ -38,6 +48,8 @@ class LoadProcess:
         self.pid = 0
         self._well = True
         """No write was refused for want of room since the last success."""
+        self._alarm = ""
+        """What the store said last of why it is read-only."""
         self._store = store
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,6 +110,10 @@ class LoadProcess:
         """
         goal = self.refused + more
         self._until(lambda: self.refused >= goal)
+
+    def wait_alarm(self) -> None:
+        """Wait until the store has told that it is read-only."""
+        self._until(lambda: self._alarm)
 
     def wait_ended(self, stories: Iterable[str]) -> None:
         """Wait until each of these watches has ended once more."""
@@ -177,6 +193,8 @@ class LoadProcess:
         ):
             self.refused += 1
             self._well = False
+        elif isinstance(entry, Alarm):
+            self._alarm = entry.why
         elif isinstance(entry, Reached):
             self._reached[entry.story] = entry.revision
 
