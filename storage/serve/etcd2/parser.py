@@ -134,7 +134,9 @@ class Parser:
         """Refuse what cannot become a head: nobody should wait for its end. Raises HeadError."""
         data = self._bytes
         newline = data.find(b"\n", at)
-        if newline >= 0:
+        if newline < 0 and self._ended:  # then a line ends too
+            newline = len(data)
+        if newline >= 0 and at < len(data):
             line = data[at:newline].removesuffix(b"\r")
             if self._fresh and not is_first_line(line):
                 raise HeadError(b"")
