@@ -54,7 +54,8 @@ def _round(
 ) -> Outcome:
     entries: list[Entry] = []
     inject = f"inject={SYNCS}:delay_exit={delay_ms * 1000}"
-    slowly = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={SYNCS}", "-e", inject]
+    trace = folder / "syncs"
+    slowly = ["strace", "-f", "-ttt", "-o", str(trace), "-e", f"trace={SYNCS}", "-e", inject]
     served = ServedProcess(folder, subject.engine, subject.api)
     with (
         served,
@@ -79,8 +80,20 @@ def _round(
     lives = wall_clock.lives_in(entries)
     found += wall_clock.judge(lives, [Step(0.0, 0.0)], now_s=now_s, grace_s=GRACE_S)
     if delay_ms >= JUDGED_FROM_MS:
-        found += pace.stalls(reads, sync_ns) + pace.groups(entries, sync_ns)
+        found += pace.stalls(reads, sync_ns) + pace.groups(entries, _begun(trace))
     return Outcome.of(oracle, 1, found)
+
+
+def _begun(trace: Path) -> list[int]:
+    """Return when syncs began, by the clock of the entries; strace goes by the wall clock."""
+    clock = SystemClock()
+    ahead_ns = int(clock.now().timestamp() * 1e9) - clock.stamp_ns()
+    found = []
+    for line in trace.read_text().splitlines():
+        _pid, at, call = line.split(maxsplit=2)
+        if call.partition("(")[0] in SYNCS.split(","):
+            found.append(int(float(at) * 1e9) - ahead_ns)
+    return sorted(found)
 
 
 def _read_plainly(target: str, load: LoadProcess, seconds: float) -> list[Entry]:

@@ -54,9 +54,14 @@ def test_reads_that_take_a_syncs_time_are_found() -> None:
 
 
 def test_writes_that_share_no_sync_are_found() -> None:
-    assert pace.groups(writes(40, SYNC_NS // 8), SYNC_NS) == []
-    assert [each.rule for each in pace.groups(writes(40, SYNC_NS), SYNC_NS)] == ["groups"]
-    assert [each.rule for each in pace.groups([], SYNC_NS)] == ["groups"]
+    entries = writes(40, SYNC_NS)
+    one = list(range(SYNC_NS // 2, 40 * SYNC_NS, SYNC_NS))
+    eight = list(range(SYNC_NS // 16, 40 * SYNC_NS, SYNC_NS // 8))
+
+    assert pace.groups(entries, one) == []
+    assert [each.rule for each in pace.groups(entries, eight)] == ["groups"]
+    assert [each.rule for each in pace.groups(entries, [])] == ["groups"]
+    assert [each.rule for each in pace.groups([], one)] == ["groups"]
 
 
 BEGUN = [Begun(0, number, (Part(KEY, value_of(number), 0),)) for number in range(2)]
