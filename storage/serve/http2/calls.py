@@ -18,13 +18,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Never, Protocol
+from typing import Any, Never
 
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
 from storage.http2 import frames
-from storage.http2.frames import FRAME_BYTES, Code
+from storage.http2.frames import FRAME_BYTES, HEAD, Code
 from storage.http2.hpack import literal
 from storage.serve.http2.messages import (
     PREFIX,
@@ -36,8 +36,8 @@ from storage.serve.http2.messages import (
 )
 from storage.serve.http2.methods import Method
 from storage.serve.http2.plain import Page
-from storage.serve.http2.turns import Turns
 from storage.serve.http2.unsent import Unsent
+from storage.serve.http2.wire import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -49,36 +49,6 @@ class AbortedError(Exception):
         super().__init__(details)
         self.code = code
         self.details = details
-
-
-class Wire(Protocol):
-    """What a call needs of its connection."""
-
-    window: int
-    """How much the peer lets us send yet, over all streams."""
-    stream_window: int
-    """How much it lets us send on a new stream."""
-    paused: bool
-    """The transport has more than it takes."""
-    loop: asyncio.AbstractEventLoop
-    message_bytes: int
-    """What a message of the client may hold."""
-    credit_bytes: int
-    """So much of a stream taken, and the client hears that it may send as much again."""
-    turns: Turns
-    """Those of all long answers of the server."""
-
-    def write(self, data: bytes) -> None:
-        """Send frames."""
-        ...
-
-    def cancel(self, task: asyncio.Task[None]) -> None:
-        """Cancel the task of a call that has ended."""
-        ...
-
-    def ended(self, call: Call) -> None:
-        """Forget a call."""
-        ...
 
 
 class Call:
@@ -378,6 +348,12 @@ class Call:
 
     def _queue(self, payload: bytes) -> None:
         if self._answered:
+            return
+        size, wire = len(payload), self._wire
+        if not self._out and size <= min(FRAME_BYTES, self.window, wire.window):
+            self.window -= size
+            wire.window -= size
+            wire.write(HEAD.pack(size << 8 | frames.DATA, 0, self.stream_id) + payload)
             return
         if self._out is None:
             self._out = Unsent()

@@ -24,6 +24,7 @@ from storage.serve.http2.calls import Call
 from storage.serve.http2.methods import Head, Method, head_of
 from storage.serve.http2.plain import Pages, PlainRequest
 from storage.serve.http2.turns import Turns
+from storage.serve.http2.unsent import Stream
 
 STREAMS_MAX: Final = 1 << 16
 HEADER_BYTES_MAX: Final = 64 << 10
@@ -178,7 +179,7 @@ class Connection(asyncio.Protocol):
         self._lose_calls()
         self.transport.abort()
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: Stream) -> None:
         """Forget a call."""
         self.calls.pop(call.stream_id, None)
         if self._leaving:
