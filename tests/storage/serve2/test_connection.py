@@ -55,7 +55,7 @@ def test_thousands_sent_behind_a_write_are_answered_in_their_order(wire: Wire) -
 def test_who_asks_for_much_and_reads_nothing_is_not_served_ahead(ours: Served, wire: Wire) -> None:
     count, value = 300, b"v" * (1 << 20)
     wire.ask(request("PUT", "/v2/keys/much", b"value=" + value))
-    before = ours.listener.requests["GET"]
+    before = ours.listener.requests.get("GET", 0)
 
     wire.send(request("GET", "/v2/keys/much") * count)
     other = Wire(ours.endpoint)
