@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from bench.commands.drawing import draw
+from bench.commands.ending import terminated_like_interrupted
 from bench.commands.interface import OK, CommandError
 from bench.commands.options import claim_directory
 from bench.commands.store_micro_table import print_store_micro
@@ -34,7 +35,8 @@ def execute(arguments: argparse.Namespace) -> int:
     out = claim_directory(arguments.out, markers)
     console = summary_console()
     try:
-        _run(arguments, out, console)
+        with terminated_like_interrupted():
+            _run(arguments, out, console)
     except SuiteFailedError as error:
         raise CommandError(str(error)) from error
     console.print(f"  report: {draw(out)}", highlight=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from typing import Final
 from bench.child import ChildError
 from bench.commands.api_bench import counts, paced, pids
 from bench.commands.drawing import draw
+from bench.commands.ending import terminated_like_interrupted
 from bench.commands.interface import OK, VOID, CommandError, UsageError
 from bench.commands.options import claim_directory, names, positive, rate, seconds
 from bench.commands.store_bench_plan import STREAMS, judged_servers, planned
@@ -137,7 +138,8 @@ def execute(arguments: argparse.Namespace) -> int:
     directory = claim_directory(arguments.out, (STORE_BENCH_FILE,)) if arguments.out else None
     bench = _Bench(arguments, cells, beside, SystemClock())
     try:
-        asyncio.run(bench.run())
+        with terminated_like_interrupted():
+            asyncio.run(bench.run())
     except (*FAILURES, ExceptionGroup) as error:
         cause = alone(error)
         if not isinstance(cause, FAILURES):
