@@ -12,7 +12,7 @@ from storage.errors import StoreOpenError
 
 LOCK_NAME: Final = "lock"
 OTHERS: Final = {
-    "member": "a real etcd",
+    "member": "a real etcd or of an etcd2 store",
     "members.json": "real etcd members",
     "data.mdb": "another program that stores in LMDB",
 }
