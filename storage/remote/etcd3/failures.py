@@ -48,6 +48,13 @@ CLOSED: Final = "the connection has been closed by its owner"
 PASSING: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"})
 """Codes of what another member, or the same one a little later, may well answer."""
 
+UNTRANSLATED: Final = frozenset(
+    {"context deadline exceeded", "context canceled", "raft proposal dropped"}
+)
+"""What etcd lets through in Go's words, as UNKNOWN, while it has no leader: another try may do.
+It goes by the deadline that a call shows, so its answer comes in the moment in which ours ends.
+"""
+
 COMPACTED: Final = "required revision has been compacted"
 FUTURE: Final = "required revision is a future revision"
 NO_LEASE: Final = "requested lease not found"
@@ -76,6 +83,8 @@ class CallError(Exception):
     @property
     def passing(self) -> bool:
         """It may go better at another member, or later."""
+        if self.code == "UNKNOWN" and self.details in UNTRANSLATED:
+            return True
         return (self.code in PASSING and self.details != CLOSED) or self.refused
 
     @property
