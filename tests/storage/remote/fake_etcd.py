@@ -67,6 +67,7 @@ class FakeEtcd:
             raise CallError("NOT_FOUND", f"etcdserver: {NO_LEASE}") from error
         except RefusedError as error:
             raise CallError("INVALID_ARGUMENT", str(error)) from error
+        assert isinstance(answer, rpc.TxnResponse)  # only long reads are answered in pieces
         self.applied.append((request, answer))
         if self.unanswered >= 0:
             raise CallError("DEADLINE_EXCEEDED", "no answer in time")
