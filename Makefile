@@ -20,7 +20,7 @@ faults: setup
 	$(BIN)/python -m tests.faults
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check .
