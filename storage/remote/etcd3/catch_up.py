@@ -89,8 +89,7 @@ class CatchUp:
     async def _check_kept(self, after: int) -> None:
         """Check that everything after a revision is still there. Raises CallError, StoreError.
 
-        etcd's watch does not tell: it ends with "compacted" only where its first revision is below
-        the compact revision, and at that one a delete is gone, too.
+        Of one that etcd does not have yet its watch says nothing: it waits.
         """
         request = rpc.RangeRequest(key=ALL, limit=1, count_only=True, revision=after)
         try:

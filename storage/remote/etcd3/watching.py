@@ -5,6 +5,10 @@ asked to: without that a client that resumes after an outage is sent a thousand 
 piece, whatever they weigh. Fragments end anywhere, also within the changes of a transaction, so
 what belongs to the last revision of one waits here for the next.
 
+etcd ends a watch as compacted only where it begins *below* the compact revision; a deletion at that
+very revision is gone, too, and such a watch would pass over it without a word. So when the first
+events have come, and before they are told, etcd is asked whether the revision before them is there.
+
 etcd begins to watch first, and notes after that that the states before changes are wanted (its
 ``v3rpc/watch.go``): what happens in between is told without them. They are asked for then, since a
 deletion could not be told apart from that of another key's life.
@@ -41,6 +45,8 @@ class WholeRevisions:
         """Everything up to here has been returned, or was not asked for."""
         self._stream = stream
         self._link = link
+        self._kept = False
+        """Whether nothing between ``after`` and the first events had been compacted."""
         self._tells_previous = False
         """Whether a state before a change has been told: from then on all are."""
         self._begun: list[kv_pb2.Event] = []
@@ -58,6 +64,8 @@ class WholeRevisions:
         """Return the next events, all those of each revision; none where nothing is whole yet."""
         response = await self._next()
         events: Sequence[kv_pb2.Event] = response.events
+        if events and not self._kept:
+            await self._check_kept()
         if not self._tells_previous:
             await self._complete(events)
         if self._begun:
@@ -76,6 +84,17 @@ class WholeRevisions:
             raise CallError("UNAVAILABLE", "the watch told a revision again")
         self.after = events[-1].kv.mod_revision
         return events
+
+    async def _check_kept(self) -> None:
+        """Check that the last known revision is there still, and so are all after it."""
+        request = rpc.RangeRequest(key=ALL, limit=1, count_only=True, revision=self.after)
+        try:
+            await self._link.read(RANGE, request)
+        except CallError as error:
+            if COMPACTED in error.details:
+                raise CompactedError(self.after, self.after + 1) from error
+            raise
+        self._kept = True
 
     async def _complete(self, events: Sequence[kv_pb2.Event]) -> None:
         """Ask for the states before changes that the stream does not tell yet."""

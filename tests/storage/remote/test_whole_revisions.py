@@ -17,7 +17,8 @@ from storage.errors import CompactedError
 from storage.mvcc import PutOp, Txn
 from storage.remote.etcd3.by_http2 import Http2Connection
 from storage.remote.etcd3.failures import COMPACTED, CallError
-from storage.remote.etcd3.keys import DELETE, KeySpace
+from storage.remote.etcd3.keys import ALL, DELETE, KeySpace
+from storage.remote.etcd3.link import Link
 from storage.remote.etcd3.rpc import Method, Stream
 from storage.remote.etcd3.store import RemoteStore
 from storage.remote.etcd3.watching import WholeRevisions
@@ -52,16 +53,22 @@ class Told:
 
 
 class Asked:
-    """A link that tells what keys were at revisions; what it does not know has been compacted."""
+    """A link that tells what keys were at revisions; what it does not know has been compacted.
 
-    def __init__(self, *known: kv_pb2.KeyValue) -> None:
+    Where not ``compacted``, it can count all keys at any revision.
+    """
+
+    def __init__(self, *known: kv_pb2.KeyValue, compacted: bool = False) -> None:
         self.requests: list[tuple[bytes, int]] = []
+        self._compacted = compacted
         self._known = {(kv.key, kv.mod_revision): kv for kv in known}
 
     async def read(
         self, method: Method[rpc.RangeRequest, rpc.RangeResponse], request: rpc.RangeRequest
     ) -> rpc.RangeResponse:
         self.requests.append((request.key, request.revision))
+        if request.count_only and not self._compacted:
+            return method.answer(count=1)
         kv = self._known.get((request.key, request.revision))
         if kv is None:
             raise CallError("OUT_OF_RANGE", f"etcdserver: mvcc: {COMPACTED}")
@@ -88,6 +95,12 @@ class Weighed:
 def event(revision: int, number: int) -> kv_pb2.Event:
     kv = kv_pb2.KeyValue(key=b"/%d/%d" % (revision, number), mod_revision=revision)
     return kv_pb2.Event(kv=kv)
+
+
+async def last_of(watching: WholeRevisions, count: int) -> Sequence[kv_pb2.Event]:
+    for _ in range(count - 1):
+        await watching.read()
+    return await watching.read()
 
 
 async def all_of(watching: WholeRevisions) -> list[Sequence[kv_pb2.Event]]:
@@ -134,21 +147,69 @@ def revision_of(each: kv_pb2.Event) -> int:
     return each.kv.mod_revision
 
 
-@pytest.mark.parametrize("cut", [False, True])
-async def test_revision_that_was_told_before_ends_the_stream(*, cut: bool) -> None:
-    responses = [rpc.WatchResponse(), rpc.WatchResponse(events=[event(7, 0), event(8, 0)])]
-    if cut:
-        responses[1:] = [
-            rpc.WatchResponse(events=[event(7, 0)], fragment=True),
-            rpc.WatchResponse(events=[event(8, 0)]),
-        ]
-    watching = WholeRevisions(Told(responses), 7, Asked())
+def response(*events: kv_pb2.Event, fragment: bool = False) -> rpc.WatchResponse:
+    return rpc.WatchResponse(events=events, fragment=fragment)
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        [response(event(7, 0), event(8, 0))],
+        [response(event(7, 0), fragment=True), response(event(8, 0))],
+        [response(event(8, 0)), response(event(8, 1))],
+        [response(event(8, 0)), response(event(7, 0))],
+    ],
+)
+async def test_revision_that_was_told_before_ends_the_stream(
+    responses: list[rpc.WatchResponse],
+) -> None:
+    watching = WholeRevisions(Told([rpc.WatchResponse(), *responses]), 7, Asked())
     await watching.begin()
-    if cut:
-        assert list(await watching.read()) == []
 
     with pytest.raises(CallError, match="told a revision again"):
+        await last_of(watching, len(responses))
+
+
+async def test_history_is_told_only_where_none_of_it_was_compacted() -> None:
+    stream = Told([rpc.WatchResponse(), response(), response(event(8, 0)), response(event(9, 0))])
+    link = Asked()
+    assert len(await all_of(WholeRevisions(stream, 7, link))) == 3
+    assert link.requests == [(ALL, 7)], "once"
+
+    stream = Told([rpc.WatchResponse(), response(event(9, 0))])
+    watching = WholeRevisions(stream, 7, Asked(compacted=True))
+    await watching.begin()
+    with pytest.raises(CompactedError):
         await watching.read()
+
+
+async def compacted_at_a_deletion(target: str, prefix: bytes) -> None:
+    """Compact at a deletion, which the next watch would be the first to tell."""
+    key = prefix + b"gone"
+    async with RemoteStore(parse_url(f"etcd3://{target}"), SystemClock()) as store:
+        await store.create(key, b"v")
+        known = store.current_revision()
+        deleted = await store.delete(key)
+        await store.create(prefix + b"kept", b"v")
+        await store.compact(deleted)
+
+    with pytest.raises(CompactedError) as caught:
+        await weighed(target, known, deleted)
+
+    assert (caught.value.revision, caught.value.compacted) == (known, deleted)
+    assert (await weighed(target, deleted, deleted + 1))[0] == [deleted + 1]
+
+
+async def test_deletion_that_was_compacted_is_not_passed_over_by_a_served_engine() -> None:
+    async with served() as engine:
+        await compacted_at_a_deletion(engine.target, b"/gone/")
+
+
+@pytest.mark.slow
+async def test_deletion_that_was_compacted_is_not_passed_over_by_a_real_etcd(
+    shared_etcd: EtcdCluster,  # noqa: F811  # the fixture
+) -> None:
+    await compacted_at_a_deletion(shared_etcd.endpoints[0], b"/gone/")
 
 
 async def test_end_of_a_watch_says_whether_it_was_compacted() -> None:
@@ -184,7 +245,7 @@ async def test_states_that_etcd_left_out_before_its_first_are_asked_for() -> Non
     events = [each for piece in await all_of(watching) for each in piece]
     changes = list(KeySpace(b"").changes(events))
 
-    assert link.requests == [(b"/k", 7), (b"/k", 9)]
+    assert link.requests == [(ALL, 7), (b"/k", 7), (b"/k", 9)]
     before = [None if each.previous is None else each.previous.revision for each in changes]
     assert before == [7, None, 9, 10, None]
     assert changes[0].create_revision == 5
@@ -197,7 +258,7 @@ async def test_state_before_a_change_may_be_gone() -> None:
 
     pieces = await all_of(WholeRevisions(told, 7, link))
 
-    assert link.requests == [(b"/k", 7)]
+    assert link.requests == [(ALL, 7), (b"/k", 7)]
     assert [list(piece) for piece in pieces] == [[event]]
     assert not event.HasField("prev_kv")
 
@@ -206,7 +267,9 @@ async def weighed(target: str, after: int, end: int) -> tuple[list[int], Weighed
     """Read revisions straight from a server; return them, and the stream they came from."""
     connection = Http2Connection(target, None)
     stream = Weighed(connection.watch(()))
-    watching = WholeRevisions(stream, after, Asked())
+    link = Link(parse_url(f"etcd3://{target}"))
+    link.open()
+    watching = WholeRevisions(stream, after, link)
     revisions: list[int] = []
     try:
         await watching.begin()
@@ -215,6 +278,7 @@ async def weighed(target: str, after: int, end: int) -> tuple[list[int], Weighed
     finally:
         stream.cancel()
         await connection.close()
+        await link.close()
     return revisions, stream
 
 
