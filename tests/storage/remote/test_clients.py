@@ -39,6 +39,7 @@ def test_counters_tell_who_made_the_calls(client: str) -> None:
         async with served() as engine:
             url = parse_url(f"etcd3://{engine.target}?client={client}")
             async with RemoteStore(url, SystemClock()) as store:
+                await store.create(b"/registry/first", b"one")  # the watch has begun to tell
                 opened = store.counters()[f"store_calls_{client}"]
                 await store.create(b"/registry/a", b"one")
                 assert store.counters()[f"store_calls_{client}"] == opened + 1
