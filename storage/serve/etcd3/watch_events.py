@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from serialization.api.etcd.kv_pb2 import Event
 from serialization.api.etcd.rpc_pb2 import ResponseHeader, WatchResponse
+from serialization.wire import varint
 from storage.records import Batch, Change
 
 PREVIOUS: Final = 1
@@ -28,6 +29,8 @@ _HEADER_TAG: Final = b"\x0a"
 _ID_TAG: Final = b"\x10"
 _FRAGMENT: Final = b"\x38\x01"
 _EVENT_TAG: Final = b"\x5a"
+_INT64: Final = (1 << 64) - 1
+"""A negative number stands on the wire as what it is modulo one more than this."""
 
 
 class Frames(NamedTuple):
@@ -126,7 +129,7 @@ class Responses:
         """Return a response with these events."""
         start = [_HEADER_TAG, self._head(revision)]
         if watch_id:
-            start += (_ID_TAG, _varint(watch_id))
+            start += (_ID_TAG, varint(watch_id & _INT64))
         if fragment:
             start.append(_FRAGMENT)
         return b"".join(start + frames)
@@ -185,15 +188,4 @@ def _frame(change: Change, *, with_previous: bool) -> bytes:
         kv.version = past.version
         kv.lease = past.lease
     made = event.SerializeToString()
-    return _EVENT_TAG + _varint(len(made)) + made
-
-
-def _varint(number: int) -> bytes:
-    """Return an int64 as it stands on the wire; 10 bytes if negative."""
-    number &= (1 << 64) - 1
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    return _EVENT_TAG + varint(len(made)) + made
